@@ -1,0 +1,1 @@
+//! Audio devices behind lock-free rings.

@@ -1,0 +1,41 @@
+//! How a call is set up.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use crate::command::{AudioSource, Playback};
+
+/// How a call is set up.
+#[derive(Clone)]
+pub struct CallConfig {
+    /// STUN servers as `stun:host[:port]`; none are contacted unless named here.
+    pub stun_servers: Vec<String>,
+    /// Names of the interfaces to use; empty means all.
+    pub interfaces: Vec<String>,
+    /// Whether loopback addresses are candidates (for tests and the loopback demo).
+    pub include_loopback: bool,
+    /// Ta: the least time between new checks over all bases (RFC 8445 section 14.2), 5 to 50 ms.
+    pub pacing: Duration,
+    /// What is sent.
+    pub source: AudioSource,
+    /// Where received audio is played.
+    pub playback: Playback,
+    /// Received audio is written here as WAV.
+    pub record_wav: Option<PathBuf>,
+    /// Called whenever there is a new snapshot.
+    pub repaint: Arc<dyn Fn() + Send + Sync>,
+}
+
+impl Default for CallConfig {
+    fn default() -> Self {
+        Self {
+            stun_servers: Vec::new(),
+            interfaces: Vec::new(),
+            include_loopback: false,
+            pacing: Duration::from_millis(5),
+            source: AudioSource::None,
+            playback: Playback::None,
+            record_wav: None,
+            repaint: Arc::new(|| {}),
+        }
+    }
+}

@@ -1,0 +1,500 @@
+//! The picture: everything people see of a call, as plain values. One type per visible thing.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use floe_wire::{
+    BaseId, Candidate, Generation, GatheringState, IceConnectionState, IceRole, InterfaceInfo, InterfaceKind,
+    PacketKind, Protocol, SignalingState, Stamp,
+    note::{AudioMeasure, DropKind, EndReason, RefusalReason, SecurityFacts},
+};
+
+/// What is known of a call at one moment. The default is the picture of an empty record.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Picture {
+    /// Stamp of the last record (or tick) folded in.
+    pub at: Stamp,
+    /// Wall clock of stamp zero, milliseconds since the Unix epoch.
+    pub wall_ms: Option<u64>,
+    /// Version of the program that wrote the record.
+    pub version: Option<String>,
+    /// Interfaces listed.
+    pub interfaces: Vec<InterfaceInfo>,
+    /// Bases, in the order they were opened.
+    pub bases: Vec<BaseView>,
+    /// Interfaces that could not be bound: name with address, and the system's words.
+    pub base_failures: Vec<(String, String)>,
+    /// One row per server and base asked.
+    pub servers: Vec<ServerView>,
+    /// Our candidates, as they were found.
+    pub local_candidates: Vec<CandidateView>,
+    /// The peer's candidates, signaled and peer-reflexive.
+    pub remote_candidates: Vec<CandidateView>,
+    /// Candidate pairs of every generation, best priority first within a generation.
+    pub pairs: Vec<PairView>,
+    /// Pairs that media used, in order; the last one is in use.
+    pub selections: Vec<Selection>,
+    /// Our ICE role.
+    pub role: Option<IceRole>,
+    /// Visits of the signaling states, in order.
+    pub signaling: Vec<Visit<SignalingState>>,
+    /// Visits of the gathering states, in order.
+    pub gathering: Vec<Visit<GatheringState>>,
+    /// Visits of the ICE connection states, in order.
+    pub ice_connection: Vec<Visit<IceConnectionState>>,
+    /// The seven phases of a call.
+    pub phases: Vec<Phase>,
+    /// When milestones were reached.
+    pub timings: Timings,
+    /// What the peer's code said of itself.
+    pub peer_code: Option<PeerCode>,
+    /// Facts of the secure channel.
+    pub security: SecurityView,
+    /// The newest audio measurement.
+    pub audio: Option<AudioMeasure>,
+    /// Plots, one sample per measurement, newest last, bounded.
+    pub series: Series,
+    /// The log, oldest first, bounded; `counters.events_forgotten` counts what fell off.
+    pub events: Vec<Arc<Event>>,
+    /// Totals.
+    pub counters: Counters,
+    /// Whether we send silence on purpose.
+    pub muted: bool,
+    /// Newest sentence about an audio device.
+    pub audio_device: Option<String>,
+    /// Why the call ended, once it has.
+    pub ended: Option<EndReason>,
+    /// When the call ended.
+    pub ended_at: Option<Stamp>,
+}
+
+/// A base and what went over it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BaseView {
+    /// Its id.
+    pub base: BaseId,
+    /// The interface it sits on.
+    pub interface: String,
+    /// The interface's kind.
+    pub kind: InterfaceKind,
+    /// Its local address.
+    pub address: SocketAddr,
+    /// UDP or TCP.
+    pub protocol: Protocol,
+    /// When it was opened.
+    pub opened: Stamp,
+    /// When it was closed.
+    pub closed: Option<Stamp>,
+    /// Datagrams and bytes sent.
+    pub sent: Traffic,
+    /// Datagrams and bytes received.
+    pub received: Traffic,
+    /// Sends the system refused, and its last words.
+    pub send_failures: u64,
+    /// The system's last refusal.
+    pub last_send_error: Option<String>,
+}
+
+/// Datagrams and bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Datagrams.
+    pub packets: u64,
+    /// Bytes of payload on the wire.
+    pub bytes: u64,
+}
+
+/// What a STUN server said to one base.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ServerView {
+    /// URL as the user wrote it.
+    pub url: String,
+    /// The base it was asked from; none when its name did not resolve.
+    pub base: Option<BaseId>,
+    /// What came of it.
+    pub verdict: ServerVerdict,
+}
+
+/// What came of asking a server.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ServerVerdict {
+    /// It answered.
+    Answered {
+        /// The address it saw.
+        mapped: SocketAddr,
+        /// Round trip.
+        rtt: Duration,
+    },
+    /// It gave no usable answer.
+    Failed {
+        /// What happened and what to do.
+        error: String,
+    },
+}
+
+/// A candidate of either side.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CandidateView {
+    /// Stable within a record: `L1`, `L2`, … or `R1`, `R2`, ….
+    pub id: String,
+    /// When it became known.
+    pub at: Stamp,
+    /// Its generation.
+    pub generation: Generation,
+    /// Our base, for local ones.
+    pub base: Option<BaseId>,
+    /// The interface, for local ones.
+    pub interface: Option<String>,
+    /// The server that told it.
+    pub server: Option<String>,
+    /// The candidate.
+    pub candidate: Candidate,
+}
+
+/// What identifies a candidate pair in a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PairId {
+    /// The generation.
+    pub generation: Generation,
+    /// Our base (RFC 8445 section 6.1.2.4: a reflexive candidate is replaced by its base).
+    pub base: BaseId,
+    /// The peer's address.
+    pub remote: SocketAddr,
+}
+
+/// A candidate pair and what the wire showed of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PairView {
+    /// What identifies it.
+    pub id: PairId,
+    /// Id of our (host) candidate.
+    pub local_candidate: Option<String>,
+    /// Id of the peer's candidate.
+    pub remote_candidate: Option<String>,
+    /// RFC 8445 section 6.1.2.3; zero while the role is not known.
+    pub priority: u64,
+    /// Where the check stands.
+    pub state: PairState,
+    /// USE-CANDIDATE was sent or received, and answered.
+    pub nominated: bool,
+    /// Media goes over it.
+    pub selected: bool,
+    /// When the pair was formed.
+    pub formed: Stamp,
+    /// New transactions sent.
+    pub requests_sent: u64,
+    /// Requests received.
+    pub requests_received: u64,
+    /// Answers sent.
+    pub responses_sent: u64,
+    /// Answers received for our transactions.
+    pub responses_received: u64,
+    /// Requests sent again with a known transaction.
+    pub retransmissions_sent: u64,
+    /// Requests sent after the pair had succeeded (RFC 7675 consent, keepalive).
+    pub consent_requests_sent: u64,
+    /// Error answers received, newest code.
+    pub last_error: Option<(u16, String)>,
+    /// Newest round trip.
+    pub rtt: Option<Duration>,
+    /// Sum of all round trips.
+    pub total_rtt: Duration,
+    /// When we last sent a request.
+    pub last_request_sent: Option<Stamp>,
+    /// When a valid answer last arrived.
+    pub last_answer: Option<Stamp>,
+    /// When the peer's last request arrived.
+    pub last_request_received: Option<Stamp>,
+    /// Media datagrams sent over it.
+    pub media_sent: Traffic,
+    /// Media datagrams received over it.
+    pub media_received: Traffic,
+    /// One sentence that says why the pair is as it is.
+    pub why: String,
+}
+
+/// Where the check of a pair stands (RFC 8445 section 6.1.2.6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PairState {
+    /// Waits for another pair of its foundation.
+    Frozen,
+    /// Its turn has not come.
+    Waiting,
+    /// A check is under way.
+    InProgress,
+    /// A check was answered.
+    Succeeded,
+    /// Checks were not answered, or with an error.
+    Failed,
+}
+
+impl PairState {
+    /// The W3C webrtc-stats name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Frozen => "frozen",
+            Self::Waiting => "waiting",
+            Self::InProgress => "in-progress",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// Media moved to a pair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Selection {
+    /// When.
+    pub at: Stamp,
+    /// To which pair.
+    pub pair: PairId,
+}
+
+/// One stay in a state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Visit<S> {
+    /// The state.
+    pub state: S,
+    /// When it was entered.
+    pub entered: Stamp,
+    /// When it was left; none while in it.
+    pub left: Option<Stamp>,
+}
+
+/// One of the seven phases.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Phase {
+    /// Which.
+    pub kind: PhaseKind,
+    /// How far it is.
+    pub progress: PhaseProgress,
+    /// One line: "12 of 39 s; 14 pairs left", "3 candidates, 1 server silent".
+    pub detail: String,
+}
+
+/// The phases of a call, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PhaseKind {
+    /// Finding our candidates.
+    Gathering,
+    /// Ordering them.
+    Prioritization,
+    /// Both codes known.
+    Exchange,
+    /// Forming pairs.
+    Pairing,
+    /// Checking pairs.
+    Checks,
+    /// Agreeing on one.
+    Nomination,
+    /// Secure media, or the end.
+    Conclusion,
+}
+
+impl PhaseKind {
+    /// The word people read.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Gathering => "gathering",
+            Self::Prioritization => "prioritization",
+            Self::Exchange => "exchange",
+            Self::Pairing => "pairing",
+            Self::Checks => "checks",
+            Self::Nomination => "nomination",
+            Self::Conclusion => "conclusion",
+        }
+    }
+}
+
+/// How far a phase is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PhaseProgress {
+    /// Not begun.
+    Ahead,
+    /// Begun.
+    Running {
+        /// When.
+        since: Stamp,
+    },
+    /// Over.
+    Done {
+        /// When it began.
+        since: Stamp,
+        /// When it was over.
+        until: Stamp,
+    },
+    /// Over without success.
+    Failed {
+        /// When it began.
+        since: Stamp,
+        /// When it was given up.
+        until: Stamp,
+    },
+}
+
+/// When milestones were reached, since the start of the record.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Timings {
+    /// Our code could be given away.
+    pub code_ready: Option<Stamp>,
+    /// Gathering was complete.
+    pub gathered: Option<Stamp>,
+    /// The second of the two codes was known.
+    pub both_codes: Option<Stamp>,
+    /// Our first check left.
+    pub first_check: Option<Stamp>,
+    /// A check of ours was first answered.
+    pub first_valid: Option<Stamp>,
+    /// The first pair was selected.
+    pub selected: Option<Stamp>,
+    /// Media keys were in place.
+    pub secured: Option<Stamp>,
+    /// The peer's audio was first heard.
+    pub first_audio: Option<Stamp>,
+}
+
+/// What the peer's code said of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PeerCode {
+    /// When the peer made it, seconds since the Unix epoch by the peer's clock.
+    pub created_s: u64,
+    /// When it was pasted here.
+    pub accepted: Stamp,
+}
+
+/// How far the secure channel is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum SecurityView {
+    /// No handshake yet.
+    #[default]
+    None,
+    /// Shaking hands.
+    Handshaking {
+        /// Since when.
+        since: Stamp,
+    },
+    /// Media keys are in place.
+    Secured(SecurityFacts),
+    /// No secure channel.
+    Failed {
+        /// What happened and what to do.
+        error: String,
+    },
+}
+
+/// Samples for plots, newest last; each series is bounded to an hour.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Series {
+    /// STUN round trips of the selected pair, milliseconds.
+    pub rtt_ms: Vec<Sample>,
+    /// Fraction of the peer's packets lost per measurement, percent.
+    pub loss_percent: Vec<Sample>,
+    /// Interarrival jitter, milliseconds.
+    pub jitter_ms: Vec<Sample>,
+    /// Jitter buffer fill, milliseconds.
+    pub buffer_ms: Vec<Sample>,
+    /// Level played, dBFS.
+    pub level_dbfs: Vec<Sample>,
+}
+
+/// One point of a plot.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sample {
+    /// When.
+    pub at: Stamp,
+    /// How much.
+    pub value: f64,
+}
+
+/// One line of the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// When.
+    pub at: Stamp,
+    /// How much it matters.
+    pub severity: Severity,
+    /// What it is about: `gathering`, `check`, `selection`, `security`, `audio`, `signaling`, `network`, `call`.
+    pub topic: &'static str,
+    /// One sentence.
+    pub text: String,
+}
+
+/// How much an event matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// Routine traffic: single checks and answers.
+    Detail,
+    /// Something a person wants to know.
+    Info,
+    /// Something that deserves a look.
+    Warning,
+    /// Something that ended or blocked the call.
+    Error,
+}
+
+/// Totals of a record.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Records folded.
+    pub records: u64,
+    /// Inbound packets by kind.
+    pub received_by_kind: Vec<(PacketKind, u64)>,
+    /// Outbound packets by kind.
+    pub sent_by_kind: Vec<(PacketKind, u64)>,
+    /// Inbound datagrams ignored, by reason.
+    pub refused: Vec<(RefusalReason, u64)>,
+    /// Things dropped to keep memory bounded.
+    pub dropped: Vec<(DropKind, u64)>,
+    /// Events no longer in the log.
+    pub events_forgotten: u64,
+    /// Pasted texts refused.
+    pub codes_refused: u64,
+    /// Messages that their signaling state did not allow.
+    pub signaling_refused: u64,
+}
+
+impl Picture {
+    /// The pair media goes over.
+    #[must_use]
+    pub fn selected_pair(&self) -> Option<&PairView> {
+        let id = self.selections.last()?.pair;
+        self.pair(id)
+    }
+
+    /// A pair by its id.
+    #[must_use]
+    pub fn pair(&self, id: PairId) -> Option<&PairView> {
+        self.pairs.iter().find(|pair| pair.id == id)
+    }
+
+    /// A base by its id.
+    #[must_use]
+    pub fn base(&self, base: BaseId) -> Option<&BaseView> {
+        self.bases.iter().find(|view| view.base == base)
+    }
+
+    /// A candidate of either side by its id (`L1`, `R2`).
+    #[must_use]
+    pub fn candidate(&self, id: &str) -> Option<&CandidateView> {
+        self.local_candidates.iter().chain(&self.remote_candidates).find(|candidate| candidate.id == id)
+    }
+
+    /// The current signaling state; `stable` before anything happened.
+    #[must_use]
+    pub fn signaling_state(&self) -> SignalingState {
+        self.signaling.last().map_or(SignalingState::Stable, |visit| visit.state)
+    }
+
+    /// The current gathering state.
+    #[must_use]
+    pub fn gathering_state(&self) -> GatheringState {
+        self.gathering.last().map_or(GatheringState::New, |visit| visit.state)
+    }
+
+    /// The current ICE connection state.
+    #[must_use]
+    pub fn ice_connection_state(&self) -> IceConnectionState {
+        self.ice_connection.last().map_or(IceConnectionState::New, |visit| visit.state)
+    }
+}

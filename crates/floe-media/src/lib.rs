@@ -1,0 +1,1 @@
+//! RTP, RTCP, Opus, jitter buffer, concealment, tone, WAV and levels; pure.

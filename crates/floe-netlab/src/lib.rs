@@ -1,0 +1,1 @@
+//! Linux network namespaces with real NATs, driving the real binary.

@@ -1,0 +1,1 @@
+//! ICE generations over bases: agents, the gate, nomination, consent.

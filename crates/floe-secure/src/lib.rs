@@ -1,0 +1,1 @@
+//! DTLS and SRTP over any datagram pipe.

@@ -1,0 +1,1 @@
+//! Codes that people paste, the signaling state machine and roles.

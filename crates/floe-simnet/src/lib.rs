@@ -1,0 +1,1 @@
+//! Simulated hosts, links and NATs behind the Network seam.

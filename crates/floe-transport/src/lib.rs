@@ -1,0 +1,5 @@
+//! Network seam, bases, the tap and STUN discovery.
+
+pub mod network;
+
+pub use network::{BoxFuture, Network, UdpSocket};

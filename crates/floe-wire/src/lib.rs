@@ -1,0 +1,21 @@
+//! Floe's vocabulary and byte codecs, shared by every other crate and free of IO, clocks and policy.
+//!
+//! A *record* is one thing that happened, stamped with the time since the record began: a datagram that the tap
+//! saw, or a note that the session added. The window, the report and the tests are folds over records.
+
+pub mod base;
+pub mod candidate;
+pub mod demux;
+pub mod note;
+pub mod record;
+pub mod stamp;
+pub mod state;
+pub mod stun;
+
+pub use base::{BaseId, Generation, InterfaceInfo, InterfaceKind};
+pub use candidate::{Candidate, CandidateType, Protocol, TcpType};
+pub use demux::{PacketKind, classify};
+pub use note::Note;
+pub use record::{Direction, Packet, Record, RecordBody};
+pub use stamp::Stamp;
+pub use state::{GatheringState, IceConnectionState, IceRole, SignalingState};

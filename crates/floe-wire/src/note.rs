@@ -1,0 +1,344 @@
+//! Session notes: what the wire alone does not show. No note ever holds a secret.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    BaseId, Candidate, GatheringState, Generation, IceConnectionState, IceRole, InterfaceInfo, Protocol, SignalingState,
+};
+
+/// Something the session knows and the wire does not show.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Note {
+    /// The record begins.
+    SessionStarted {
+        /// Wall clock of stamp zero, milliseconds since the Unix epoch.
+        wall_ms: u64,
+        /// Version of the program that wrote the record.
+        version: String,
+    },
+    /// An interface was found.
+    InterfaceListed(InterfaceInfo),
+    /// A socket is bound; packets may leave from it.
+    BaseOpened {
+        /// Its id in this record.
+        base: BaseId,
+        /// The interface it sits on.
+        interface: String,
+        /// Its local address.
+        address: SocketAddr,
+        /// UDP or TCP.
+        protocol: Protocol,
+    },
+    /// A socket could not be bound.
+    BaseFailed {
+        /// The interface.
+        interface: String,
+        /// The address that could not be bound.
+        address: IpAddr,
+        /// The system's words.
+        error: String,
+    },
+    /// A socket was closed.
+    BaseClosed {
+        /// The base.
+        base: BaseId,
+    },
+    /// The system refused to send.
+    SendFailed {
+        /// The base.
+        base: BaseId,
+        /// Where to.
+        remote: SocketAddr,
+        /// The system's words.
+        error: String,
+    },
+    /// A STUN server answered.
+    ServerAnswered {
+        /// URL as the user wrote it.
+        server: String,
+        /// The base it was asked from.
+        base: BaseId,
+        /// The address it saw.
+        mapped: SocketAddr,
+        /// From the request that was answered to the answer.
+        rtt: Duration,
+    },
+    /// A STUN server gave no usable answer.
+    ServerFailed {
+        /// URL as the user wrote it.
+        server: String,
+        /// The base it was asked from; none when its name did not resolve.
+        base: Option<BaseId>,
+        /// What happened and what to do.
+        error: String,
+    },
+    /// ICE gathering changed state.
+    GatheringChanged {
+        /// The generation.
+        generation: Generation,
+        /// The state it is in.
+        state: GatheringState,
+    },
+    /// Our code can be given away.
+    CodeReady {
+        /// Its length in characters.
+        characters: usize,
+    },
+    /// The peer's code was accepted.
+    PeerCodeAccepted {
+        /// When the peer made it, seconds since the Unix epoch by the peer's clock.
+        created_s: u64,
+        /// Candidates in it.
+        candidates: usize,
+    },
+    /// A pasted text was refused.
+    PeerCodeRefused {
+        /// The sentence shown.
+        reason: String,
+    },
+    /// Signaling changed state.
+    SignalingChanged {
+        /// The state it is in.
+        state: SignalingState,
+    },
+    /// A message arrived that its state does not allow; it was ignored.
+    SignalingRefused {
+        /// The state it arrived in.
+        state: SignalingState,
+        /// What it was.
+        message: String,
+    },
+    /// Our credentials of a generation. The password is not recorded.
+    LocalCredentials {
+        /// The generation.
+        generation: Generation,
+        /// The user fragment.
+        ufrag: String,
+    },
+    /// The peer's credentials of a generation. The password is not recorded.
+    RemoteCredentials {
+        /// The generation.
+        generation: Generation,
+        /// The user fragment.
+        ufrag: String,
+    },
+    /// A candidate of ours was found.
+    LocalCandidate {
+        /// The generation.
+        generation: Generation,
+        /// The base it belongs to.
+        base: BaseId,
+        /// The candidate.
+        candidate: Candidate,
+        /// The server that told it, for reflexive and relayed ones.
+        server: Option<String>,
+    },
+    /// A candidate of the peer is known.
+    RemoteCandidate {
+        /// The generation.
+        generation: Generation,
+        /// The candidate.
+        candidate: Candidate,
+    },
+    /// The tie-breakers decided the roles.
+    RoleDecided {
+        /// Our role.
+        role: IceRole,
+    },
+    /// The ICE connection changed state.
+    IceConnectionChanged {
+        /// The generation.
+        generation: Generation,
+        /// The state it is in.
+        state: IceConnectionState,
+    },
+    /// Media goes over this pair from here on.
+    PairSelected {
+        /// The generation.
+        generation: Generation,
+        /// Our base.
+        base: BaseId,
+        /// The peer's address.
+        remote: SocketAddr,
+    },
+    /// The DTLS handshake began.
+    HandshakeStarted {
+        /// Whether we are the DTLS client.
+        client: bool,
+    },
+    /// The peer's certificate matched and media keys are in place.
+    Secured(SecurityFacts),
+    /// The handshake ended without a secure path.
+    SecurityFailed {
+        /// What happened and what to do.
+        error: String,
+    },
+    /// The first audio frame of the peer was played or recorded.
+    FirstAudio,
+    /// Audio measurements, a few times a second.
+    AudioMeasured(AudioMeasure),
+    /// An audio device came, went or failed; the call goes on.
+    AudioDevice {
+        /// The sentence shown.
+        message: String,
+    },
+    /// The user muted or unmuted.
+    Muted {
+        /// Whether nothing but silence is sent.
+        muted: bool,
+    },
+    /// A datagram was ignored because it was not authentic, not for us or not readable.
+    PacketRefused {
+        /// The base it arrived at.
+        base: BaseId,
+        /// Where it came from.
+        remote: SocketAddr,
+        /// Why.
+        reason: RefusalReason,
+    },
+    /// Something was dropped to keep memory bounded.
+    Dropped {
+        /// What.
+        what: DropKind,
+        /// How many since the last such note.
+        count: u64,
+    },
+    /// The call is over.
+    Ended {
+        /// Why.
+        reason: EndReason,
+    },
+}
+
+/// What is known once the DTLS handshake is done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecurityFacts {
+    /// `DTLS 1.2` or `DTLS 1.3`.
+    pub dtls_version: String,
+    /// SRTP protection profile in its RFC spelling.
+    pub srtp_cipher: String,
+    /// SHA-256 of our certificate, colon-separated hex (RFC 8122).
+    pub local_fingerprint: String,
+    /// SHA-256 of the peer's certificate, colon-separated hex.
+    pub remote_fingerprint: String,
+    /// Short authentication string: the same four words on both sides.
+    pub sas: [String; 4],
+}
+
+/// Audio counters since the start of the call, and current levels. Unknown values are `None`.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct AudioMeasure {
+    /// RTP packets sent.
+    pub packets_sent: u64,
+    /// RTP packets received and authenticated.
+    pub packets_received: u64,
+    /// Packets expected and never received (RFC 3550 section 6.4.1; negative with duplicates).
+    pub packets_lost: i64,
+    /// Interarrival jitter in seconds (RFC 3550 section 6.4.1).
+    pub jitter_s: Option<f64>,
+    /// Samples made up because nothing arrived in time.
+    pub concealed_samples: u64,
+    /// All samples played.
+    pub played_samples: u64,
+    /// Lost packets rebuilt from in-band FEC.
+    pub fec_packets_used: u64,
+    /// Packets that came after their time to play.
+    pub packets_late: u64,
+    /// What the jitter buffer holds, in milliseconds.
+    pub buffer_ms: Option<f64>,
+    /// What the jitter buffer aims at, in milliseconds.
+    pub buffer_target_ms: Option<f64>,
+    /// Level of what we send, dBFS.
+    pub sent_level_dbfs: Option<f64>,
+    /// Level of what we play, dBFS.
+    pub received_level_dbfs: Option<f64>,
+    /// Strongest tone in what we play, in Hz.
+    pub tone_hz: Option<f64>,
+    /// Round trip measured by RTCP (RFC 3550 section 6.4.1), in seconds.
+    pub rtcp_rtt_s: Option<f64>,
+    /// Fraction of our packets that the peer reports lost in its last report.
+    pub remote_fraction_lost: Option<f64>,
+    /// Frames dropped because a bounded queue was full.
+    pub frames_dropped: u64,
+}
+
+/// Why an inbound datagram was ignored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RefusalReason {
+    /// No protocol that Floe speaks.
+    NotOurs,
+    /// STUN that does not parse.
+    MalformedStun,
+    /// A STUN request for a user fragment that is not ours: an older code, or a stranger.
+    UnknownUfrag,
+    /// MESSAGE-INTEGRITY is wrong or missing.
+    BadIntegrity,
+    /// A response to nothing that we asked, or from another address than we asked.
+    UnexpectedResponse,
+    /// DTLS that the session did not accept.
+    BadDtls,
+    /// Media before keys, or not authentic.
+    BadMedia,
+    /// Media seen before.
+    ReplayedMedia,
+}
+
+impl RefusalReason {
+    /// The words people read.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NotOurs => "not a protocol Floe speaks",
+            Self::MalformedStun => "malformed STUN",
+            Self::UnknownUfrag => "unknown user fragment (an older code?)",
+            Self::BadIntegrity => "message integrity wrong or missing",
+            Self::UnexpectedResponse => "response to nothing we asked",
+            Self::BadDtls => "DTLS not accepted",
+            Self::BadMedia => "media not authentic",
+            Self::ReplayedMedia => "media seen before",
+        }
+    }
+}
+
+/// What was dropped to keep memory bounded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DropKind {
+    /// Records that the tap could not hand over.
+    Records,
+    /// Inbound datagrams that the session could not take in time.
+    Datagrams,
+    /// Candidates above the cap.
+    Candidates,
+    /// Pairs above the cap of 100 (RFC 8445 section 6.1.2.5).
+    Pairs,
+    /// Audio frames.
+    AudioFrames,
+}
+
+/// Why a call ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EndReason {
+    /// This side hung up.
+    HungUp,
+    /// The peer hung up.
+    PeerHungUp,
+    /// The asked time is over.
+    TimeOver,
+    /// No pair worked, or the path died.
+    NotConnected,
+    /// The peer's certificate was not the one in its code, or the handshake failed.
+    Insecure {
+        /// The sentence shown.
+        error: String,
+    },
+    /// No interface could be used.
+    NoNetwork,
+}

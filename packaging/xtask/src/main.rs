@@ -1,0 +1,2 @@
+//! Set-up, run, test, tidy, bench and package Floe.
+fn main() {}
