@@ -1,0 +1,130 @@
+//! How numbers, times and addresses are written for people.
+
+use std::{net::SocketAddr, time::Duration};
+
+use floe_wire::{InterfaceKind, Stamp};
+
+/// What stands for a value that is not known. Never zero.
+pub const UNKNOWN: &str = "–";
+
+/// Milliseconds: one decimal below ten, none above.
+#[must_use]
+pub fn ms(duration: Duration) -> String {
+    ms_value(duration.as_secs_f64() * 1e3)
+}
+
+/// Milliseconds given as a number.
+#[must_use]
+pub fn ms_value(ms: f64) -> String {
+    if ms < 9.95 { format!("{ms:.1} ms") } else { format!("{ms:.0} ms") }
+}
+
+/// A duration in the unit that suits it: `41 ms`, `1.8 s`, `04:12`.
+#[must_use]
+pub fn span(duration: Duration) -> String {
+    match duration.as_secs_f64() {
+        seconds if seconds < 1.0 => ms(duration),
+        seconds if seconds < 60.0 => format!("{seconds:.1} s"),
+        _ => clock(duration),
+    }
+}
+
+/// `mm:ss`, with hours only when there are some.
+#[must_use]
+pub fn clock(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes:02}:{seconds:02}") }
+}
+
+/// A stamp as `mm:ss.mmm`.
+#[must_use]
+pub fn stamp(at: Stamp) -> String {
+    at.to_string()
+}
+
+/// An optional value, or the sign for unknown.
+#[must_use]
+pub fn or_unknown<T>(value: Option<T>, write: impl FnOnce(T) -> String) -> String {
+    value.map_or_else(|| UNKNOWN.to_owned(), write)
+}
+
+/// Cuts a text in its middle so that at most `max` characters remain.
+#[must_use]
+pub fn shorten(text: &str, max: usize) -> String {
+    let characters: Vec<char> = text.chars().collect();
+    if characters.len() <= max || max < 3 {
+        return text.to_owned();
+    }
+    let (head, tail) = (max / 2, max - max / 2 - 1);
+    let start: String = characters[..head].iter().collect();
+    let end: String = characters[characters.len() - tail..].iter().collect();
+    format!("{start}…{end}")
+}
+
+/// An address short enough for a grid header; its full form belongs into the tooltip.
+#[must_use]
+pub fn short_address(address: SocketAddr) -> String {
+    shorten(&address.ip().to_string(), 15)
+}
+
+/// Bytes in the unit that suits them.
+#[must_use]
+pub fn bytes(count: u64) -> String {
+    match count {
+        0..1000 => format!("{count} B"),
+        1000..1_000_000 => format!("{:.1} kB", count as f64 / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.1} MB", count as f64 / 1e6),
+        _ => format!("{:.2} GB", count as f64 / 1e9),
+    }
+}
+
+/// `1 check`, `2 checks`.
+#[must_use]
+pub fn count(number: u64, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+/// The words people read for a kind of interface.
+#[must_use]
+pub const fn interface_kind(kind: InterfaceKind) -> &'static str {
+    match kind {
+        InterfaceKind::Ethernet => "wired",
+        InterfaceKind::Wireless => "Wi-Fi",
+        InterfaceKind::Cellular => "mobile",
+        InterfaceKind::Tunnel => "VPN or tunnel",
+        InterfaceKind::Loopback => "loopback",
+        InterfaceKind::Unknown => "kind not known",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn milliseconds_lose_their_decimals_above_ten() {
+        assert_eq!(ms(Duration::from_micros(1240)), "1.2 ms");
+        assert_eq!(ms(Duration::from_micros(9960)), "10 ms");
+        assert_eq!(ms(Duration::from_micros(31_400)), "31 ms");
+    }
+
+    #[test]
+    fn durations_choose_their_unit() {
+        assert_eq!(span(Duration::from_millis(41)), "41 ms");
+        assert_eq!(span(Duration::from_millis(1830)), "1.8 s");
+        assert_eq!(span(Duration::from_secs(252)), "04:12");
+        assert_eq!(clock(Duration::from_secs(3661)), "1:01:01");
+    }
+
+    #[test]
+    fn a_long_text_is_cut_in_its_middle() {
+        assert_eq!(shorten("2001:db8:85a3::8a2e:370:7334", 15), "2001:db…70:7334");
+        assert_eq!(shorten("192.168.1.2", 15), "192.168.1.2");
+    }
+
+    #[test]
+    fn an_unknown_value_is_never_zero() {
+        assert_eq!(or_unknown(None, ms), "–");
+    }
+}

@@ -1,0 +1,250 @@
+//! What the user chose, and the file it is kept in.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use floe_call::{AudioSource, Playback};
+use serde::{Deserialize, Serialize};
+
+/// Overrides the folder settings are kept in.
+const FOLDER_VARIABLE: &str = "FLOE_CONFIG_DIR";
+
+/// What the user chose.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Settings {
+    /// STUN servers as `stun:host[:port]`. None are contacted unless named here.
+    pub stun_servers: Vec<String>,
+    /// Names of interfaces not to use.
+    pub unused_interfaces: Vec<String>,
+    /// What a call sends.
+    pub source: Source,
+    /// Where a call plays.
+    pub playback: Output,
+    /// Light, dark, or as the system has it.
+    pub theme: ThemeChoice,
+}
+
+/// What a call sends, as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Source {
+    /// Nothing.
+    None,
+    /// A test tone.
+    Tone,
+    /// A WAV file.
+    Wav(PathBuf),
+    /// A microphone by its stored id; none is the system's default.
+    Microphone(Option<String>),
+}
+
+/// Where a call plays, as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Output {
+    /// Nowhere.
+    None,
+    /// A device by its stored id; none is the system's default.
+    Speaker(Option<String>),
+}
+
+/// Light, dark, or as the system has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ThemeChoice {
+    /// Dark surfaces.
+    Dark,
+    /// Light surfaces.
+    Light,
+    /// As the system has it.
+    System,
+}
+
+/// The tone a call sends when asked for one: concert pitch, easy to tell by ear.
+pub const TONE_HZ: u32 = 440;
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            stun_servers: Vec::new(),
+            unused_interfaces: Vec::new(),
+            source: Source::Microphone(None),
+            playback: Output::Speaker(None),
+            theme: ThemeChoice::System,
+        }
+    }
+}
+
+impl Source {
+    /// As a call takes it.
+    #[must_use]
+    pub fn to_call(&self) -> AudioSource {
+        match self {
+            Self::None => AudioSource::None,
+            Self::Tone => AudioSource::Tone { hz: TONE_HZ },
+            Self::Wav(path) => AudioSource::Wav(path.clone()),
+            Self::Microphone(id) => AudioSource::Device(id.clone()),
+        }
+    }
+}
+
+impl Output {
+    /// As a call takes it.
+    #[must_use]
+    pub fn to_call(&self) -> Playback {
+        match self {
+            Self::None => Playback::None,
+            Self::Speaker(id) => Playback::Device(id.clone()),
+        }
+    }
+}
+
+impl ThemeChoice {
+    /// As egui takes it.
+    #[must_use]
+    pub const fn to_egui(self) -> egui::ThemePreference {
+        match self {
+            Self::Dark => egui::ThemePreference::Dark,
+            Self::Light => egui::ThemePreference::Light,
+            Self::System => egui::ThemePreference::System,
+        }
+    }
+}
+
+/// The file settings are kept in.
+#[derive(Debug, Clone)]
+pub struct SettingsFile {
+    path: PathBuf,
+}
+
+/// Settings as they were found, with a sentence if the file could not be used.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The settings; the defaults if the file could not be used.
+    pub settings: Settings,
+    /// What to tell the user.
+    pub note: Option<String>,
+}
+
+impl SettingsFile {
+    /// The file in the platform's configuration folder, or in the folder that `FLOE_CONFIG_DIR` names.
+    #[must_use]
+    pub fn locate() -> Option<Self> {
+        let folder = match std::env::var_os(FOLDER_VARIABLE) {
+            Some(folder) => PathBuf::from(folder),
+            None => directories::ProjectDirs::from("", "", "floe")?.config_dir().to_owned(),
+        };
+        Some(Self::in_folder(&folder))
+    }
+
+    /// The file in a given folder.
+    #[must_use]
+    pub fn in_folder(folder: &Path) -> Self {
+        Self { path: folder.join("settings.json") }
+    }
+
+    /// Reads the settings. A file that cannot be used is kept beside as `.bak` and told of.
+    #[must_use]
+    pub fn load(&self) -> Loaded {
+        let text = match fs::read_to_string(&self.path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Loaded { settings: Settings::default(), note: None };
+            }
+            Err(error) => return self.unusable(&error.to_string()),
+        };
+        match serde_json::from_str(&text) {
+            Ok(settings) => Loaded { settings, note: None },
+            Err(error) => self.unusable(&error.to_string()),
+        }
+    }
+
+    fn unusable(&self, why: &str) -> Loaded {
+        let kept = self.path.with_extension("json.bak");
+        let place = match fs::rename(&self.path, &kept) {
+            Ok(()) => format!("It is kept as {}.", kept.display()),
+            Err(error) => format!("It could not be set aside ({error}): {}.", self.path.display()),
+        };
+        let note = format!("Your settings could not be read ({why}), so the defaults are used. {place}");
+        Loaded { settings: Settings::default(), note: Some(note) }
+    }
+
+    /// Writes the settings: first beside, then over the old file, so that a crash leaves one of the two whole.
+    ///
+    /// # Errors
+    /// When the folder or the file cannot be written.
+    pub fn save(&self, settings: &Settings) -> io::Result<()> {
+        if let Some(folder) = self.path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        let beside = self.path.with_extension("json.new");
+        fs::write(&beside, serde_json::to_vec_pretty(settings)?)?;
+        fs::rename(&beside, &self.path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(name: &str) -> PathBuf {
+        let folder = std::env::temp_dir().join(format!("floe-settings-{}-{name}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        folder
+    }
+
+    #[test]
+    fn settings_survive_being_saved_and_read() {
+        let folder = folder("round-trip");
+        let file = SettingsFile::in_folder(&folder);
+        let settings = Settings {
+            stun_servers: vec!["stun:stun.example.org:3478".to_owned()],
+            unused_interfaces: vec!["docker0".to_owned()],
+            source: Source::Wav(PathBuf::from("/tmp/hello.wav")),
+            playback: Output::Speaker(Some("alsa:hw0".to_owned())),
+            theme: ThemeChoice::Light,
+        };
+        file.save(&settings).unwrap();
+        let loaded = file.load();
+        assert_eq!(loaded.settings, settings);
+        assert_eq!(loaded.note, None);
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn a_missing_file_gives_the_defaults_without_a_word() {
+        let folder = folder("missing");
+        let loaded = SettingsFile::in_folder(&folder.join("none")).load();
+        assert_eq!((loaded.settings, loaded.note), (Settings::default(), None));
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn a_broken_file_is_kept_and_told_of() {
+        let folder = folder("broken");
+        fs::write(folder.join("settings.json"), "{ not json").unwrap();
+        let loaded = SettingsFile::in_folder(&folder).load();
+        assert_eq!(loaded.settings, Settings::default());
+        assert!(loaded.note.unwrap().contains("settings.json.bak"));
+        assert_eq!(fs::read_to_string(folder.join("settings.json.bak")).unwrap(), "{ not json");
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn a_file_of_an_older_version_fills_up_with_defaults() {
+        let folder = folder("older");
+        fs::write(folder.join("settings.json"), r#"{"theme":"dark"}"#).unwrap();
+        let loaded = SettingsFile::in_folder(&folder).load();
+        assert_eq!(loaded.settings.theme, ThemeChoice::Dark);
+        assert_eq!(loaded.settings.source, Settings::default().source);
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn no_server_is_contacted_by_default() {
+        assert!(Settings::default().stun_servers.is_empty());
+    }
+}
