@@ -1,2 +1,54 @@
-//! Set-up, run, test, tidy, bench and package Floe.
-fn main() {}
+//! Set-up, run, test, tidy and package Floe: `cargo xtask` without an argument lists what it can do.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool talks on its own terminal")]
+
+mod checks;
+mod demo;
+mod package;
+mod run;
+mod setup;
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+Usage: cargo xtask COMMAND
+
+  demo [SCENARIO]  install what is missing, build, and open the window with the demo running
+                   (without a display: run the demo in this terminal for ten seconds)
+  test             install what the tests need, then run all of them
+  lint             formatting, tidy, clippy, documentation, licences and sources of dependencies
+  ci               lint, then test
+  tidy             the project's own rules: arrows between crates, file heads, file lengths
+  package          build the Debian package";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let Some((command, rest)) = arguments.split_first() else {
+        println!("{USAGE}");
+        return ExitCode::SUCCESS;
+    };
+    let done = match (command.as_str(), rest) {
+        ("demo", rest) => demo::demo(rest),
+        ("test", []) => test::test(),
+        ("lint", []) => checks::lint(),
+        ("ci", []) => checks::lint().and_then(|()| test::test()),
+        ("tidy", []) => tidy::tidy(),
+        ("package", []) => package::package(),
+        ("help" | "--help" | "-h", _) => {
+            println!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        _ => {
+            eprintln!("xtask does not know `{}`\n\n{USAGE}", arguments.join(" "));
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

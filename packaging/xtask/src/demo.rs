@@ -1,0 +1,85 @@
+//! `cargo xtask demo`: from a clean clone to a running demo.
+
+use std::{path::PathBuf, process::Command, time::Instant};
+
+use anyhow::{Result, ensure};
+
+use crate::{
+    run::{cargo, run, shown_duration, target_directory},
+    setup::{Need, ensure_installed},
+};
+
+/// The scenario of a demo that was asked for without one.
+const DEFAULT_SCENARIO: &str = "two-nat";
+
+/// Installs what is missing, builds the program as it is shipped, and runs the demo in a window, or in the
+/// terminal where there is no display.
+pub fn demo(arguments: &[String]) -> Result<()> {
+    ensure_installed(&[Need::Build, Need::Window])?;
+    let floe = build()?;
+    let (scenario, rest) = split_scenario(arguments);
+    if has_display() {
+        let scenario = scenario.unwrap_or(DEFAULT_SCENARIO);
+        eprintln!("Opening the window with the demo `{scenario}`");
+        return run(Command::new(floe).args(["--demo", scenario]).args(rest));
+    }
+    eprintln!("There is no display (neither DISPLAY nor WAYLAND_DISPLAY is set): the demo runs in this terminal.");
+    run(Command::new(floe).args(headless_arguments(scenario, rest)))
+}
+
+/// A first argument that is not an option is the scenario.
+fn split_scenario(arguments: &[String]) -> (Option<&str>, &[String]) {
+    match arguments.split_first() {
+        Some((first, rest)) if !first.starts_with('-') => (Some(first), rest),
+        _ => (None, arguments),
+    }
+}
+
+/// A demo in the terminal ends by itself, after ten seconds if nothing else is asked for.
+fn headless_arguments(scenario: Option<&str>, rest: &[String]) -> Vec<String> {
+    let mut result = vec!["demo".to_owned(), "--scenario".to_owned(), scenario.unwrap_or(DEFAULT_SCENARIO).to_owned()];
+    result.extend_from_slice(rest);
+    if !rest.iter().any(|argument| argument == "--seconds") {
+        result.extend(["--seconds".to_owned(), "10".to_owned()]);
+    }
+    result
+}
+
+/// On Linux a window needs X11 or Wayland; macOS and Windows always have a display.
+fn has_display() -> bool {
+    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    !cfg!(target_os = "linux") || is_set("DISPLAY") || is_set("WAYLAND_DISPLAY")
+}
+
+/// Builds the release binary and says where it is.
+fn build() -> Result<PathBuf> {
+    eprintln!("Building Floe (the first time takes about five minutes on two cores)");
+    let start = Instant::now();
+    run(&mut cargo(&["build", "--release", "--locked", "--package", "floe"]))?;
+    eprintln!("Built in {}", shown_duration(start.elapsed()));
+    let floe = target_directory()?.join("release").join(format!("floe{}", std::env::consts::EXE_SUFFIX));
+    ensure!(floe.is_file(), "cargo built no {}", floe.display());
+    Ok(floe)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headless(arguments: &[&str]) -> String {
+        let arguments: Vec<_> = arguments.iter().map(|argument| argument.to_string()).collect();
+        let (scenario, rest) = split_scenario(&arguments);
+        headless_arguments(scenario, rest).join(" ")
+    }
+
+    #[test]
+    fn without_arguments_the_headless_demo_runs_for_ten_seconds() {
+        assert_eq!(headless(&[]), "demo --scenario two-nat --seconds 10");
+    }
+
+    #[test]
+    fn the_headless_demo_takes_the_scenario_first_and_passes_everything_else_on() {
+        assert_eq!(headless(&["lan", "--seed", "3"]), "demo --scenario lan --seed 3 --seconds 10");
+        assert_eq!(headless(&["--json", "--seconds", "5"]), "demo --scenario two-nat --json --seconds 5");
+    }
+}
