@@ -157,6 +157,18 @@ pub enum Note {
         /// The state it is in.
         state: IceConnectionState,
     },
+    /// The peer claims our role; it was told 487 (RFC 8445 section 7.3.1.1) and the tie-breakers stand.
+    RoleConflict {
+        /// The base it was seen at.
+        base: BaseId,
+        /// The peer's address.
+        remote: SocketAddr,
+    },
+    /// The selected pair began or ceased to answer, before the connection state says so.
+    PathSuspected {
+        /// `true`: audio and answers are missing for a moment.
+        suspected: bool,
+    },
     /// Media goes over this pair from here on.
     PairSelected {
         /// The generation.
@@ -253,6 +265,8 @@ pub struct AudioMeasure {
     pub buffer_ms: Option<f64>,
     /// What the jitter buffer aims at, in milliseconds.
     pub buffer_target_ms: Option<f64>,
+    /// What waits in the playback device's queue, in milliseconds.
+    pub device_queue_ms: Option<f64>,
     /// Level of what we send, dBFS.
     pub sent_level_dbfs: Option<f64>,
     /// Level of what we play, dBFS.
