@@ -1,1 +1,27 @@
-//! Codes that people paste, the signaling state machine and roles.
+//! Codes that people paste, the signaling state machine and roles. No IO, no clock, no randomness: bytes come in.
+//!
+//! Each side makes one [`Code`] and pastes the other's, in either order. A code says how to reach its maker and which
+//! certificate to expect; [`Signaling`] keeps who said what, [`role()`] decides who nominates.
+
+mod alphabet;
+mod candidate_field;
+mod capabilities;
+mod code;
+mod credentials;
+mod describe;
+mod error;
+mod frame;
+mod layout;
+mod paste;
+mod problem;
+mod role;
+mod signaling;
+
+pub use candidate_field::MAX_CANDIDATES;
+pub use capabilities::Capabilities;
+pub use code::{Code, VERSION};
+pub use credentials::{CREDENTIAL_BYTES, new_credentials};
+pub use error::CodeError;
+pub use problem::{CandidateProblem, Unusable};
+pub use role::role;
+pub use signaling::{Illegal, IllegalMessage, Message, MessageKind, Side, Signaling};
