@@ -2,6 +2,4 @@
 
 pub mod path;
 
-pub use path::{
-    AgentOutbox, AgentSend, Credentials, Liveness, Path, PathBase, PathConfig, PathEvent, PathOutput,
-};
+pub use path::{AgentOutbox, AgentSend, Credentials, Liveness, Path, PathBase, PathConfig, PathEvent, PathOutput};

@@ -1,9 +1,16 @@
 //! The public face: generations of checks over bases, and the one selected pair.
 
-use std::{fmt, net::SocketAddr, time::{Duration, Instant}};
+use std::{
+    fmt,
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
-use floe_wire::{BaseId, Candidate, Generation, IceConnectionState, IceRole, RefusalReason, note::DropKind};
+use floe_wire::{
+    BaseId, Candidate, Generation, IceConnectionState, IceRole,
+    note::{DropKind, RefusalReason},
+};
 use tokio::sync::mpsc;
 
 /// What agents want to send, awaited by the caller and handed to [`Path::handle_agent`].
@@ -140,7 +147,8 @@ impl Path {
     pub async fn start(&mut self, _generation: Generation, _local: Credentials, _bases: &[PathBase]) {}
 
     /// Installs the peer's credentials.
-    pub async fn set_remote(&mut self, _role: IceRole, _remote: Credentials, _candidates: &[Candidate], _now: Instant) {}
+    pub async fn set_remote(&mut self, _role: IceRole, _remote: Credentials, _candidates: &[Candidate], _now: Instant) {
+    }
 
     /// Adds a base.
     pub async fn add_base(&mut self, _base: PathBase, _now: Instant) {}
