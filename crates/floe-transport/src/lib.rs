@@ -1,5 +1,21 @@
 //! Network seam, bases, the tap and STUN discovery.
+//!
+//! A [`Base`] owns one socket and its reader; every datagram passes the [`Tap`] before anyone interprets it.
+//! [`Discovery`] asks STUN servers without touching a socket or a clock: bytes and time come in, decisions go out.
 
+pub mod base;
+pub mod candidate;
+pub mod clock;
+pub mod discovery;
 pub mod network;
+pub mod server_url;
+pub mod system;
+pub mod tap;
 
+pub use base::{Base, Inbound};
+pub use clock::Clock;
+pub use discovery::{Discovery, DiscoveryOutput};
 pub use network::{BoxFuture, Network, UdpSocket};
+pub use server_url::{ServerUrl, UrlError};
+pub use system::SystemNetwork;
+pub use tap::{Tap, TapReceiver};

@@ -1,0 +1,148 @@
+//! Candidates out of bases and mapped addresses: local preferences, foundations, priorities.
+
+use std::net::{IpAddr, SocketAddr};
+
+use floe_wire::{Candidate, CandidateType, InterfaceInfo, InterfaceKind, Protocol, candidate::priority};
+
+/// Distance between the local preferences of two bases. What lies between is free for further reflexive candidates
+/// of the same base, so that priorities stay unique (RFC 8445 section 5.1.2.1).
+pub const PREFERENCE_STEP: u16 = 256;
+
+/// Gives each address its local preference, in the order they stand.
+///
+/// Preferences are unique. Families alternate, IPv6 first (RFC 8421 section 4); within a family, wired goes before
+/// wireless, and tunnels and mobile data go last (RFC 8445 section 5.1.2.2). Above 255 addresses the rest share 0.
+#[must_use]
+pub fn local_preferences(addresses: &[(InterfaceInfo, IpAddr)]) -> Vec<u16> {
+    let mut families = [Vec::new(), Vec::new()];
+    for (index, (interface, ip)) in addresses.iter().enumerate() {
+        families[usize::from(ip.is_ipv4())].push((link_rank(interface.kind), index));
+    }
+    // Rank, then family: the first IPv6, the first IPv4, the second IPv6, ...
+    let mut order = Vec::with_capacity(addresses.len());
+    for (family, members) in families.iter_mut().enumerate() {
+        members.sort_unstable();
+        order.extend(members.iter().enumerate().map(|(rank, (_, index))| (rank, family, *index)));
+    }
+    order.sort_unstable();
+    let mut preferences = vec![0; addresses.len()];
+    for (place, (_, _, index)) in order.into_iter().enumerate() {
+        let below = u16::try_from(place).unwrap_or(u16::MAX).saturating_mul(PREFERENCE_STEP);
+        preferences[index] = u16::MAX.saturating_sub(below);
+    }
+    preferences
+}
+
+const fn link_rank(kind: InterfaceKind) -> u8 {
+    match kind {
+        InterfaceKind::Ethernet => 0,
+        InterfaceKind::Wireless => 1,
+        InterfaceKind::Unknown => 2,
+        InterfaceKind::Cellular => 3,
+        InterfaceKind::Tunnel => 4,
+        InterfaceKind::Loopback => 5,
+    }
+}
+
+/// The host candidate of a base.
+#[must_use]
+pub fn host_candidate(base: SocketAddr, local_preference: u16) -> Candidate {
+    Candidate {
+        candidate_type: CandidateType::Host,
+        protocol: Protocol::Udp,
+        tcp_type: None,
+        address: base,
+        priority: priority(CandidateType::Host, local_preference),
+        foundation: foundation(CandidateType::Host, base.ip(), None),
+        related_address: None,
+    }
+}
+
+/// The server-reflexive candidate of a base.
+///
+/// A second mapping of the same base takes a `local_preference` a little lower than the first one's.
+#[must_use]
+pub fn server_reflexive_candidate(mapped: SocketAddr, base: SocketAddr, local_preference: u16) -> Candidate {
+    Candidate {
+        candidate_type: CandidateType::ServerReflexive,
+        protocol: Protocol::Udp,
+        tcp_type: None,
+        address: mapped,
+        priority: priority(CandidateType::ServerReflexive, local_preference),
+        foundation: foundation(CandidateType::ServerReflexive, base.ip(), Some(mapped)),
+        related_address: Some(base),
+    }
+}
+
+/// A foundation (RFC 8445 section 5.1.1.3): eight characters, the same for the same arguments on every run.
+///
+/// `learned` tells reflexive candidates of one base apart. The RFC takes the server's address for that; the mapped
+/// address serves as well, because candidates with one base and one mapped address are one candidate.
+#[must_use]
+pub fn foundation(candidate_type: CandidateType, base: IpAddr, learned: Option<SocketAddr>) -> String {
+    let text = format!("{candidate_type} udp {base} {}", learned.map_or_else(String::new, |address| address.to_string()));
+    format!("{:08x}", fnv1a(text.as_bytes()))
+}
+
+/// FNV-1a, 32 bits: no secrecy is needed, only the same value on every platform.
+fn fnv1a(bytes: &[u8]) -> u32 {
+    bytes.iter().fold(0x811C_9DC5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    fn address(kind: InterfaceKind, ip: &str) -> (InterfaceInfo, IpAddr) {
+        (InterfaceInfo { name: format!("{kind:?}"), kind, addresses: Vec::new() }, ip.parse().unwrap())
+    }
+
+    #[test]
+    fn families_alternate_beginning_with_ipv6_and_wired_goes_before_wireless() {
+        let addresses = [
+            address(InterfaceKind::Wireless, "192.0.2.2"),
+            address(InterfaceKind::Ethernet, "192.0.2.1"),
+            address(InterfaceKind::Ethernet, "2001:db8::1"),
+            address(InterfaceKind::Tunnel, "2001:db8::2"),
+        ];
+        let preferences = local_preferences(&addresses);
+        let mut order: Vec<_> = addresses.iter().map(|(_, ip)| ip.to_string()).zip(preferences).collect();
+        order.sort_by_key(|(_, preference)| std::cmp::Reverse(*preference));
+        let order: Vec<_> = order.iter().map(|(ip, _)| ip.as_str()).collect();
+        assert_eq!(order, ["2001:db8::1", "192.0.2.1", "2001:db8::2", "192.0.2.2"]);
+    }
+
+    #[test]
+    fn preferences_are_unique_and_a_single_address_gets_the_highest() {
+        assert_eq!(local_preferences(&[address(InterfaceKind::Ethernet, "192.0.2.1")]), [u16::MAX]);
+        let many: Vec<_> =
+            (1..=200).map(|host| address(InterfaceKind::Unknown, &format!("192.0.2.{host}"))).collect();
+        let preferences: HashSet<_> = local_preferences(&many).into_iter().collect();
+        assert_eq!(preferences.len(), 200);
+    }
+
+    #[test]
+    fn foundations_are_stable_and_differ_by_type_base_and_mapping() {
+        let (base, other) = ("192.0.2.1".parse().unwrap(), "192.0.2.9".parse().unwrap());
+        let mapped = |port| Some(SocketAddr::new("203.0.113.1".parse().unwrap(), port));
+        let all = [
+            foundation(CandidateType::Host, base, None),
+            foundation(CandidateType::Host, other, None),
+            foundation(CandidateType::ServerReflexive, base, mapped(1)),
+            foundation(CandidateType::ServerReflexive, base, mapped(2)),
+        ];
+        assert_eq!(all.iter().collect::<HashSet<_>>().len(), 4);
+        assert_eq!(foundation(CandidateType::Host, base, None), all[0]);
+        assert_eq!(all[0].len(), 8);
+    }
+
+    #[test]
+    fn a_reflexive_candidate_names_its_base() {
+        let (base, mapped) = ("192.168.1.2:5000".parse().unwrap(), "203.0.113.1:6000".parse().unwrap());
+        let candidate = server_reflexive_candidate(mapped, base, 65_535);
+        assert_eq!((candidate.address, candidate.related_address), (mapped, Some(base)));
+        assert_eq!(candidate.priority >> 24, 100);
+    }
+}

@@ -1,0 +1,297 @@
+//! Asks STUN servers which address they see, from every base; bytes and time come in, decisions go out.
+//!
+//! Retransmission follows RFC 8489 section 6.2.1: RTO 500 ms, doubling, seven transmissions of one transaction, the
+//! last one waited for 16 RTO. People should not wait 39.5 s for a dead server, so it is *named* dead after
+//! [`PATIENCE`]; a later answer still counts and is told as [`DiscoveryOutput::Mapped`] after the
+//! [`DiscoveryOutput::Failed`].
+//!
+//! Round-trip times: retransmissions carry the same transaction id, so an answer does not say which of them it
+//! answers. The time counts from the latest transmission: as transmissions are at least 500 ms apart, this is exact
+//! for every path faster than that, and a lost first request does not read as a slow server.
+
+use std::{
+    collections::VecDeque,
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use floe_wire::{
+    BaseId,
+    stun::{self, Class, StunMessage, TransactionId},
+};
+use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
+
+/// First retransmission timeout (RFC 8489 section 6.2.1).
+const RTO: Duration = Duration::from_millis(500);
+/// Rc: transmissions of one request.
+const TRANSMISSIONS: u32 = 7;
+/// Rm: RTOs waited after the last transmission.
+const LAST_WAIT: u32 = 16;
+/// A server that has not answered by then is named dead: after four requests, the last of them a second ago.
+pub const PATIENCE: Duration = Duration::from_millis(4500);
+/// Ta: least time between two new transactions (RFC 8445 section 14.2).
+const PACING: Duration = Duration::from_millis(5);
+/// Requests in flight at once; 16 bases asking 16 servers.
+const MAX_QUERIES: usize = 256;
+
+/// What the discovery wants done, or found out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DiscoveryOutput {
+    /// Send this from that base.
+    Send {
+        /// The base to send from.
+        base: BaseId,
+        /// The server.
+        to: SocketAddr,
+        /// A Binding request.
+        bytes: Vec<u8>,
+    },
+    /// A server answered.
+    Mapped {
+        /// The base it was asked from.
+        base: BaseId,
+        /// URL as the user wrote it.
+        server: String,
+        /// The address it saw.
+        mapped: SocketAddr,
+        /// From the latest transmission of the request to the answer.
+        rtt: Duration,
+    },
+    /// A server gave no usable answer.
+    Failed {
+        /// The base it was asked from.
+        base: BaseId,
+        /// URL as the user wrote it.
+        server: String,
+        /// The sentence shown.
+        error: String,
+    },
+}
+
+/// All requests to STUN servers of a call.
+#[derive(Debug)]
+pub struct Discovery {
+    random: StdRng,
+    queries: Vec<Query>,
+    outputs: VecDeque<DiscoveryOutput>,
+    next_start: Option<Instant>,
+}
+
+/// One Binding transaction from one base to one server.
+#[derive(Debug)]
+struct Query {
+    base: BaseId,
+    url: String,
+    server: SocketAddr,
+    transaction: TransactionId,
+    first_send: Instant,
+    state: QueryState,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum QueryState {
+    /// Waits for its turn.
+    Queued,
+    /// Sent `transmissions` times without an answer; `named_dead` once people were told.
+    Asking { transmissions: u32, last_send: Instant, next: Instant, named_dead: bool },
+    /// Answered, well or badly; kept so that answers to its retransmissions are known.
+    Done,
+}
+
+impl Discovery {
+    /// A discovery whose transaction ids come from `seed`.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self {
+            random: StdRng::seed_from_u64(seed),
+            queries: Vec::new(),
+            outputs: VecDeque::new(),
+            next_start: None,
+        }
+    }
+
+    /// Asks a server from a base; `false` when nothing is asked.
+    ///
+    /// That is so for a server of the other address family, for one being asked from this base already, and above
+    /// 256 requests at once. A server that was answered or named dead may be asked again, to keep the mapping alive
+    /// or to see whether it changed.
+    pub fn ask(
+        &mut self,
+        base: BaseId,
+        base_address: SocketAddr,
+        server_url: &str,
+        server: SocketAddr,
+        now: Instant,
+    ) -> bool {
+        self.handle_timeout(now);
+        let known = |query: &Query| query.base == base && query.server == server && !query.is_told();
+        if base_address.is_ipv4() != server.is_ipv4()
+            || self.queries.len() >= MAX_QUERIES
+            || self.queries.iter().any(known)
+        {
+            return false;
+        }
+        let first_send = self.next_start.map_or(now, |next| next.max(now));
+        self.next_start = Some(first_send + PACING);
+        self.queries.push(Query {
+            base,
+            url: server_url.to_owned(),
+            server,
+            transaction: TransactionId(self.random.random()),
+            first_send,
+            state: QueryState::Queued,
+        });
+        self.handle_timeout(now);
+        true
+    }
+
+    /// Takes a STUN message; `true` when it answers one of our requests.
+    ///
+    /// An answer from another address than the one asked is not ours (RFC 8489 section 6.3.1).
+    pub fn handle(&mut self, base: BaseId, from: SocketAddr, message: &StunMessage, now: Instant) -> bool {
+        let answers = |query: &&mut Query| {
+            query.transaction == message.transaction && query.base == base && query.server == from
+        };
+        let Some(query) = self.queries.iter_mut().find(answers) else { return false };
+        if message.method != stun::METHOD_BINDING || matches!(message.class, Class::Request | Class::Indication) {
+            return false;
+        }
+        if let QueryState::Asking { last_send, .. } = query.state {
+            query.state = QueryState::Done;
+            let (base, server) = (query.base, query.url.clone());
+            self.outputs.push_back(match verdict(message, query.server) {
+                Ok(mapped) => {
+                    DiscoveryOutput::Mapped { base, server, mapped, rtt: now.saturating_duration_since(last_send) }
+                }
+                Err(error) => DiscoveryOutput::Failed { base, server, error },
+            });
+        }
+        true
+    }
+
+    /// What to do or to know next.
+    pub fn poll_output(&mut self) -> Option<DiscoveryOutput> {
+        self.outputs.pop_front()
+    }
+
+    /// When [`Self::handle_timeout`] wants to be called.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.queries.iter().filter_map(Query::wake).min()
+    }
+
+    /// Sends what is due, names the dead, forgets what is over.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        for query in &mut self.queries {
+            query.advance(now, &mut self.outputs);
+        }
+        self.queries.retain(|query| now < query.expires());
+    }
+
+    /// Whether every server asked so far has answered or has been named dead.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.outputs.is_empty() && self.queries.iter().all(Query::is_told)
+    }
+}
+
+impl Query {
+    /// Whether people know how it went.
+    fn is_told(&self) -> bool {
+        matches!(self.state, QueryState::Done | QueryState::Asking { named_dead: true, .. })
+    }
+
+    fn dead_at(&self) -> Instant {
+        self.first_send + PATIENCE
+    }
+
+    /// RTOs add up to 1 + 2 + … + 32 before the last transmission, Rm follows.
+    fn expires(&self) -> Instant {
+        self.first_send + RTO * (2_u32.pow(TRANSMISSIONS - 1) - 1 + LAST_WAIT)
+    }
+
+    fn wake(&self) -> Option<Instant> {
+        match self.state {
+            QueryState::Queued => Some(self.first_send),
+            QueryState::Asking { next, named_dead: false, .. } => Some(next.min(self.dead_at())),
+            QueryState::Asking { next, named_dead: true, .. } => Some(next),
+            QueryState::Done => None,
+        }
+    }
+
+    fn advance(&mut self, now: Instant, outputs: &mut VecDeque<DiscoveryOutput>) {
+        let (transmissions, next) = match self.state {
+            QueryState::Queued => (0, self.first_send),
+            QueryState::Asking { transmissions, next, .. } => (transmissions, next),
+            QueryState::Done => return,
+        };
+        if now >= next && transmissions < TRANSMISSIONS {
+            self.transmit(transmissions + 1, now, outputs);
+        }
+        self.name_dead(now, outputs);
+    }
+
+    fn transmit(&mut self, transmissions: u32, now: Instant, outputs: &mut VecDeque<DiscoveryOutput>) {
+        let wait = if transmissions == TRANSMISSIONS { LAST_WAIT } else { 2_u32.pow(transmissions - 1) };
+        let named_dead = self.is_told();
+        self.state = QueryState::Asking { transmissions, last_send: now, next: now + RTO * wait, named_dead };
+        let bytes = stun::binding_request(self.transaction);
+        outputs.push_back(DiscoveryOutput::Send { base: self.base, to: self.server, bytes });
+    }
+
+    fn name_dead(&mut self, now: Instant, outputs: &mut VecDeque<DiscoveryOutput>) {
+        let dead_at = self.dead_at();
+        if let QueryState::Asking { named_dead, .. } = &mut self.state
+            && now >= dead_at
+            && !*named_dead
+        {
+            *named_dead = true;
+            let error = format!(
+                "no answer from {} within {:.1} s; the server is down, or UDP to it is blocked here",
+                self.server,
+                PATIENCE.as_secs_f64()
+            );
+            outputs.push_back(DiscoveryOutput::Failed { base: self.base, server: self.url.clone(), error });
+        }
+    }
+}
+
+/// What an answer is worth: the address it tells, or a sentence.
+fn verdict(message: &StunMessage, server: SocketAddr) -> Result<SocketAddr, String> {
+    if message.class == Class::Error {
+        return Err(match &message.error {
+            Some((code, reason)) => refusal(*code, reason),
+            None => "the server refused without an error code; it is not a usable STUN server".to_owned(),
+        });
+    }
+    match message.mapped {
+        Some(mapped) if mapped.is_ipv4() != server.is_ipv4() => {
+            Err("the server told an address of another family than it was asked with; it is misconfigured".to_owned())
+        }
+        Some(mapped) if mapped.port() == 0 || mapped.ip().is_unspecified() || mapped.ip().is_multicast() => {
+            Err(format!("the server told an impossible address ({mapped}); it is misconfigured"))
+        }
+        Some(mapped) => Ok(mapped),
+        None => Err("the server answered without an address; it is not a usable STUN server".to_owned()),
+    }
+}
+
+/// The error codes of RFC 8489 section 14.8 in words; other codes with the server's own.
+fn refusal(code: u16, reason: &str) -> String {
+    let meaning = match code {
+        300 => "it sends us to another server; name that one",
+        400 => "it did not understand the request",
+        401 | 438 => "it asks for a password, which plain STUN has not; use another server",
+        403 => "it does not serve this network; use another server",
+        420 => "it insists on an extension that Floe does not speak; use another server",
+        500 => "it has a fault of its own; try again later or use another server",
+        _ => {
+            let reason: String = reason.chars().filter(|c| !c.is_control()).take(80).collect();
+            return format!("the server refused with error {code} ({reason})");
+        }
+    };
+    format!("the server refused with error {code}: {meaning}")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,134 @@
+//! The system's network: its interfaces, its UDP sockets, its resolver.
+
+mod interfaces;
+
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use floe_wire::{InterfaceInfo, InterfaceKind};
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::io::ReadBuf;
+
+use crate::{BoxFuture, Network, UdpSocket};
+
+/// Room for half a second of a burst of full-sized datagrams at 4 Mbit/s, so that a busy machine loses none; systems
+/// grant less where they have a lower limit.
+const SOCKET_BUFFER: usize = 256 * 1024;
+/// The system's resolver may try for half a minute; nobody waits that long for a call.
+const RESOLVE_TIMEOUT: Duration = Duration::from_millis(4500);
+
+/// The machine's own network.
+#[derive(Debug, Clone, Copy)]
+pub struct SystemNetwork {
+    scope: Scope,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scope {
+    Everything,
+    LoopbackOnly,
+}
+
+impl SystemNetwork {
+    /// All interfaces of the machine. Loopback is listed with its kind, for the caller to leave out.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { scope: Scope::Everything }
+    }
+
+    /// Nothing but 127.0.0.1, 127.0.0.2 and `::1`, as far as they can be bound: real sockets, no network.
+    #[must_use]
+    pub const fn loopback() -> Self {
+        Self { scope: Scope::LoopbackOnly }
+    }
+}
+
+impl Default for SystemNetwork {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Network for SystemNetwork {
+    fn interfaces(&self) -> io::Result<Vec<InterfaceInfo>> {
+        match self.scope {
+            Scope::Everything => Ok(interfaces::list()),
+            Scope::LoopbackOnly => Ok(vec![loopback_interface()]),
+        }
+    }
+
+    fn bind_udp(&self, local: SocketAddr) -> io::Result<Box<dyn UdpSocket>> {
+        if self.scope == Scope::LoopbackOnly && !local.ip().is_loopback() {
+            return Err(io::Error::new(io::ErrorKind::AddrNotAvailable, "only loopback addresses are used here"));
+        }
+        Ok(Box::new(SystemSocket(bind(local)?)))
+    }
+
+    fn resolve<'a>(&'a self, host: &'a str, port: u16) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
+        Box::pin(async move {
+            if let Ok(ip) = host.parse::<IpAddr>() {
+                return Ok(vec![SocketAddr::new(ip, port)]);
+            }
+            let lookup = tokio::time::timeout(RESOLVE_TIMEOUT, tokio::net::lookup_host((host, port)));
+            let addresses = lookup.await.map_err(|_| {
+                io::Error::new(io::ErrorKind::TimedOut, "no answer from the system's resolver within 4.5 s")
+            })??;
+            Ok(addresses.collect())
+        })
+    }
+}
+
+fn bind(local: SocketAddr) -> io::Result<tokio::net::UdpSocket> {
+    let socket = Socket::new(Domain::for_address(local), Type::DGRAM, Some(Protocol::UDP))?;
+    if local.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    // A refusal leaves the system's default, which works as well, with less reserve.
+    for (direction, result) in [
+        ("receive", socket.set_recv_buffer_size(SOCKET_BUFFER)),
+        ("send", socket.set_send_buffer_size(SOCKET_BUFFER)),
+    ] {
+        if let Err(error) = result {
+            tracing::debug!(%error, direction, "the socket keeps its default buffer");
+        }
+    }
+    socket.set_nonblocking(true)?;
+    socket.bind(&local.into())?;
+    tokio::net::UdpSocket::from_std(socket.into())
+}
+
+/// Only what can be bound: macOS has no 127.0.0.2 until it is configured, containers often have no IPv6.
+fn loopback_interface() -> InterfaceInfo {
+    let wanted: [IpAddr; 3] =
+        [Ipv4Addr::LOCALHOST.into(), Ipv4Addr::new(127, 0, 0, 2).into(), Ipv6Addr::LOCALHOST.into()];
+    let bindable = |ip: &IpAddr| std::net::UdpSocket::bind((*ip, 0)).is_ok();
+    InterfaceInfo {
+        name: "lo".to_owned(),
+        kind: InterfaceKind::Loopback,
+        addresses: wanted.into_iter().filter(bindable).collect(),
+    }
+}
+
+struct SystemSocket(tokio::net::UdpSocket);
+
+impl UdpSocket for SystemSocket {
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+
+    fn try_send_to(&self, datagram: &[u8], remote: SocketAddr) -> io::Result<()> {
+        self.0.try_send_to(datagram, remote).map(|_| ())
+    }
+
+    fn poll_recv_from(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<(usize, SocketAddr)>> {
+        let mut buffer = ReadBuf::new(buffer);
+        self.0.poll_recv_from(cx, &mut buffer).map_ok(|from| (buffer.filled().len(), from))
+    }
+}
+
+#[cfg(test)]
+mod tests;
