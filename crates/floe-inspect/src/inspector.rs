@@ -1,35 +1,203 @@
 //! The inspector: one record after the other in, the picture out.
 
-use floe_wire::{Record, Stamp};
+mod ending;
+mod media;
+mod network;
+mod packets;
+mod pairing;
+mod signaling;
 
-use crate::Picture;
+use std::time::Duration;
+
+use floe_wire::{BaseId, Generation, IceConnectionState, Note, Record, RecordBody, Stamp};
+
+use crate::{
+    Picture,
+    candidates::CandidateIndex,
+    credentials::Credentials,
+    events::EventLog,
+    pair_state::{Circumstances, judge},
+    pairs::PairTable,
+    phases::{Ending, phases},
+    picture::{PairId, Severity},
+    states::GenerationStates,
+    transactions::Transactions,
+    why::why,
+};
+
+/// How old judgements that depend on time may be: sentences count whole seconds.
+const PAIRS_STALE_AFTER: Duration = Duration::from_secs(1);
+
+/// Phases show times while they run; packets alone do not have to move them more often.
+const PHASES_STALE_AFTER: Duration = Duration::from_millis(250);
 
 /// Folds records into a [`Picture`]. Reads no clock: time is in the records and in [`Inspector::tick`].
+///
+/// Memory is bounded whatever the record holds: lists have caps, transactions and samples expire.
 #[derive(Debug, Default)]
 pub struct Inspector {
     picture: Picture,
+    log: EventLog,
+    credentials: Credentials,
+    transactions: Transactions,
+    local: CandidateIndex,
+    remote: CandidateIndex,
+    pairs: PairTable,
+    generations: GenerationStates,
+    ending: Ending,
+    pairs_judged_at: Stamp,
+    phases_judged_at: Stamp,
+    is_pairs_stale: bool,
+    is_phases_stale: bool,
 }
 
 impl Inspector {
     /// An inspector of an empty record.
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        let mut inspector = Self::default();
+        inspector.judge_phases();
+        inspector
     }
 
-    /// Folds one record in.
+    /// Folds one record in. Time never goes backwards: a record older than its predecessor counts as simultaneous.
     pub fn ingest(&mut self, record: &Record) {
         self.picture.at = self.picture.at.max(record.at);
+        self.picture.counters.records += 1;
+        match &record.body {
+            RecordBody::Packet(packet) => self.on_packet(packet),
+            RecordBody::Note(note) => self.on_note(note),
+        }
+        self.judge_if_stale();
     }
 
     /// Lets time pass without a record: "12 of 39 s" moves on, unanswered pairs expire.
     pub fn tick(&mut self, now: Stamp) {
         self.picture.at = self.picture.at.max(now);
+        self.judge_if_stale();
     }
 
     /// The picture of everything folded in so far.
     #[must_use]
     pub fn picture(&self) -> &Picture {
         &self.picture
+    }
+
+    fn on_note(&mut self, note: &Note) {
+        match note {
+            Note::SessionStarted { wall_ms, version } => self.on_session_started(*wall_ms, version),
+            Note::InterfaceListed(interface) => self.on_interface_listed(interface),
+            Note::BaseOpened { base, interface, address, protocol } => {
+                self.on_base_opened(*base, interface, *address, *protocol);
+            }
+            Note::BaseFailed { interface, address, error } => self.on_base_failed(interface, *address, error),
+            Note::BaseClosed { base } => self.on_base_closed(*base),
+            Note::SendFailed { base, remote, error } => self.on_send_failed(*base, *remote, error),
+            Note::ServerAnswered { server, base, mapped, rtt } => self.on_server_answered(server, *base, *mapped, *rtt),
+            Note::ServerFailed { server, base, error } => self.on_server_failed(server, *base, error),
+            Note::GatheringChanged { generation, state } => self.on_gathering_changed(*generation, *state),
+            Note::CodeReady { characters } => self.on_code_ready(*characters),
+            Note::PeerCodeAccepted { created_s, candidates } => self.on_peer_code_accepted(*created_s, *candidates),
+            Note::PeerCodeRefused { reason } => self.on_peer_code_refused(reason),
+            Note::SignalingChanged { state } => self.on_signaling_changed(*state),
+            Note::SignalingRefused { state, message } => self.on_signaling_refused(*state, message),
+            Note::LocalCredentials { generation, ufrag } => self.credentials.note_local(*generation, ufrag),
+            Note::RemoteCredentials { generation, ufrag } => self.credentials.note_remote(*generation, ufrag),
+            Note::LocalCandidate { generation, base, candidate, server } => {
+                self.on_local_candidate(*generation, *base, candidate, server.as_deref());
+            }
+            Note::RemoteCandidate { generation, candidate } => self.on_remote_candidate(*generation, candidate),
+            Note::RoleDecided { role } => self.on_role_decided(*role),
+            Note::IceConnectionChanged { generation, state } => self.on_ice_connection_changed(*generation, *state),
+            Note::RoleConflict { base, remote } => self.on_role_conflict(*base, *remote),
+            Note::PathSuspected { suspected } => self.on_path_suspected(*suspected),
+            Note::PairSelected { generation, base, remote } => {
+                self.on_pair_selected(PairId { generation: *generation, base: *base, remote: *remote });
+            }
+            Note::HandshakeStarted { client } => self.on_handshake_started(*client),
+            Note::Secured(facts) => self.on_secured(facts),
+            Note::SecurityFailed { error } => self.on_security_failed(error),
+            Note::FirstAudio => self.on_first_audio(),
+            Note::AudioMeasured(measure) => self.on_audio_measured(measure),
+            Note::AudioDevice { message } => self.on_audio_device(message),
+            Note::Muted { muted } => self.on_muted(*muted),
+            Note::PacketRefused { base, remote, reason } => self.on_packet_refused(*base, *remote, *reason),
+            Note::Dropped { what, count } => self.on_dropped(*what, *count),
+            Note::Ended { reason } => self.on_ended(reason),
+        }
+        self.is_phases_stale = true;
+    }
+
+    fn say(&mut self, severity: Severity, topic: &'static str, text: String) {
+        let at = self.picture.at;
+        self.log.push(&mut self.picture, at, severity, topic, text);
+    }
+
+    /// What people call a base: its interface.
+    fn base_name(&self, base: BaseId) -> String {
+        self.picture.base(base).map_or_else(|| base.to_string(), |view| view.interface.clone())
+    }
+
+    fn pair_name(&self, id: PairId) -> String {
+        format!("{} → {}", self.base_name(id.base), id.remote)
+    }
+
+    fn judge_if_stale(&mut self) {
+        let at = self.picture.at;
+        if self.is_pairs_stale || at.since(self.pairs_judged_at) >= PAIRS_STALE_AFTER {
+            self.judge_pairs();
+        }
+        if self.is_phases_stale || at.since(self.phases_judged_at) >= PHASES_STALE_AFTER {
+            self.judge_phases();
+        }
+    }
+
+    fn judge_pairs(&mut self) {
+        self.pairs_judged_at = self.picture.at;
+        self.is_pairs_stale = false;
+        let mut now = None;
+        for position in 0..self.picture.pairs.len() {
+            let id = self.picture.pairs[position].id;
+            let now = match now {
+                Some((generation, known)) if generation == id.generation => known,
+                _ => now.insert((id.generation, self.circumstances(id.generation))).1,
+            };
+            self.judge_pair_in(id, &now);
+        }
+    }
+
+    /// Judges one pair after a packet went over it.
+    fn judge_pair(&mut self, id: PairId) {
+        let now = self.circumstances(id.generation);
+        self.judge_pair_in(id, &now);
+    }
+
+    fn judge_pair_in(&mut self, id: PairId, now: &Circumstances) {
+        let Some((view, facts)) = self.pairs.get_mut(&mut self.picture.pairs, id) else { return };
+        let state = judge(view, facts, now);
+        self.is_phases_stale |= state != view.state;
+        view.state = state;
+        view.why = why(view, facts, now);
+    }
+
+    fn circumstances(&self, generation: Generation) -> Circumstances {
+        let picture = &self.picture;
+        let state = self.generations.get(generation);
+        let selected = picture.selections.last().map(|selection| selection.pair);
+        let is_closed = picture.ended.is_some() || picture.ice_connection_state() == IceConnectionState::Closed;
+        let is_replaced = selected.is_some_and(|pair| pair.generation > generation);
+        let is_finished = matches!(state, IceConnectionState::Completed | IceConnectionState::Failed);
+        Circumstances {
+            at: picture.ended_at.map_or(picture.at, |ended| ended.min(picture.at)),
+            failed: state == IceConnectionState::Failed,
+            checking_over: is_closed || is_replaced || is_finished,
+            selected: selected.map(|id| (id, self.pairs.get(picture, id).map_or(0, |(_, facts)| facts.rank))),
+        }
+    }
+
+    fn judge_phases(&mut self) {
+        self.phases_judged_at = self.picture.at;
+        self.is_phases_stale = false;
+        self.picture.phases = phases(&self.picture, &self.ending);
     }
 }

@@ -65,6 +65,40 @@ pub struct Picture {
     pub ended: Option<EndReason>,
     /// When the call ended.
     pub ended_at: Option<Stamp>,
+    /// The addresses others saw us at, one per base and destination, newest answer.
+    pub mappings: Vec<Mapping>,
+    /// Whether the pair in use is silent for a moment, before the connection state says so.
+    pub is_path_suspected: bool,
+    /// What the wire showed that belongs to no pair.
+    pub evidence: WireEvidence,
+}
+
+/// The address one destination saw one of our bases at (XOR-MAPPED-ADDRESS of its answer).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mapping {
+    /// Our base.
+    pub base: BaseId,
+    /// Who answered.
+    pub destination: SocketAddr,
+    /// Whether it was asked as a STUN server; otherwise it is the peer.
+    pub is_server: bool,
+    /// The address it saw.
+    pub mapped: SocketAddr,
+}
+
+/// Counts of what the wire showed that belongs to no pair.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct WireEvidence {
+    /// Checks received for a user fragment that is none of ours.
+    pub checks_for_unknown_ufrag: u64,
+    /// Answers that came from another address than asked.
+    pub answers_from_elsewhere: u64,
+    /// Role conflicts (487) answered or received.
+    pub role_conflicts: u64,
+    /// Role conflicts that the session reported.
+    pub noted_role_conflicts: u64,
+    /// Datagrams that look like STUN and do not parse.
+    pub malformed_stun: u64,
 }
 
 /// A base and what went over it.

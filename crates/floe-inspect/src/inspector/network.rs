@@ -1,0 +1,136 @@
+//! Notes about interfaces, bases and servers.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
+
+use floe_wire::{BaseId, InterfaceInfo, InterfaceKind, Protocol, note::DropKind, note::RefusalReason};
+
+use super::Inspector;
+use crate::{
+    bounded::{add_count, push_bounded},
+    events::is_milestone,
+    picture::{BaseView, ServerVerdict, ServerView, Severity, Traffic},
+    words::{count, millis},
+};
+
+/// Interfaces, bases and refusals to bind that are shown, each.
+const ROWS_KEPT: usize = 256;
+
+impl Inspector {
+    pub(super) fn on_interface_listed(&mut self, interface: &InterfaceInfo) {
+        for base in self.picture.bases.iter_mut().filter(|base| base.interface == interface.name) {
+            base.kind = interface.kind;
+        }
+        match self.picture.interfaces.iter_mut().find(|known| known.name == interface.name) {
+            Some(known) => *known = interface.clone(),
+            None => {
+                let fits = push_bounded(&mut self.picture.interfaces, interface.clone(), ROWS_KEPT);
+                self.count_if_dropped(fits);
+            }
+        }
+        let addresses: Vec<_> = interface.addresses.iter().map(ToString::to_string).collect();
+        let text = format!("Interface {} has {}", interface.name, addresses.join(", "));
+        self.say(Severity::Detail, "network", text);
+    }
+
+    pub(super) fn on_base_opened(&mut self, base: BaseId, interface: &str, address: SocketAddr, protocol: Protocol) {
+        let listed = self.picture.interfaces.iter().find(|known| known.name == interface);
+        let view = BaseView {
+            base,
+            interface: interface.to_owned(),
+            kind: listed.map_or(InterfaceKind::Unknown, |known| known.kind),
+            address,
+            protocol,
+            opened: self.picture.at,
+            closed: None,
+            sent: Traffic::default(),
+            received: Traffic::default(),
+            send_failures: 0,
+            last_send_error: None,
+        };
+        let fits = self.picture.base(base).is_none() && push_bounded(&mut self.picture.bases, view, ROWS_KEPT);
+        self.count_if_dropped(fits);
+        let text = format!("{interface}: packets can leave from {address} ({})", protocol.name());
+        self.say(Severity::Info, "gathering", text);
+    }
+
+    pub(super) fn on_base_failed(&mut self, interface: &str, address: IpAddr, error: &str) {
+        let row = (format!("{interface} {address}"), error.to_owned());
+        let fits = push_bounded(&mut self.picture.base_failures, row, ROWS_KEPT);
+        self.count_if_dropped(fits);
+        self.say(Severity::Warning, "network", format!("{interface}: {address} cannot be used: {error}"));
+    }
+
+    pub(super) fn on_base_closed(&mut self, base: BaseId) {
+        let at = self.picture.at;
+        if let Some(view) = self.picture.bases.iter_mut().find(|view| view.base == base) {
+            view.closed.get_or_insert(at);
+        }
+        self.say(Severity::Detail, "network", format!("{}: closed", self.base_name(base)));
+    }
+
+    pub(super) fn on_send_failed(&mut self, base: BaseId, remote: SocketAddr, error: &str) {
+        let Some(view) = self.picture.bases.iter_mut().find(|view| view.base == base) else { return };
+        view.send_failures += 1;
+        view.last_send_error = Some(error.to_owned());
+        let failures = view.send_failures;
+        if is_milestone(failures) {
+            let times = if failures == 1 { String::new() } else { format!(" ({failures} times)") };
+            let text = format!("{}: the system refused to send to {remote}{times}: {error}", self.base_name(base));
+            self.say(Severity::Warning, "network", text);
+        }
+    }
+
+    pub(super) fn on_server_answered(&mut self, url: &str, base: BaseId, mapped: SocketAddr, rtt: Duration) {
+        self.set_verdict(url, Some(base), ServerVerdict::Answered { mapped, rtt });
+        let text = format!("{url} sees {} as {mapped} ({})", self.base_name(base), millis(rtt));
+        self.say(Severity::Info, "gathering", text);
+    }
+
+    pub(super) fn on_server_failed(&mut self, url: &str, base: Option<BaseId>, error: &str) {
+        self.set_verdict(url, base, ServerVerdict::Failed { error: error.to_owned() });
+        let from = base.map_or_else(String::new, |base| format!(" from {}", self.base_name(base)));
+        self.say(Severity::Warning, "gathering", format!("{url}{from}: {error}"));
+    }
+
+    fn set_verdict(&mut self, url: &str, base: Option<BaseId>, verdict: ServerVerdict) {
+        match self.picture.servers.iter_mut().find(|row| row.url == url && row.base == base) {
+            Some(row) => row.verdict = verdict,
+            None => {
+                let row = ServerView { url: url.to_owned(), base, verdict };
+                let fits = push_bounded(&mut self.picture.servers, row, ROWS_KEPT);
+                self.count_if_dropped(fits);
+            }
+        }
+    }
+
+    pub(super) fn on_packet_refused(&mut self, base: BaseId, remote: SocketAddr, reason: RefusalReason) {
+        let refused = add_count(&mut self.picture.counters.refused, reason, 1);
+        if is_milestone(refused) {
+            let datagrams = count(refused, "datagram");
+            let text = format!("{}: {datagrams} ignored, last from {remote}: {}", self.base_name(base), reason.name());
+            self.say(Severity::Warning, "network", text);
+        }
+    }
+
+    pub(super) fn on_dropped(&mut self, what: DropKind, dropped: u64) {
+        add_count(&mut self.picture.counters.dropped, what, dropped);
+        let noun = match what {
+            DropKind::Records => "record",
+            DropKind::Datagrams => "datagram",
+            DropKind::Candidates => "candidate",
+            DropKind::Pairs => "pair",
+            DropKind::AudioFrames => "audio frame",
+        };
+        self.say(Severity::Detail, "call", format!("{} dropped to keep memory bounded", count(dropped, noun)));
+    }
+
+    /// A row above its cap means that its record is not shown, which counts like one that never came.
+    pub(super) fn count_if_dropped(&mut self, fits: bool) {
+        if !fits {
+            add_count(&mut self.picture.counters.dropped, DropKind::Records, 1);
+        }
+    }
+}

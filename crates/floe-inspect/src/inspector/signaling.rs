@@ -1,0 +1,135 @@
+//! Notes about codes, roles and the three state machines.
+
+use std::net::SocketAddr;
+
+use floe_wire::{BaseId, GatheringState, Generation, IceConnectionState, IceRole, SignalingState};
+
+use super::Inspector;
+use crate::{
+    events::is_milestone,
+    picture::{PeerCode, Severity},
+    states::enter,
+    words::count,
+};
+
+impl Inspector {
+    pub(super) fn on_session_started(&mut self, wall_ms: u64, version: &str) {
+        let at = self.picture.at;
+        self.picture.wall_ms = Some(wall_ms);
+        self.picture.version = Some(version.to_owned());
+        if self.picture.signaling.is_empty() {
+            enter(&mut self.picture.signaling, SignalingState::Stable, at);
+        }
+        if self.picture.gathering.is_empty() {
+            enter(&mut self.picture.gathering, GatheringState::New, at);
+        }
+        if self.picture.ice_connection.is_empty() {
+            enter(&mut self.picture.ice_connection, IceConnectionState::New, at);
+        }
+        self.say(Severity::Detail, "call", format!("Floe {version} begins a record"));
+    }
+
+    pub(super) fn on_gathering_changed(&mut self, generation: Generation, state: GatheringState) {
+        let at = self.picture.at;
+        let left = enter(&mut self.picture.gathering, state, at);
+        if state == GatheringState::Complete {
+            self.picture.timings.gathered.get_or_insert(at);
+        }
+        let is_legal = left.is_none_or(|left| left.successors().contains(&state));
+        self.say_state("gathering", "Gathering", generation, state.name(), is_legal);
+    }
+
+    pub(super) fn on_signaling_changed(&mut self, state: SignalingState) {
+        let at = self.picture.at;
+        let left = enter(&mut self.picture.signaling, state, at);
+        let is_legal = left.is_none_or(|left| left.successors().contains(&state));
+        self.say_state("signaling", "Signaling", Generation(0), state.name(), is_legal);
+    }
+
+    pub(super) fn on_ice_connection_changed(&mut self, generation: Generation, state: IceConnectionState) {
+        let at = self.picture.at;
+        self.generations.set(generation, state);
+        let left = enter(&mut self.picture.ice_connection, state, at);
+        self.is_pairs_stale = true;
+        let is_legal = left.is_none_or(|left| left.successors().contains(&state));
+        self.say_state("check", "ICE connection", generation, state.name(), is_legal);
+    }
+
+    fn say_state(
+        &mut self,
+        topic: &'static str,
+        machine: &str,
+        generation: Generation,
+        state: &str,
+        is_legal: bool,
+    ) {
+        let of = if generation.0 == 0 { String::new() } else { format!(" (generation {})", generation.0) };
+        let (severity, surprise) = match state {
+            _ if !is_legal => (Severity::Warning, ", which does not follow from the state before"),
+            "failed" => (Severity::Error, ""),
+            "disconnected" => (Severity::Warning, ""),
+            _ => (Severity::Info, ""),
+        };
+        self.say(severity, topic, format!("{machine}{of} is {state}{surprise}"));
+    }
+
+    pub(super) fn on_signaling_refused(&mut self, state: SignalingState, message: &str) {
+        self.picture.counters.signaling_refused += 1;
+        let text = format!("Ignored in signaling state {state}: {message}");
+        self.say(Severity::Warning, "signaling", text);
+    }
+
+    pub(super) fn on_code_ready(&mut self, characters: usize) {
+        let at = self.picture.at;
+        self.picture.timings.code_ready.get_or_insert(at);
+        self.note_both_codes();
+        self.say(Severity::Info, "signaling", format!("Our code is ready ({})", count(characters, "character")));
+    }
+
+    pub(super) fn on_peer_code_accepted(&mut self, created_s: u64, candidates: usize) {
+        self.picture.peer_code = Some(PeerCode { created_s, accepted: self.picture.at });
+        self.note_both_codes();
+        let text = format!("The peer's code was accepted: {}", count(candidates, "candidate"));
+        self.say(Severity::Info, "signaling", text);
+    }
+
+    fn note_both_codes(&mut self) {
+        if self.picture.timings.code_ready.is_some() && self.picture.peer_code.is_some() {
+            let at = self.picture.at;
+            self.picture.timings.both_codes.get_or_insert(at);
+        }
+    }
+
+    pub(super) fn on_peer_code_refused(&mut self, reason: &str) {
+        self.picture.counters.codes_refused += 1;
+        self.say(Severity::Warning, "signaling", format!("A pasted text was refused: {reason}"));
+    }
+
+    pub(super) fn on_role_decided(&mut self, role: IceRole) {
+        self.picture.role = Some(role);
+        self.pairs.prioritize(&mut self.picture);
+        self.is_pairs_stale = true;
+        let task = match role {
+            IceRole::Controlling => "we choose the pair",
+            IceRole::Controlled => "the peer chooses the pair",
+        };
+        self.say(Severity::Info, "signaling", format!("Our role is {role}: {task}"));
+    }
+
+    pub(super) fn on_role_conflict(&mut self, base: BaseId, remote: SocketAddr) {
+        self.picture.evidence.noted_role_conflicts += 1;
+        if is_milestone(self.picture.evidence.noted_role_conflicts) {
+            let text = format!("{}: {remote} claims our role; the tie-breakers decide", self.base_name(base));
+            self.say(Severity::Warning, "check", text);
+        }
+    }
+
+    pub(super) fn on_path_suspected(&mut self, suspected: bool) {
+        self.picture.is_path_suspected = suspected;
+        let (severity, text) = match suspected {
+            true => (Severity::Warning, "The path in use is silent for a moment"),
+            false => (Severity::Info, "The path in use answers again"),
+        };
+        self.say(severity, "check", text.to_owned());
+    }
+}
