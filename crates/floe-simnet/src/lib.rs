@@ -1,1 +1,27 @@
-//! Simulated hosts, links and NATs behind the Network seam.
+//! A simulated network behind the `Network` seam: hosts, links, routers, NATs and STUN servers inside the process.
+//!
+//! A [`World`] is one [`Scenario`] brought to life. Below it, [`Simnet`] carries datagrams from socket to socket,
+//! hop by hop: over links with delay, jitter, loss and rate, through routers that translate and filter as RFC 4787
+//! describes them. What is random comes from one seed.
+
+mod counters;
+mod fabric;
+pub mod host;
+pub mod link;
+pub mod nat;
+mod pace;
+pub mod prefix;
+mod router;
+pub mod scenario;
+pub mod simnet;
+pub mod stun_server;
+pub mod world;
+
+pub use counters::Counters;
+pub use host::SimHost;
+pub use link::LinkProfile;
+pub use nat::{Dependence, NatConfig, PortAssignment};
+pub use prefix::Prefix;
+pub use scenario::Scenario;
+pub use simnet::Simnet;
+pub use world::{Side, World};

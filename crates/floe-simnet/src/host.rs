@@ -1,0 +1,98 @@
+//! A simulated host: its interfaces, sockets and resolver behind the `Network` seam.
+
+use std::{
+    fmt, io,
+    net::{IpAddr, SocketAddr},
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use floe_transport::{BoxFuture, Network, UdpSocket, clock};
+use floe_wire::InterfaceInfo;
+use tokio::sync::mpsc;
+
+use crate::{
+    fabric::{Letter, NodeId},
+    router::Datagram,
+    simnet::Shared,
+};
+
+/// The network as one simulated host sees it.
+#[derive(Clone)]
+pub struct SimHost {
+    shared: Arc<Shared>,
+    node: NodeId,
+}
+
+impl SimHost {
+    pub(crate) fn new(shared: Arc<Shared>, node: NodeId) -> Self {
+        Self { shared, node }
+    }
+}
+
+impl fmt::Debug for SimHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SimHost").field(&self.node).finish()
+    }
+}
+
+impl Network for SimHost {
+    fn interfaces(&self) -> io::Result<Vec<InterfaceInfo>> {
+        Ok(self.shared.lock().interfaces(self.node))
+    }
+
+    fn bind_udp(&self, local: SocketAddr) -> io::Result<Box<dyn UdpSocket>> {
+        let (local, letters) = self.shared.lock().bind(self.node, local)?;
+        Ok(Box::new(SimSocket { host: self.clone(), local, letters: Mutex::new(letters) }))
+    }
+
+    fn resolve<'a>(&'a self, host: &'a str, port: u16) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
+        let addresses = match host.parse::<IpAddr>() {
+            Ok(ip) => Some(vec![ip]),
+            Err(_) => self.shared.lock().resolve(host).map(<[IpAddr]>::to_vec),
+        };
+        Box::pin(std::future::ready(match addresses {
+            Some(addresses) => Ok(addresses.into_iter().map(|ip| SocketAddr::new(ip, port)).collect()),
+            None => Err(io::Error::new(io::ErrorKind::NotFound, "no such name in the simulated network")),
+        }))
+    }
+}
+
+/// A bound socket of a simulated host. The queue's lock is never contended: one task reads a socket.
+struct SimSocket {
+    host: SimHost,
+    local: SocketAddr,
+    letters: Mutex<mpsc::Receiver<Letter>>,
+}
+
+impl UdpSocket for SimSocket {
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        Ok(self.local)
+    }
+
+    fn try_send_to(&self, datagram: &[u8], remote: SocketAddr) -> io::Result<()> {
+        let datagram =
+            Datagram { source: self.local, destination: remote, bytes: Bytes::copy_from_slice(datagram) };
+        self.host.shared.act(|fabric| fabric.send(self.host.node, datagram, clock::now()))
+    }
+
+    fn poll_recv_from(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<(usize, SocketAddr)>> {
+        let mut letters = self.letters.lock().unwrap_or_else(PoisonError::into_inner);
+        match letters.poll_recv(cx) {
+            Poll::Ready(Some((bytes, from))) => {
+                let length = bytes.len().min(buffer.len());
+                buffer[..length].copy_from_slice(&bytes[..length]);
+                Poll::Ready(Ok((length, from)))
+            }
+            // The network has ended: silence, as on a cable that was pulled.
+            Poll::Ready(None) | Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+impl Drop for SimSocket {
+    fn drop(&mut self) {
+        self.host.shared.lock().unbind(self.host.node, self.local);
+    }
+}

@@ -1,0 +1,232 @@
+//! One scenario brought to life: two peers' networks, their STUN servers, and what can be broken while it runs.
+
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    sync::Arc,
+    time::Duration,
+};
+
+use floe_transport::{Network, SystemNetwork, server_url::DEFAULT_PORT};
+use floe_wire::InterfaceInfo;
+
+use crate::{
+    Counters, LinkProfile, Prefix, Scenario, Simnet,
+    scenario::{ACCESS_LINK, Access, DELEGATED, Interface, Plan, SERVER_LINK, SERVERS, Server, Site},
+    simnet::NodeId,
+    stun_server::{self, StunServer},
+};
+
+/// One of the two peers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// The first.
+    A,
+    /// The second.
+    B,
+}
+
+/// A running scenario. Dropping it ends everything in it.
+///
+/// The methods that break things say whether there was something to break: nothing in the loopback scenario, where
+/// the sockets are real.
+pub struct World {
+    /// The network as peer A sees it.
+    pub a: Arc<dyn Network>,
+    /// The network as peer B sees it.
+    pub b: Arc<dyn Network>,
+    /// URLs of the STUN servers in it.
+    pub stun_servers: Vec<String>,
+    /// Whether the peers must use loopback addresses, because there are no others.
+    pub include_loopback: bool,
+    /// Stops the servers before the network below them.
+    _servers: Vec<StunServer>,
+    simulation: Option<Simulation>,
+}
+
+struct Simulation {
+    simnet: Simnet,
+    peers: [Peer; 2],
+}
+
+struct Peer {
+    host: NodeId,
+    router: Option<NodeId>,
+}
+
+impl World {
+    /// Builds a scenario; inside a tokio runtime. The same seed gives the same ports, losses and delays.
+    ///
+    /// # Errors
+    /// When a STUN server cannot be bound, which only real sockets do.
+    pub fn build(scenario: Scenario, seed: u64) -> io::Result<Self> {
+        match scenario.plan() {
+            Plan::SharedLan(peers) => Ok(shared_lan(peers, seed)),
+            Plan::Internet(sites) => internet(sites, seed),
+            Plan::Loopback => loopback(),
+        }
+    }
+
+    /// The network as one peer sees it.
+    #[must_use]
+    pub fn network(&self, side: Side) -> Arc<dyn Network> {
+        match side {
+            Side::A => Arc::clone(&self.a),
+            Side::B => Arc::clone(&self.b),
+        }
+    }
+
+    /// Loses a share of what a peer sends and receives, 0 to 1.
+    pub fn set_loss(&self, side: Side, loss: f64) -> bool {
+        self.change_links(side, |profile| profile.loss = loss)
+    }
+
+    /// Sets the one-way delay of a peer's own links.
+    pub fn set_delay(&self, side: Side, delay: Duration) -> bool {
+        self.change_links(side, |profile| profile.delay = delay)
+    }
+
+    /// Sets the jitter of a peer's own links.
+    pub fn set_jitter(&self, side: Side, jitter: Duration) -> bool {
+        self.change_links(side, |profile| profile.jitter = jitter)
+    }
+
+    /// Limits what a peer sends and receives, in bits per second.
+    pub fn set_rate(&self, side: Side, rate: Option<u64>) -> bool {
+        self.change_links(side, |profile| profile.rate = rate)
+    }
+
+    /// Takes an interface of a peer down, or brings it up again.
+    pub fn set_interface_up(&self, side: Side, interface: &str, up: bool) -> bool {
+        let Some((simnet, peer)) = self.peer(side) else { return false };
+        let Some(link) = simnet.interface_link(peer.host, interface) else { return false };
+        simnet.set_link_up(link, up);
+        true
+    }
+
+    /// Makes a peer's router forget its mappings, as when it restarts.
+    pub fn flush_nat(&self, side: Side) -> bool {
+        self.peer(side).is_some_and(|(simnet, peer)| peer.router.is_some_and(|router| simnet.flush_nat(router)))
+    }
+
+    /// Makes a peer's router drop all UDP, or carry it again.
+    pub fn block_udp(&self, side: Side, blocked: bool) -> bool {
+        let block = |(simnet, peer): (&Simnet, &Peer)| {
+            peer.router.is_some_and(|router| simnet.block_udp(router, blocked))
+        };
+        self.peer(side).is_some_and(block)
+    }
+
+    /// What became of the datagrams so far; not known of real sockets.
+    #[must_use]
+    pub fn counters(&self) -> Option<Counters> {
+        self.simulation.as_ref().map(|simulation| simulation.simnet.counters())
+    }
+
+    fn peer(&self, side: Side) -> Option<(&Simnet, &Peer)> {
+        let Simulation { simnet, peers: [a, b] } = self.simulation.as_ref()?;
+        Some(match side {
+            Side::A => (simnet, a),
+            Side::B => (simnet, b),
+        })
+    }
+
+    fn change_links(&self, side: Side, change: impl Fn(&mut LinkProfile)) -> bool {
+        let Some((simnet, peer)) = self.peer(side) else { return false };
+        for link in simnet.interface_links(peer.host) {
+            let mut profile = simnet.link_profile(link);
+            change(&mut profile);
+            simnet.set_link_profile(link, profile);
+        }
+        true
+    }
+
+    fn simulated(simnet: Simnet, peers: [Peer; 2], servers: Vec<StunServer>, stun_servers: Vec<String>) -> Self {
+        Self {
+            a: Arc::new(simnet.network(peers[0].host)),
+            b: Arc::new(simnet.network(peers[1].host)),
+            stun_servers,
+            include_loopback: false,
+            _servers: servers,
+            simulation: Some(Simulation { simnet, peers }),
+        }
+    }
+}
+
+fn shared_lan(peers: [&'static [Interface]; 2], seed: u64) -> World {
+    let simnet = Simnet::new(seed);
+    let switch = simnet.add_router();
+    let peers = peers.map(|interfaces| Peer { host: add_host(&simnet, switch, interfaces), router: None });
+    World::simulated(simnet, peers, Vec::new(), Vec::new())
+}
+
+fn internet(sites: [Site; 2], seed: u64) -> io::Result<World> {
+    let simnet = Simnet::new(seed);
+    let core = simnet.add_router();
+    let [a, b] = sites;
+    let peers = [add_site(&simnet, core, &a, DELEGATED[0]), add_site(&simnet, core, &b, DELEGATED[1])];
+    let mut servers = Vec::new();
+    for server in &SERVERS {
+        servers.extend(add_server(&simnet, core, server)?);
+    }
+    let urls = SERVERS.iter().map(|server| format!("stun:{}:{DEFAULT_PORT}", server.name)).collect();
+    Ok(World::simulated(simnet, peers, servers, urls))
+}
+
+fn loopback() -> io::Result<World> {
+    let network = SystemNetwork::loopback();
+    let mut servers = vec![stun_server::serve(&network, (Ipv4Addr::LOCALHOST, 0).into())?];
+    // Machines without IPv6 have no such address; the IPv4 part of the scenario works there all the same.
+    servers.extend(stun_server::serve(&network, (Ipv6Addr::LOCALHOST, 0).into()).ok());
+    Ok(World {
+        a: Arc::new(network),
+        b: Arc::new(network),
+        stun_servers: servers.iter().map(StunServer::url).collect(),
+        include_loopback: true,
+        _servers: servers,
+        simulation: None,
+    })
+}
+
+fn add_site(simnet: &Simnet, core: NodeId, site: &Site, delegated: Prefix) -> Peer {
+    let router = simnet.add_router();
+    let host = add_host(simnet, router, site.interfaces);
+    match site.access {
+        Access::Direct => {
+            let addresses = site.interfaces.iter().flat_map(|interface| interface.addresses);
+            let inside: Vec<Prefix> = addresses.map(|address| Prefix::host(*address)).collect();
+            simnet.uplink(router, core, &inside, ACCESS_LINK);
+            Peer { host, router: None }
+        }
+        Access::Router { nat, external } => {
+            let uplink = simnet.uplink(router, core, &[Prefix::host(external), delegated], ACCESS_LINK);
+            simnet.translate(router, uplink, nat, external);
+            Peer { host, router: Some(router) }
+        }
+    }
+}
+
+fn add_host(simnet: &Simnet, router: NodeId, interfaces: &[Interface]) -> NodeId {
+    let host = simnet.add_host();
+    for Interface { name, kind, addresses, link } in interfaces {
+        let info = InterfaceInfo { name: (*name).to_owned(), kind: *kind, addresses: addresses.to_vec() };
+        simnet.attach(host, router, info, *link);
+    }
+    host
+}
+
+fn add_server(simnet: &Simnet, core: NodeId, server: &Server) -> io::Result<Vec<StunServer>> {
+    let host = simnet.add_host();
+    let addresses: Vec<IpAddr> = server.addresses.to_vec();
+    let kind = floe_wire::InterfaceKind::Ethernet;
+    let info = InterfaceInfo { name: "eth0".to_owned(), kind, addresses: addresses.clone() };
+    simnet.attach(host, core, info, SERVER_LINK);
+    let network = simnet.network(host);
+    let serve = |ip: &IpAddr| stun_server::serve(&network, (*ip, DEFAULT_PORT).into());
+    let servers = addresses.iter().map(serve).collect::<io::Result<_>>()?;
+    simnet.add_name(server.name, addresses);
+    Ok(servers)
+}
+
+#[cfg(test)]
+mod tests;
