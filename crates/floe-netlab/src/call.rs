@@ -1,0 +1,139 @@
+//! `floe call`, run on a machine of the lab as a person would run it.
+
+use std::{fs, path::PathBuf, time::Duration};
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+use crate::{Host, Lab, Process, Recording, floe};
+
+/// How long a code may take: two STUN servers that do not answer are given up after five seconds.
+const CODE: Duration = Duration::from_secs(15);
+
+/// How a peer calls.
+#[derive(Debug, Clone, Default)]
+pub struct CallOptions {
+    /// STUN servers.
+    pub stun: Vec<String>,
+    /// Hangs up this long after media is secured.
+    pub seconds: Option<u64>,
+}
+
+/// A running `floe call`.
+pub struct CallProcess {
+    process: Process,
+    report: PathBuf,
+    recording: PathBuf,
+}
+
+/// What is left of a call that has ended.
+pub struct CallOutcome {
+    /// The exit status; none when it was killed.
+    pub exit_code: Option<i32>,
+    /// The report it wrote.
+    pub report: Value,
+    /// Where it recorded what it heard.
+    recording: PathBuf,
+}
+
+impl CallProcess {
+    /// Starts a call on `host` that sends 440 Hz, records what it hears and writes a report.
+    ///
+    /// # Errors
+    /// When `floe` is not built or does not start.
+    pub fn start(lab: &Lab, host: &Host, options: &CallOptions) -> Result<Self> {
+        let report = lab.file(&format!("{}.json", host.name()));
+        let recording = lab.file(&format!("{}.wav", host.name()));
+        let mut command = host.command(floe()?);
+        command.args(["call", "--audio", "tone", "--report"]).arg(&report).arg("--record").arg(&recording);
+        command.args(options.stun.iter().flat_map(|url| ["--stun", url]));
+        command.args(options.seconds.iter().flat_map(|seconds| ["--seconds".to_owned(), seconds.to_string()]));
+        let process = Process::start(host.name(), &mut command)?;
+        Ok(Self { process, report, recording })
+    }
+
+    /// The code, once it can be given away.
+    ///
+    /// # Errors
+    /// When it does not come.
+    pub fn code(&mut self) -> Result<String> {
+        self.process.wait_for_line(CODE, |line| line.strip_prefix("code: ").map(str::to_owned)).context("no code")
+    }
+
+    /// Gives the other's code, as a person would paste it.
+    ///
+    /// # Errors
+    /// When the call reads no more.
+    pub fn paste(&mut self, code: &str) -> Result<()> {
+        self.process.write_line(code)
+    }
+
+    /// Waits until the call says something with this word in it.
+    ///
+    /// # Errors
+    /// When it does not say it in time.
+    pub fn wait_until_it_says(&mut self, word: &str, within: Duration) -> Result<String> {
+        self.process
+            .wait_for_line(within, |line| line.to_lowercase().contains(word).then(|| line.to_owned()))
+            .with_context(|| format!("waiting for `{word}`"))
+    }
+
+    /// Ends the call without a goodbye.
+    ///
+    /// # Errors
+    /// When it is gone already.
+    pub fn kill(&mut self) -> Result<()> {
+        self.process.kill()
+    }
+
+    /// Hangs up, as Ctrl+C does.
+    ///
+    /// # Errors
+    /// When it is gone already.
+    pub fn hang_up(&self) -> Result<()> {
+        self.process.signal("INT")
+    }
+
+    /// Waits for the end of the call.
+    ///
+    /// # Errors
+    /// When it does not end in time, or leaves no report.
+    pub fn finish(mut self, within: Duration) -> Result<CallOutcome> {
+        let status = self.process.wait(within)?;
+        let text = fs::read_to_string(&self.report).context("the call left no report")?;
+        let report = serde_json::from_str(&text).context("the report is not JSON")?;
+        Ok(CallOutcome { exit_code: status.code(), report, recording: self.recording.clone() })
+    }
+}
+
+impl CallOutcome {
+    /// What the peer heard.
+    ///
+    /// # Errors
+    /// When it recorded nothing.
+    pub fn recording(&self) -> Result<Recording> {
+        Recording::read(&self.recording)
+    }
+
+    /// The candidate types of the pair selected last, local and remote.
+    ///
+    /// # Errors
+    /// When no pair was selected, or the report contradicts itself.
+    pub fn selected_types(&self) -> Result<(String, String)> {
+        let selected = self.report["selectedPairs"].as_array().and_then(|pairs| pairs.last());
+        let selected = selected.context("no pair was selected")?;
+        let kind = |list: &str, id: &str| {
+            let candidates = self.report[list].as_array().with_context(|| format!("no {list}"))?;
+            let candidate = candidates.iter().find(|candidate| candidate["id"] == selected[id]);
+            let kind = candidate.and_then(|candidate| candidate["candidateType"].as_str());
+            kind.map(str::to_owned).with_context(|| format!("{id} {} is not in {list}", selected[id]))
+        };
+        Ok((kind("localCandidates", "localCandidateId")?, kind("remoteCandidates", "remoteCandidateId")?))
+    }
+
+    /// The ICE connection states it went through, in order.
+    pub fn ice_states(&self) -> Vec<&str> {
+        let visits = self.report["states"]["iceConnection"].as_array().map_or(&[][..], Vec::as_slice);
+        visits.iter().filter_map(|visit| visit["state"].as_str()).collect()
+    }
+}

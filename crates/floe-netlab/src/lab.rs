@@ -1,0 +1,229 @@
+//! Networks made of namespaces, bridges and NATs.
+
+use std::{
+    ffi::OsStr,
+    fs,
+    io::Write as _,
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context, Result, ensure};
+
+/// Where a lab keeps recordings, captures and reports: the private /run of the test, gone with it.
+const FOLDER: &str = "/run/floe-netlab";
+/// The bridge in the middle of a lab.
+const BRIDGE: &str = "br0";
+
+/// Two peers, a stranger, and the network between them.
+pub struct Lab {
+    /// One peer.
+    pub alice: Host,
+    /// The other peer.
+    pub bob: Host,
+    /// Somebody who can reach what the network lets him reach, and nothing else.
+    pub stranger: Host,
+    /// The switch or the internet: everything between the peers passes its bridge.
+    pub middle: Host,
+}
+
+impl Lab {
+    /// Alice, Bob and the stranger on one switch: 10.77.0.0/24.
+    ///
+    /// # Errors
+    /// When a namespace cannot be made.
+    pub fn lan() -> Result<Self> {
+        let middle = Host::bridge("switch", Ipv4Addr::new(10, 77, 0, 1))?;
+        let on_switch = |name, last| Host::plugged_into(&middle, name, Ipv4Addr::new(10, 77, 0, last));
+        let (alice, bob, stranger) = (on_switch("alice", 2)?, on_switch("bob", 3)?, on_switch("stranger", 66)?);
+        Ok(Self { alice, bob, stranger, middle })
+    }
+
+    /// Alice and Bob at home, each behind a router that keeps ports where it can (mapping independent of the
+    /// destination in effect) and lets in only answers from the very address and port that were asked (RFC 4787:
+    /// address- and port-dependent filtering). The stranger and the servers are on the internet, 203.0.113.0/24.
+    ///
+    /// # Errors
+    /// When a namespace cannot be made.
+    pub fn two_nats() -> Result<Self> {
+        let middle = Host::bridge("internet", Ipv4Addr::new(203, 0, 113, 1))?;
+        let alice = home(&middle, "alice", 1)?;
+        let bob = home(&middle, "bob", 2)?;
+        let stranger = Host::plugged_into(&middle, "stranger", Ipv4Addr::new(203, 0, 113, 66))?;
+        Ok(Self { alice, bob, stranger, middle })
+    }
+
+    /// From here on every datagram from one peer to the other on this switch arrives twice: a true replay, from the
+    /// right address and port.
+    ///
+    /// # Errors
+    /// When the rule cannot be set.
+    pub fn replay_everything(&self, from: &Host, to: &Host) -> Result<()> {
+        self.middle.nft(&format!(
+            "table netdev replay {{\n chain twice {{\n  type filter hook ingress device \"{}\" priority 0;\n  \
+             ip daddr {} ip protocol udp dup to \"{}\"\n }}\n}}\n",
+            from.name, to.address, to.name
+        ))
+    }
+
+    /// A file of this lab.
+    pub fn file(&self, name: &str) -> PathBuf {
+        Path::new(FOLDER).join(name)
+    }
+}
+
+/// A machine: a network namespace with one address that matters.
+pub struct Host {
+    name: String,
+    address: Ipv4Addr,
+}
+
+impl Host {
+    /// What it is called, for people and for `ip netns exec`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its address on its own network.
+    pub fn address(&self) -> Ipv4Addr {
+        self.address
+    }
+
+    /// A command that will run on this machine.
+    pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new("nsenter");
+        command.arg(format!("--net=/run/netns/{}", self.name)).arg("--").arg(program);
+        command
+    }
+
+    /// The UDP sockets that are open on this machine.
+    ///
+    /// # Errors
+    /// When they cannot be listed.
+    pub fn udp_sockets(&self) -> Result<Vec<SocketAddr>> {
+        let output = self.command("ss").args(["-H", "-u", "-a", "-n"]).output().context("ss does not start")?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        Ok(text.lines().filter_map(|line| line.split_whitespace().nth(3)?.parse().ok()).collect())
+    }
+
+    /// Gives the machine another address, beside the one it has.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn add_address(&self, device: &str, address: Ipv4Addr) -> Result<()> {
+        ip(&["-n", &self.name, "address", "add", &format!("{address}/24"), "dev", device])
+    }
+
+    /// A machine without neighbours.
+    fn alone(name: &str, address: Ipv4Addr) -> Result<Self> {
+        fs::create_dir_all(FOLDER).context("cannot make the folder of the lab")?;
+        ip(&["netns", "add", name])?;
+        let host = Self { name: name.to_owned(), address };
+        // Router advertisements and duplicate address detection would add seconds and packets of their own.
+        host.sysctl("net/ipv6/conf/all/disable_ipv6", "1")?;
+        host.sysctl("net/ipv6/conf/default/disable_ipv6", "1")?;
+        ip(&["-n", name, "link", "set", "lo", "up"])?;
+        Ok(host)
+    }
+
+    /// A machine that is a switch for others.
+    fn bridge(name: &str, address: Ipv4Addr) -> Result<Self> {
+        let host = Self::alone(name, address)?;
+        ip(&["-n", name, "link", "add", BRIDGE, "type", "bridge", "forward_delay", "0", "stp_state", "0"])?;
+        host.add_address(BRIDGE, address)?;
+        ip(&["-n", name, "link", "set", BRIDGE, "up"])?;
+        Ok(host)
+    }
+
+    /// A machine with a cable to the switch, which is also its default router.
+    fn plugged_into(switch: &Self, name: &str, address: Ipv4Addr) -> Result<Self> {
+        let host = Self::alone(name, address)?;
+        host.plug("eth0", switch, name)?;
+        host.add_address("eth0", address)?;
+        host.route_by(switch.address)?;
+        Ok(host)
+    }
+
+    /// A cable from `device` here to the bridge of `switch`, where its end is called `port`.
+    fn plug(&self, device: &str, switch: &Self, port: &str) -> Result<()> {
+        self.connect(device, switch, port)?;
+        ip(&["-n", &switch.name, "link", "set", port, "master", BRIDGE])
+    }
+
+    /// A cable between two machines, both ends up.
+    fn connect(&self, device: &str, other: &Self, port: &str) -> Result<()> {
+        ip(&["link", "add", port, "netns", &other.name, "type", "veth", "peer", "name", device, "netns", &self.name])?;
+        ip(&["-n", &other.name, "link", "set", port, "up"])?;
+        ip(&["-n", &self.name, "link", "set", device, "up"])
+    }
+
+    fn route_by(&self, router: Ipv4Addr) -> Result<()> {
+        ip(&["-n", &self.name, "route", "add", "default", "via", &router.to_string()])
+    }
+
+    fn sysctl(&self, key: &str, value: &str) -> Result<()> {
+        // /proc/sys/net shows the namespace of whoever looks, so somebody inside has to write.
+        checked(
+            self.command("sh").args(["-c", &format!("test ! -e /proc/sys/{key} || echo {value} > /proc/sys/{key}")]),
+        )
+    }
+
+    fn nft(&self, rules: &str) -> Result<()> {
+        let mut child =
+            self.command("nft").args(["-f", "-"]).stdin(Stdio::piped()).spawn().context("nft does not start")?;
+        child.stdin.take().context("stdin is piped")?.write_all(rules.as_bytes())?;
+        ensure!(child.wait()?.success(), "nft refused on {}:\n{rules}", self.name);
+        Ok(())
+    }
+}
+
+/// A peer on a private network, 192.168.`number`.0/24, behind a router at 203.0.113.(20 + `number`).
+fn home(internet: &Host, peer: &str, number: u8) -> Result<Host> {
+    let inside = Ipv4Addr::new(192, 168, number, 1);
+    let router = Host::alone(&format!("nat-{peer}"), Ipv4Addr::new(203, 0, 113, 20 + number))?;
+    router.plug("wan", internet, &router.name)?;
+    router.add_address("wan", router.address)?;
+    let host = Host::alone(peer, Ipv4Addr::new(192, 168, number, 2))?;
+    host.connect("eth0", &router, "lan")?;
+    router.add_address("lan", inside)?;
+    host.add_address("eth0", host.address)?;
+    host.route_by(inside)?;
+    router.sysctl("net/ipv4/ip_forward", "1")?;
+    router.nft(NAT_RULES)?;
+    Ok(host)
+}
+
+/// Masquerading keeps the source port if it is free. What was not asked for is dropped without a word: a refusal would
+/// leave a connection-tracking entry that makes the router choose another port when the peer is asked later.
+const NAT_RULES: &str = r#"
+table ip nat {
+    chain postrouting {
+        type nat hook postrouting priority srcnat;
+        oifname "wan" masquerade
+    }
+}
+table ip filter {
+    chain forward {
+        type filter hook forward priority filter; policy drop;
+        iifname "lan" oifname "wan" accept
+        ct state established,related accept
+    }
+    chain input {
+        type filter hook input priority filter; policy drop;
+        iifname "lan" accept
+        ct state established,related accept
+    }
+}
+"#;
+
+fn ip(arguments: &[&str]) -> Result<()> {
+    checked(Command::new("ip").args(arguments))
+}
+
+/// Runs a command that prints nothing when all is well.
+fn checked(command: &mut Command) -> Result<()> {
+    let output = command.output().with_context(|| format!("{command:?} does not start"))?;
+    ensure!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr).trim());
+    Ok(())
+}

@@ -1,0 +1,92 @@
+//! A recorded WAV file, and how much of a tone is in it.
+
+use std::{f64::consts::TAU, path::Path};
+
+use anyhow::{Context, Result, ensure};
+
+/// A window long enough to tell 440 Hz from its neighbours (5 Hz apart) and short enough to show a gap.
+const WINDOW_MS: usize = 200;
+/// Below this power a window is silence: -50 dB of full scale.
+const SILENCE: f64 = 1e-5;
+
+/// What a peer heard.
+pub struct Recording {
+    samples: Vec<f64>,
+    rate: u32,
+}
+
+impl Recording {
+    /// Reads a WAV file of one channel.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn read(path: &Path) -> Result<Self> {
+        let mut reader = hound::WavReader::open(path).with_context(|| format!("no recording at {}", path.display()))?;
+        let spec = reader.spec();
+        ensure!(spec.channels == 1 && spec.sample_format == hound::SampleFormat::Int, "unexpected format {spec:?}");
+        let full = f64::from(1_u32 << (spec.bits_per_sample - 1));
+        let samples = reader.samples::<i32>().map(|sample| Ok(f64::from(sample?) / full)).collect::<Result<_>>()?;
+        Ok(Self { samples, rate: spec.sample_rate })
+    }
+
+    /// How long it is, in seconds.
+    pub fn seconds(&self) -> f64 {
+        self.samples.len() as f64 / f64::from(self.rate)
+    }
+
+    /// The share of all windows that hold this tone and next to nothing else, 0 to 1.
+    pub fn share_of_tone(&self, hz: f64) -> f64 {
+        let window = self.rate as usize * WINDOW_MS / 1000;
+        let windows: Vec<_> = self.samples.chunks_exact(window).collect();
+        let with_tone = windows.iter().filter(|window| self.is_tone(window, hz)).count();
+        if windows.is_empty() { 0.0 } else { with_tone as f64 / windows.len() as f64 }
+    }
+
+    /// Whether at least nine tenths of the window's power are at this frequency.
+    fn is_tone(&self, window: &[f64], hz: f64) -> bool {
+        let power = window.iter().map(|sample| sample * sample).sum::<f64>() / window.len() as f64;
+        power > SILENCE && self.power_at(window, hz) > 0.9 * power
+    }
+
+    /// The mean power of the window's part at one frequency (one bin of a Fourier transform).
+    fn power_at(&self, window: &[f64], hz: f64) -> f64 {
+        let step = TAU * hz / f64::from(self.rate);
+        let (sine, cosine) = window.iter().enumerate().fold((0.0, 0.0), |(sine, cosine), (index, sample)| {
+            let phase = step * index as f64;
+            (sine + sample * phase.sin(), cosine + sample * phase.cos())
+        });
+        2.0 * (sine * sine + cosine * cosine) / (window.len() as f64).powi(2)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one_second(sample: impl Fn(f64) -> f64) -> Recording {
+        Recording { samples: (0..48_000).map(|index| sample(f64::from(index) / 48_000.0)).collect(), rate: 48_000 }
+    }
+
+    #[test]
+    fn a_tone_is_found_at_its_frequency_only() {
+        let recording = one_second(|t| 0.3 * (TAU * 440.0 * t).sin());
+
+        assert_eq!(recording.share_of_tone(440.0), 1.0);
+        assert_eq!(recording.share_of_tone(415.0), 0.0);
+    }
+
+    #[test]
+    fn silence_and_noise_hold_no_tone() {
+        let noise = one_second(|t| (t * 1e7).sin() * (t * 3.7e6).cos());
+
+        assert_eq!(one_second(|_| 0.0).share_of_tone(440.0), 0.0);
+        assert_eq!(noise.share_of_tone(440.0), 0.0);
+    }
+
+    #[test]
+    fn a_gap_shows() {
+        let recording = one_second(|t| if t < 0.5 { (TAU * 440.0 * t).sin() } else { 0.0 });
+
+        assert_eq!(recording.share_of_tone(440.0), 0.4);
+    }
+}
