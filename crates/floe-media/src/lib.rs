@@ -10,7 +10,7 @@
 //! - appendix A.1 (large jumps): a jump counts as a restart only when a second packet confirms it, as there; packets
 //!   behind the newest by up to 500 are late or reordered, never a restart.
 
-pub mod jitter;
+mod jitter;
 pub mod level;
 pub mod receiver;
 pub mod reception;

@@ -4,10 +4,43 @@ use std::time::Instant;
 
 use thiserror::Error;
 
-use crate::{Frame, reception::SourceStats, rtp::RtpError};
+use crate::{
+    Frame, SAMPLE_RATE,
+    jitter::{DelayTracker, Inserted, PacketBuffer, Playback, StoredPacket, Timing},
+    reception::{Arrival, Reception, SourceStats},
+    rtp::{PAYLOAD_TYPE_OPUS, RtpError, RtpPacket},
+};
 
 /// Receives one audio stream.
-pub struct AudioReceiver {}
+pub struct AudioReceiver {
+    stream: Option<Stream>,
+    /// The first packet of another source, which the next one of it may confirm.
+    newcomer: Option<(u32, Vec<u8>, Instant)>,
+    playback: Playback,
+    /// Counters of sources that are over.
+    past: PastStreams,
+    packets_duplicate: u64,
+    packets_overflowed: u64,
+    packets_refused: u64,
+}
+
+/// What belongs to one source and ends with it.
+struct Stream {
+    began: Instant,
+    reception: Reception,
+    newest_timestamp: i64,
+    packets: PacketBuffer,
+    delays: DelayTracker,
+    lossy: bool,
+}
+
+#[derive(Default)]
+struct PastStreams {
+    expected: u64,
+    received: u64,
+    lost: i64,
+    restarts: u64,
+}
 
 /// What a pulled frame is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -46,6 +79,12 @@ pub enum MediaError {
         /// Whose packet it is.
         ssrc: u32,
     },
+    /// A wild sequence number; the next packet tells whether the peer began anew.
+    #[error("sequence number {sequence} fits nothing before it")]
+    WildSequence {
+        /// The number.
+        sequence: u16,
+    },
 }
 
 /// Counters and measurements since the receiver began; restarts of the peer's stream are added up.
@@ -71,7 +110,7 @@ pub struct ReceiverStats {
     pub packets_duplicate: u64,
     /// Packets dropped because the buffer was full.
     pub packets_overflowed: u64,
-    /// Packets refused with an error.
+    /// Packets refused with an error, or refused by the decoder.
     pub packets_refused: u64,
     /// Samples added to wait for a slower network.
     pub inserted_samples: u64,
@@ -95,26 +134,185 @@ impl AudioReceiver {
     /// # Errors
     /// When Opus cannot be set up.
     pub fn new() -> Result<Self, opus::Error> {
-        Ok(Self {})
+        Ok(Self {
+            stream: None,
+            newcomer: None,
+            playback: Playback::new()?,
+            past: PastStreams::default(),
+            packets_duplicate: 0,
+            packets_overflowed: 0,
+            packets_refused: 0,
+        })
     }
 
     /// Takes one RTP packet that arrived at `now`.
     ///
     /// # Errors
-    /// When it cannot be used.
-    pub fn push_rtp(&mut self, _packet: &[u8], _now: Instant) -> Result<(), MediaError> {
-        Ok(())
+    /// When it cannot be used; it is counted.
+    pub fn push_rtp(&mut self, packet: &[u8], now: Instant) -> Result<(), MediaError> {
+        let pushed = self.admit(packet, now);
+        self.packets_refused += u64::from(pushed.is_err());
+        pushed
     }
 
-    /// Fills the next 20 ms.
-    pub fn pull_frame(&mut self, _now: Instant, out: &mut Frame) -> FrameKind {
-        out.fill(0.0);
-        FrameKind::Silence
+    /// Fills the next 20 ms; to be called every 20 ms.
+    pub fn pull_frame(&mut self, now: Instant, out: &mut Frame) -> FrameKind {
+        let Some(stream) = &mut self.stream else {
+            out.fill(0.0);
+            return FrameKind::Silence;
+        };
+        let kind = self.playback.pull(&mut stream.packets, &stream.delays, now, out);
+        stream.lossy = self.playback.is_lossy(stream.lossy);
+        stream.delays.set_lossy(stream.lossy);
+        kind
     }
 
     /// The counters so far.
     #[must_use]
     pub fn stats(&self) -> ReceiverStats {
-        ReceiverStats::default()
+        let source = self.stream.as_ref().map(|stream| stream.reception.stats());
+        let current = source.unwrap_or_default();
+        let played = self.playback.stats();
+        ReceiverStats {
+            packets_expected: self.past.expected + current.expected,
+            packets_received: self.past.received + current.received,
+            packets_lost: self.past.lost + current.lost(),
+            jitter_s: source.map(|source| source.jitter_s()),
+            concealed_samples: played.concealed_samples,
+            played_samples: played.played_samples,
+            fec_packets_used: played.fec_packets_used,
+            packets_late: played.packets_late,
+            packets_duplicate: self.packets_duplicate,
+            packets_overflowed: self.packets_overflowed,
+            packets_refused: self.packets_refused + played.packets_undecodable,
+            inserted_samples: played.inserted_samples,
+            removed_samples: played.removed_samples,
+            restarts: self.past.restarts,
+            buffer_ms: self.stream.as_ref().map(|stream| self.playback.buffered_ms(&stream.packets)),
+            buffer_target_ms: self.stream.as_ref().map(|stream| stream.delays.target_ms()),
+            clock_drift_ppm: self.stream.as_ref().and_then(|stream| stream.delays.drift_ppm()),
+            source,
+        }
+    }
+
+    fn admit(&mut self, bytes: &[u8], now: Instant) -> Result<(), MediaError> {
+        let packet = RtpPacket::parse(bytes)?;
+        if packet.payload_type != PAYLOAD_TYPE_OPUS {
+            return Err(MediaError::PayloadType { payload_type: packet.payload_type });
+        }
+        let duration = opus_duration(packet.payload).ok_or(MediaError::NotOpus { len: packet.payload.len() })?;
+        match &self.stream {
+            Some(stream) if stream.reception.ssrc() != packet.ssrc => self.admit_newcomer(&packet, bytes, now),
+            Some(_) => {
+                self.newcomer = None;
+                self.accept(&packet, duration, now)
+            }
+            None => {
+                self.stream = Some(Stream::new(&packet, now));
+                self.accept(&packet, duration, now)
+            }
+        }
+    }
+
+    /// Another source takes over once two packets of it came without one of the current source between them: the
+    /// peer restarted. A single stray packet changes nothing.
+    fn admit_newcomer(&mut self, packet: &RtpPacket<'_>, bytes: &[u8], now: Instant) -> Result<(), MediaError> {
+        let confirmed = self.newcomer.take().filter(|(ssrc, ..)| *ssrc == packet.ssrc);
+        let Some((_, first, at)) = confirmed else {
+            self.newcomer = Some((packet.ssrc, bytes.to_vec(), now));
+            return Err(MediaError::OtherSource { ssrc: packet.ssrc });
+        };
+        self.end_stream();
+        self.admit(&first, at)?;
+        self.admit(bytes, now)
+    }
+
+    fn end_stream(&mut self) {
+        self.playback.restart();
+        if let Some(stream) = self.stream.take() {
+            self.past.add(&stream.reception.stats());
+        }
+    }
+
+    fn accept(&mut self, packet: &RtpPacket<'_>, duration: i64, now: Instant) -> Result<(), MediaError> {
+        let Some(stream) = &mut self.stream else { return Ok(()) };
+        let before = stream.reception.stats();
+        let since = now.saturating_duration_since(stream.began);
+        let sequence = match stream.reception.receive(packet.sequence, packet.timestamp, since) {
+            Arrival::Fresh { sequence } => sequence,
+            Arrival::Duplicate => {
+                self.packets_duplicate += 1;
+                return Ok(());
+            }
+            Arrival::Suspect => return Err(MediaError::WildSequence { sequence: packet.sequence }),
+            Arrival::Restarted { sequence } => {
+                self.past.add(&before);
+                stream.begin_anew();
+                self.playback.restart();
+                sequence
+            }
+        };
+        let timestamp = stream.unwrap_timestamp(packet.timestamp);
+        if stream.delays.arrived(timestamp, now) == Timing::NewTimeline {
+            stream.packets.clear();
+            self.playback.restart();
+        }
+        let stored = StoredPacket { sequence, timestamp, duration, payload: packet.payload.to_vec() };
+        if self.playback.has_passed(&stored) {
+            self.playback.count_late();
+            return Ok(());
+        }
+        match stream.packets.insert(stored) {
+            Inserted::Kept => {}
+            Inserted::Overflowed => self.packets_overflowed += 1,
+            Inserted::Duplicate => self.packets_duplicate += 1,
+        }
+        Ok(())
     }
 }
+
+impl Stream {
+    fn new(first: &RtpPacket<'_>, now: Instant) -> Self {
+        Self {
+            began: now,
+            reception: Reception::new(first.ssrc, first.sequence),
+            newest_timestamp: i64::from(first.timestamp),
+            packets: PacketBuffer::default(),
+            delays: DelayTracker::new(),
+            lossy: false,
+        }
+    }
+
+    fn begin_anew(&mut self) {
+        self.packets.clear();
+        self.delays = DelayTracker::new();
+    }
+
+    fn unwrap_timestamp(&mut self, timestamp: u32) -> i64 {
+        let ahead = timestamp.wrapping_sub(self.newest_timestamp as u32).cast_signed();
+        let unwrapped = self.newest_timestamp + i64::from(ahead);
+        self.newest_timestamp = self.newest_timestamp.max(unwrapped);
+        unwrapped
+    }
+}
+
+impl PastStreams {
+    fn add(&mut self, source: &SourceStats) {
+        self.expected += source.expected;
+        self.received += source.received;
+        self.lost += source.lost();
+        self.restarts += 1;
+    }
+}
+
+/// Samples in an Opus packet at 48 kHz; `None` if it is none.
+fn opus_duration(payload: &[u8]) -> Option<i64> {
+    if payload.is_empty() || opus::packet::parse(payload).is_err() {
+        return None;
+    }
+    let samples = opus::packet::get_nb_samples(payload, SAMPLE_RATE).ok()?;
+    i64::try_from(samples).ok().filter(|&samples| samples > 0)
+}
+
+#[cfg(test)]
+mod tests;

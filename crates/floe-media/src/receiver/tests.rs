@@ -1,0 +1,1 @@
+//! The receiver on simulated networks, in virtual time.
