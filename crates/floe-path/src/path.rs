@@ -1,6 +1,8 @@
-//! The public face: generations of checks over bases, and the one selected pair.
+//! The public face: generations of checks over bases, and the one pair that carries media.
 
 use std::{
+    cmp::Reverse,
+    collections::BTreeMap,
     fmt,
     net::SocketAddr,
     time::{Duration, Instant},
@@ -10,15 +12,23 @@ use bytes::Bytes;
 use floe_wire::{
     BaseId, Candidate, Generation, IceConnectionState, IceRole,
     note::{DropKind, RefusalReason},
+    stun::{Class, METHOD_BINDING, StunMessage},
 };
 use tokio::sync::mpsc;
 
-/// What agents want to send, awaited by the caller and handed to [`Path::handle_agent`].
+pub use crate::agent::AgentSend;
+use crate::{
+    generation::{GenerationState, Outputs},
+    pair::PairKey,
+};
+
+/// What agents want, awaited by the caller and handed to [`Path::handle_agent`].
 pub type AgentOutbox = mpsc::Receiver<AgentSend>;
 
-/// One wish of an agent.
-#[derive(Debug)]
-pub struct AgentSend {}
+/// Wishes of all agents that may wait for the caller: each of 100 pairs has one wish and a few answers.
+const OUTBOX_CAPACITY: usize = 1024;
+/// Ta may be this short (RFC 8445 section 14.2) and need not be longer than its default.
+const PACING: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(50));
 
 /// A user fragment and its password.
 #[derive(Clone, PartialEq, Eq)]
@@ -38,13 +48,13 @@ impl fmt::Debug for Credentials {
 /// How checks are paced and told apart.
 #[derive(Debug, Clone, Copy)]
 pub struct PathConfig {
-    /// Ta of RFC 8445 section 14: the least time between two checks over all bases.
+    /// Ta of RFC 8445 section 14: the least time between two requests over all bases; 5 to 50 ms.
     pub pacing: Duration,
-    /// How long a better pair is waited for once a pair works.
+    /// How long better pairs are waited for once one works; 30 ms does on most networks.
     pub grace: Duration,
     /// Ours, as the code tells it.
     pub tie_breaker: u64,
-    /// Seeds transaction ids and consent jitter.
+    /// Seeds transaction ids and consent jitter: unpredictable, except in tests.
     pub seed: u64,
 }
 
@@ -57,16 +67,16 @@ pub struct PathBase {
     pub address: SocketAddr,
     /// Priority of its host candidate.
     pub priority: u32,
-    /// Priority of the peer-reflexive candidate that a check from it may create.
+    /// Priority of the peer-reflexive candidate that a check from it may create (RFC 8445 section 7.1.1).
     pub prflx_priority: u32,
 }
 
 /// Whether the selected pair answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Liveness {
-    /// It answers.
+    /// It answers, or has nothing to answer yet.
     Alive,
-    /// Something is missing for a moment; extra requests find out.
+    /// Something is missing for half a second; extra requests find out.
     Suspect,
     /// It does not answer.
     Silent,
@@ -98,7 +108,7 @@ pub enum PathEvent {
         /// What it is.
         liveness: Liveness,
     },
-    /// The peer claims our role; it was told 487 and the tie-breakers stand.
+    /// Both sides claim one role; 487 was sent or received, and the tie-breakers stand.
     RoleConflict {
         /// The generation.
         generation: Generation,
@@ -133,69 +143,197 @@ pub enum PathOutput {
 }
 
 /// Every generation of checks of one call.
-pub struct Path {}
+///
+/// The caller's loop brings inbound STUN, what agents want, and the time; it drains [`Path::poll_output`] after each.
+/// Agents need a tokio runtime; everything that is decided depends on the times passed in alone.
+pub struct Path {
+    config: PathConfig,
+    outbox: mpsc::Sender<AgentSend>,
+    generations: BTreeMap<Generation, GenerationState>,
+    /// When the last request left, over all bases and generations.
+    released_at: Option<Instant>,
+    outputs: Outputs,
+}
 
 impl Path {
-    /// Prepares a path.
+    /// Prepares a path without bases; the outbox belongs into the caller's `select!`.
     #[must_use]
-    pub fn new(_config: PathConfig) -> (Self, AgentOutbox) {
-        let (_sender, receiver) = mpsc::channel(1);
-        (Self {}, receiver)
+    pub fn new(config: PathConfig) -> (Self, AgentOutbox) {
+        let (outbox, receiver) = mpsc::channel(OUTBOX_CAPACITY);
+        let config = PathConfig { pacing: config.pacing.clamp(PACING.0, PACING.1), ..config };
+        let path =
+            Self { config, outbox, generations: BTreeMap::new(), released_at: None, outputs: Outputs::default() };
+        (path, receiver)
     }
 
-    /// Begins a generation.
-    pub async fn start(&mut self, _generation: Generation, _local: Credentials, _bases: &[PathBase]) {}
-
-    /// Installs the peer's credentials.
-    pub async fn set_remote(&mut self, _role: IceRole, _remote: Credentials, _candidates: &[Candidate], _now: Instant) {
+    /// Begins a generation beside earlier ones. From here on early checks of the peer are answered.
+    pub async fn start(&mut self, generation: Generation, local: Credentials, bases: &[PathBase]) {
+        let mut state = GenerationState::new(generation, local);
+        for base in bases {
+            state.add_base(*base, self.outbox.clone(), None, &mut self.outputs).await;
+        }
+        if let Some(replaced) = self.generations.insert(generation, state) {
+            replaced.close().await;
+        }
     }
 
-    /// Adds a base.
-    pub async fn add_base(&mut self, _base: PathBase, _now: Instant) {}
+    /// Installs the peer's credentials and candidates in the newest generation and begins to check.
+    pub async fn set_remote(&mut self, role: IceRole, remote: Credentials, candidates: &[Candidate], now: Instant) {
+        let Some(newest) = self.generations.values_mut().next_back() else { return };
+        newest.set_remote(role, remote, candidates, &self.config, now, &mut self.outputs).await;
+        self.advance(now);
+    }
 
-    /// Adds a remote candidate.
-    pub fn add_remote_candidate(&mut self, _candidate: &Candidate, _now: Instant) {}
+    /// Adds a base to the newest generation.
+    pub async fn add_base(&mut self, base: PathBase, now: Instant) {
+        let Some(newest) = self.generations.values_mut().next_back() else { return };
+        newest.add_base(base, self.outbox.clone(), Some(now), &mut self.outputs).await;
+        self.advance(now);
+    }
 
-    /// Takes a STUN datagram.
+    /// Forgets a base that was closed, in every generation.
+    pub async fn remove_base(&mut self, base: BaseId, now: Instant) {
+        for state in self.generations.values_mut() {
+            state.remove_base(base, now, &mut self.outputs).await;
+        }
+        self.advance(now);
+    }
+
+    /// Adds a candidate of the peer to the newest generation, whose remote credentials are known.
+    pub fn add_remote_candidate(&mut self, candidate: &Candidate, now: Instant) {
+        let Some(newest) = self.generations.values_mut().next_back() else { return };
+        newest.add_remote_candidate(candidate, now, &mut self.outputs);
+        self.advance(now);
+    }
+
+    /// Takes an inbound STUN datagram.
     ///
     /// # Errors
-    /// Why it was ignored.
+    /// Why it was ignored; nothing changed then.
     pub fn handle_stun(
         &mut self,
-        _base: BaseId,
-        _from: SocketAddr,
-        _bytes: Bytes,
-        _now: Instant,
+        base: BaseId,
+        from: SocketAddr,
+        bytes: Bytes,
+        now: Instant,
     ) -> Result<(), RefusalReason> {
+        let message = StunMessage::decode(&bytes).map_err(|_| RefusalReason::MalformedStun)?;
+        if message.method != METHOD_BINDING {
+            return Err(RefusalReason::NotOurs);
+        }
+        let key = PairKey { base, remote: from };
+        match message.class {
+            Class::Request => self.on_request(key, &message, bytes, now)?,
+            Class::Success | Class::Error => self.on_response(key, &message, bytes, now)?,
+            // A keepalive (RFC 8445 section 11): unauthenticated, so it proves nothing.
+            Class::Indication => {}
+        }
+        self.advance(now);
         Ok(())
     }
 
-    /// Takes an agent's wish.
-    pub fn handle_agent(&mut self, _send: AgentSend, _now: Instant) {}
-
-    /// Authentic media arrived.
-    pub fn media_heard(&mut self, _base: BaseId, _remote: SocketAddr, _now: Instant) {}
-
-    /// When, and why.
-    #[must_use]
-    pub fn poll_timeout(&self) -> Option<(Instant, &'static str)> {
-        None
+    fn on_request(
+        &mut self,
+        key: PairKey,
+        message: &StunMessage,
+        bytes: Bytes,
+        now: Instant,
+    ) -> Result<(), RefusalReason> {
+        let ufrag = message.receiver_ufrag().ok_or(RefusalReason::UnknownUfrag)?;
+        let state = self.generations.values_mut().find(|state| state.is_for(ufrag));
+        let state = state.ok_or(RefusalReason::UnknownUfrag)?;
+        state.on_request(key, message, bytes, self.config.tie_breaker, now, &mut self.outputs)
     }
 
-    /// Time passed.
-    pub fn handle_timeout(&mut self, _now: Instant) {}
+    fn on_response(
+        &mut self,
+        key: PairKey,
+        message: &StunMessage,
+        bytes: Bytes,
+        now: Instant,
+    ) -> Result<(), RefusalReason> {
+        let state = self.generations.values_mut().find(|state| state.has_asked(key, message.transaction));
+        state.ok_or(RefusalReason::UnexpectedResponse)?.on_response(key, message, bytes, now, &mut self.outputs)
+    }
+
+    /// Takes what an agent wants.
+    pub fn handle_agent(&mut self, send: AgentSend, now: Instant) {
+        if let Some(state) = self.generations.get_mut(&send.generation) {
+            state.on_agent(send, now, &mut self.outputs);
+        }
+        self.advance(now);
+    }
+
+    /// Authentic media arrived from there: the quick suspicion rests.
+    pub fn media_heard(&mut self, base: BaseId, remote: SocketAddr, now: Instant) {
+        for state in self.generations.values_mut() {
+            state.media_heard(PairKey { base, remote }, now, &mut self.outputs);
+        }
+    }
+
+    /// When [`Path::handle_timeout`] is to be called, and why.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<(Instant, &'static str)> {
+        let free = self.free_at();
+        let states = || self.generations.values();
+        let releases = states().filter_map(GenerationState::release_at).map(|(at, why)| match free {
+            Some(free) if free > at => (free, "pacing"),
+            Some(_) | None => (at, why),
+        });
+        let drops = self.outputs.drops.due_at().map(|at| (at, "counts of what was dropped"));
+        states().filter_map(GenerationState::time_at).chain(releases).chain(drops).min_by_key(|(at, _)| *at)
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.advance(now);
+    }
+
+    fn advance(&mut self, now: Instant) {
+        for state in self.generations.values_mut() {
+            state.handle_time(now, &mut self.outputs);
+        }
+        while self.free_at().is_none_or(|free| free <= now) && self.release_one(now) {
+            self.released_at = Some(now);
+        }
+        self.outputs.drops.tell(now, &mut self.outputs.queue);
+    }
+
+    fn free_at(&self) -> Option<Instant> {
+        self.released_at.map(|released| released + self.config.pacing)
+    }
+
+    /// Lets one request go, of the generation that has waited longest; the newest if equal.
+    fn release_one(&mut self, now: Instant) -> bool {
+        let due = self.generations.iter().filter_map(|(id, state)| Some((state.release_at()?.0, Reverse(*id))));
+        let Some((_, Reverse(id))) = due.filter(|(at, _)| *at <= now).min() else { return false };
+        let state = self.generations.get_mut(&id);
+        state.is_some_and(|state| state.release(self.config.tie_breaker, now, &mut self.outputs))
+    }
 
     /// The next thing to do.
     pub fn poll_output(&mut self) -> Option<PathOutput> {
-        None
+        self.outputs.queue.pop_front()
     }
 
-    /// Where media goes.
+    /// Where media goes: the selected pair of the newest generation that has one.
     #[must_use]
     pub fn selected(&self) -> Option<(BaseId, SocketAddr)> {
-        None
+        let pair = self.generations.values().rev().find_map(GenerationState::selected)?;
+        Some((pair.base, pair.remote))
     }
 
-    /// Ends all agents.
-    pub async fn close(self) {}
+    /// Ends a generation whose successor has taken over.
+    pub async fn retire(&mut self, generation: Generation) {
+        if let Some(state) = self.generations.remove(&generation) {
+            state.close().await;
+        }
+    }
+
+    /// Ends everything; takes at most half a second per base, however stuck an agent is.
+    pub async fn close(self) {
+        for state in self.generations.into_values() {
+            state.close().await;
+        }
+    }
 }
