@@ -72,8 +72,7 @@ impl UdpSocket for SimSocket {
     }
 
     fn try_send_to(&self, datagram: &[u8], remote: SocketAddr) -> io::Result<()> {
-        let datagram =
-            Datagram { source: self.local, destination: remote, bytes: Bytes::copy_from_slice(datagram) };
+        let datagram = Datagram { source: self.local, destination: remote, bytes: Bytes::copy_from_slice(datagram) };
         self.host.shared.act(|fabric| fabric.send(self.host.node, datagram, clock::now()))
     }
 

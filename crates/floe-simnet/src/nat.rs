@@ -101,13 +101,7 @@ impl Nat {
     /// A NAT whose random ports come from `seed`.
     #[must_use]
     pub fn new(config: NatConfig, external: IpAddr, seed: u64) -> Self {
-        Self {
-            config,
-            external,
-            random: StdRng::seed_from_u64(seed),
-            ports: HashMap::new(),
-            mappings: HashMap::new(),
-        }
+        Self { config, external, random: StdRng::seed_from_u64(seed), ports: HashMap::new(), mappings: HashMap::new() }
     }
 
     /// Its external address.

@@ -32,15 +32,8 @@ pub enum Scenario {
 
 impl Scenario {
     /// All of them, in the order people are shown them.
-    pub const ALL: [Self; 7] = [
-        Self::Lan,
-        Self::OneNat,
-        Self::TwoNat,
-        Self::Symmetric,
-        Self::SymmetricBoth,
-        Self::DualStack,
-        Self::Loopback,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Lan, Self::OneNat, Self::TwoNat, Self::Symmetric, Self::SymmetricBoth, Self::DualStack, Self::Loopback];
 
     /// Its name on the command line.
     #[must_use]

@@ -111,9 +111,8 @@ impl World {
 
     /// Makes a peer's router drop all UDP, or carry it again.
     pub fn block_udp(&self, side: Side, blocked: bool) -> bool {
-        let block = |(simnet, peer): (&Simnet, &Peer)| {
-            peer.router.is_some_and(|router| simnet.block_udp(router, blocked))
-        };
+        let block =
+            |(simnet, peer): (&Simnet, &Peer)| peer.router.is_some_and(|router| simnet.block_udp(router, blocked));
         self.peer(side).is_some_and(block)
     }
 

@@ -80,7 +80,8 @@ pub fn server_reflexive_candidate(mapped: SocketAddr, base: SocketAddr, local_pr
 /// address serves as well, because candidates with one base and one mapped address are one candidate.
 #[must_use]
 pub fn foundation(candidate_type: CandidateType, base: IpAddr, learned: Option<SocketAddr>) -> String {
-    let text = format!("{candidate_type} udp {base} {}", learned.map_or_else(String::new, |address| address.to_string()));
+    let text =
+        format!("{candidate_type} udp {base} {}", learned.map_or_else(String::new, |address| address.to_string()));
     format!("{:08x}", fnv1a(text.as_bytes()))
 }
 
@@ -117,8 +118,7 @@ mod tests {
     #[test]
     fn preferences_are_unique_and_a_single_address_gets_the_highest() {
         assert_eq!(local_preferences(&[address(InterfaceKind::Ethernet, "192.0.2.1")]), [u16::MAX]);
-        let many: Vec<_> =
-            (1..=200).map(|host| address(InterfaceKind::Unknown, &format!("192.0.2.{host}"))).collect();
+        let many: Vec<_> = (1..=200).map(|host| address(InterfaceKind::Unknown, &format!("192.0.2.{host}"))).collect();
         let preferences: HashSet<_> = local_preferences(&many).into_iter().collect();
         assert_eq!(preferences.len(), 200);
     }

@@ -102,12 +102,7 @@ impl Discovery {
     /// A discovery whose transaction ids come from `seed`.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self {
-            random: StdRng::seed_from_u64(seed),
-            queries: Vec::new(),
-            outputs: VecDeque::new(),
-            next_start: None,
-        }
+        Self { random: StdRng::seed_from_u64(seed), queries: Vec::new(), outputs: VecDeque::new(), next_start: None }
     }
 
     /// Asks a server from a base; `false` when nothing is asked.
@@ -149,9 +144,8 @@ impl Discovery {
     ///
     /// An answer from another address than the one asked is not ours (RFC 8489 section 6.3.1).
     pub fn handle(&mut self, base: BaseId, from: SocketAddr, message: &StunMessage, now: Instant) -> bool {
-        let answers = |query: &&mut Query| {
-            query.transaction == message.transaction && query.base == base && query.server == from
-        };
+        let answers =
+            |query: &&mut Query| query.transaction == message.transaction && query.base == base && query.server == from;
         let Some(query) = self.queries.iter_mut().find(answers) else { return false };
         if message.method != stun::METHOD_BINDING || matches!(message.class, Class::Request | Class::Indication) {
             return false;

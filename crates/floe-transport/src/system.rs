@@ -10,7 +10,7 @@ use std::{
 };
 
 use floe_wire::{InterfaceInfo, InterfaceKind};
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::io::ReadBuf;
 
 use crate::{BoxFuture, Network, UdpSocket};
@@ -88,10 +88,9 @@ fn bind(local: SocketAddr) -> io::Result<tokio::net::UdpSocket> {
         socket.set_only_v6(true)?;
     }
     // A refusal leaves the system's default, which works as well, with less reserve.
-    for (direction, result) in [
-        ("receive", socket.set_recv_buffer_size(SOCKET_BUFFER)),
-        ("send", socket.set_send_buffer_size(SOCKET_BUFFER)),
-    ] {
+    for (direction, result) in
+        [("receive", socket.set_recv_buffer_size(SOCKET_BUFFER)), ("send", socket.set_send_buffer_size(SOCKET_BUFFER))]
+    {
         if let Err(error) = result {
             tracing::debug!(%error, direction, "the socket keeps its default buffer");
         }
@@ -121,7 +120,9 @@ impl UdpSocket for SystemSocket {
     }
 
     fn try_send_to(&self, datagram: &[u8], remote: SocketAddr) -> io::Result<()> {
-        self.0.try_send_to(datagram, remote).map(|_| ())
+        // Past tokio: its `try_send_to` refuses until its reactor has once reported the socket writable, and would lose
+        // what is sent right after binding.
+        SockRef::from(&self.0).send_to(datagram, &remote.into()).map(|_| ())
     }
 
     fn poll_recv_from(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<(usize, SocketAddr)>> {

@@ -1,0 +1,60 @@
+use std::{future::poll_fn, time::Duration};
+
+use super::*;
+
+const DEADLINE: Duration = Duration::from_secs(10);
+
+async fn receive(socket: &dyn UdpSocket) -> (Vec<u8>, SocketAddr) {
+    let mut buffer = [0; 2048];
+    let received = poll_fn(|cx| socket.poll_recv_from(cx, &mut buffer));
+    let (length, from) = tokio::time::timeout(DEADLINE, received).await.expect("in time").unwrap();
+    (buffer[..length].to_vec(), from)
+}
+
+#[tokio::test]
+async fn datagrams_travel_between_two_sockets_on_every_loopback_address() {
+    let network = SystemNetwork::loopback();
+    for ip in &network.interfaces().unwrap()[0].addresses {
+        let (here, there) = (network.bind_udp((*ip, 0).into()).unwrap(), network.bind_udp((*ip, 0).into()).unwrap());
+        here.try_send_to(b"hello", there.local_addr().unwrap()).unwrap();
+        assert_eq!(receive(&*there).await, (b"hello".to_vec(), here.local_addr().unwrap()));
+    }
+}
+
+#[tokio::test]
+async fn a_closed_port_does_not_spoil_the_socket() {
+    let network = SystemNetwork::loopback();
+    let bind = || network.bind_udp((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+    let (here, there) = (bind(), bind());
+    let closed = bind().local_addr().unwrap();
+    here.try_send_to(b"into the void", closed).unwrap();
+    there.try_send_to(b"hello", here.local_addr().unwrap()).unwrap();
+    assert_eq!(receive(&*here).await.0, b"hello");
+}
+
+#[tokio::test]
+async fn the_loopback_network_has_nothing_else() {
+    let network = SystemNetwork::loopback();
+    let interfaces = network.interfaces().unwrap();
+    assert!(interfaces.iter().all(|interface| interface.kind == InterfaceKind::Loopback));
+    assert!(interfaces[0].addresses.contains(&Ipv4Addr::LOCALHOST.into()));
+    assert!(network.bind_udp((Ipv4Addr::UNSPECIFIED, 0).into()).is_err());
+}
+
+#[tokio::test]
+async fn every_listed_address_can_be_bound() {
+    let network = SystemNetwork::new();
+    let interfaces = network.interfaces().unwrap();
+    assert!(interfaces.iter().any(|interface| interface.kind == InterfaceKind::Loopback), "{interfaces:?}");
+    for address in interfaces.iter().flat_map(|interface| &interface.addresses) {
+        assert!(network.bind_udp((*address, 0).into()).is_ok(), "{address}");
+    }
+}
+
+#[tokio::test]
+async fn literals_resolve_without_the_systems_help() {
+    let network = SystemNetwork::loopback();
+    for (host, address) in [("192.0.2.1", "192.0.2.1:7"), ("2001:db8::1", "[2001:db8::1]:7")] {
+        assert_eq!(network.resolve(host, 7).await.unwrap(), [address.parse().unwrap()]);
+    }
+}
