@@ -1,0 +1,252 @@
+//! One DTLS association and the media keys that come out of it.
+
+use std::{collections::VecDeque, sync::Arc, time::Instant};
+
+use dimpl::{Dtls, DtlsCertificate, KeyingMaterial, ProtocolVersion, SrtpProfile};
+use floe_wire::note::SecurityFacts;
+
+use crate::{
+    Certificate, Fingerprint, SecureError, sas,
+    srtp::{self, Srtp},
+};
+
+/// The largest DTLS datagram we take or make; larger ones do not cross the Internet in one piece.
+const DATAGRAM: usize = 2048;
+/// Application data nobody reads is bounded like everything else.
+const MAX_QUEUED: usize = 64;
+
+/// One DTLS association and the media keys that come out of it.
+pub struct SecureSession {
+    dtls: Dtls,
+    is_client: bool,
+    local: Fingerprint,
+    expected: Fingerprint,
+    peer: Option<Fingerprint>,
+    keying: Option<(KeyingMaterial, SrtpProfile)>,
+    is_connected: bool,
+    media: Option<Srtp>,
+    queue: VecDeque<Output>,
+    wake: Option<Instant>,
+    failure: Option<SecureError>,
+}
+
+/// What the session wants done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// Send this datagram.
+    Transmit(Vec<u8>),
+    /// Poll again at this time.
+    Wait(Instant),
+    /// Nothing to do until something arrives.
+    Idle,
+    /// The peer is the one its code names, and media keys are in place. Told once.
+    Secured(SecurityFacts),
+    /// The peer closed the association.
+    PeerClosed,
+}
+
+impl SecureSession {
+    /// Prepares an association; the client's first flight is made by the first [`SecureSession::poll`].
+    ///
+    /// # Errors
+    /// None; a certificate that the library cannot read shows when polled.
+    #[must_use]
+    pub fn new(is_client: bool, certificate: &Certificate, expected: Fingerprint, now: Instant) -> Self {
+        // Reachability of the peer's address is proved by ICE, so the cookie's extra round trip buys nothing.
+        let config = dimpl::Config::builder().use_server_cookie(false).build();
+        let own =
+            DtlsCertificate { certificate: certificate.der.clone(), private_key: certificate.private_key.clone() };
+        let config = config.expect("the default configuration with one switch changed is valid");
+        let mut dtls = Dtls::new_auto(Arc::new(config), own, now);
+        dtls.set_active(is_client);
+        Self {
+            dtls,
+            is_client,
+            local: certificate.fingerprint(),
+            expected,
+            peer: None,
+            keying: None,
+            is_connected: false,
+            media: None,
+            queue: VecDeque::new(),
+            wake: Some(now),
+            failure: None,
+        }
+    }
+
+    /// Takes a DTLS datagram. Malformed, replayed and premature records are dropped by the library without harm.
+    ///
+    /// # Errors
+    /// When the association is over: [`SecureError::WrongFingerprint`], [`SecureError::Handshake`] or
+    /// [`SecureError::NoMediaKeys`]; every later call says the same.
+    pub fn handle_datagram(&mut self, datagram: &[u8], now: Instant) -> Result<(), SecureError> {
+        self.check()?;
+        if datagram.len() > DATAGRAM {
+            return Ok(());
+        }
+        self.advance(now)?;
+        let outcome = self.dtls.handle_packet(datagram);
+        self.note_failure(outcome)?;
+        self.collect()
+    }
+
+    /// The next thing to do.
+    ///
+    /// # Errors
+    /// As [`SecureSession::handle_datagram`].
+    pub fn poll(&mut self, now: Instant) -> Result<Output, SecureError> {
+        if let Some(output) = self.queue.pop_front() {
+            return Ok(output);
+        }
+        self.check()?;
+        if self.wake.is_some_and(|wake| wake <= now) {
+            self.advance(now)?;
+        }
+        Ok(self.queue.pop_front().or(self.wake.map(Output::Wait)).unwrap_or(Output::Idle))
+    }
+
+    /// Whether media keys are in place.
+    #[must_use]
+    pub const fn is_secured(&self) -> bool {
+        self.media.is_some()
+    }
+
+    /// Tells the peer that the association ends (close_notify); poll once more for it.
+    pub fn close(&mut self) {
+        if self.failure.is_none() && self.dtls.close().is_ok() {
+            // What close queued is all that is wanted; a failure now has nobody to tell.
+            let _ = self.collect();
+        }
+    }
+
+    /// Encrypts an RTP packet.
+    ///
+    /// # Errors
+    /// [`SecureError::NotSecured`], or [`SecureError::Unprotectable`] for what is not RTP.
+    pub fn protect_rtp(&mut self, packet: &[u8]) -> Result<Vec<u8>, SecureError> {
+        self.media()?.protect_rtp(packet)
+    }
+
+    /// Encrypts an RTCP compound packet.
+    ///
+    /// # Errors
+    /// As [`SecureSession::protect_rtp`].
+    pub fn protect_rtcp(&mut self, packet: &[u8]) -> Result<Vec<u8>, SecureError> {
+        self.media()?.protect_rtcp(packet)
+    }
+
+    /// Authenticates and decrypts an SRTP packet.
+    ///
+    /// # Errors
+    /// [`SecureError::NotSecured`], [`SecureError::Replayed`] or [`SecureError::NotAuthentic`].
+    pub fn unprotect_rtp(&mut self, packet: &[u8]) -> Result<Vec<u8>, SecureError> {
+        self.media()?.unprotect_rtp(packet)
+    }
+
+    /// Authenticates and decrypts an SRTCP packet.
+    ///
+    /// # Errors
+    /// As [`SecureSession::unprotect_rtp`].
+    pub fn unprotect_rtcp(&mut self, packet: &[u8]) -> Result<Vec<u8>, SecureError> {
+        self.media()?.unprotect_rtcp(packet)
+    }
+
+    fn media(&mut self) -> Result<&mut Srtp, SecureError> {
+        self.media.as_mut().ok_or(SecureError::NotSecured)
+    }
+
+    fn check(&self) -> Result<(), SecureError> {
+        self.failure.clone().map_or(Ok(()), Err)
+    }
+
+    fn advance(&mut self, now: Instant) -> Result<(), SecureError> {
+        let outcome = self.dtls.handle_timeout(now);
+        self.note_failure(outcome)?;
+        self.collect()
+    }
+
+    fn note_failure(&mut self, outcome: Result<(), dimpl::Error>) -> Result<(), SecureError> {
+        outcome.map_err(|error| self.fail(SecureError::Handshake(error.to_string())))
+    }
+
+    fn fail(&mut self, failure: SecureError) -> SecureError {
+        // Whatever the library still has to say about a peer that is not ours stays unsaid, keys first of all.
+        self.queue.clear();
+        self.media = None;
+        self.wake = None;
+        self.failure = Some(failure.clone());
+        failure
+    }
+
+    /// Empties the library's output, up to the time it wants to be woken at.
+    fn collect(&mut self) -> Result<(), SecureError> {
+        let mut buffer = vec![0; DATAGRAM];
+        loop {
+            match self.dtls.poll_output(&mut buffer) {
+                dimpl::Output::Packet(datagram) => {
+                    let datagram = datagram.to_vec();
+                    self.push(Output::Transmit(datagram));
+                }
+                dimpl::Output::BufferTooSmall { needed } => buffer.resize(needed, 0),
+                dimpl::Output::Timeout(at) => {
+                    self.wake = Some(at);
+                    return self.conclude();
+                }
+                dimpl::Output::Connected => self.is_connected = true,
+                dimpl::Output::PeerCert(der) => self.check_certificate(Fingerprint::of_der(der))?,
+                dimpl::Output::KeyingMaterial(keying, profile) => self.keying = Some((keying, profile)),
+                dimpl::Output::CloseNotify => self.push(Output::PeerClosed),
+                // There is no control channel in this version; what a newer peer sends over one is not for us.
+                dimpl::Output::ApplicationData(_) => {}
+                _ => {}
+            }
+        }
+    }
+
+    fn push(&mut self, output: Output) {
+        if self.queue.len() < MAX_QUEUED {
+            self.queue.push_back(output);
+        }
+    }
+
+    fn check_certificate(&mut self, got: Fingerprint) -> Result<(), SecureError> {
+        let expected = self.expected;
+        if got != expected {
+            return Err(self.fail(SecureError::WrongFingerprint { expected, got }));
+        }
+        self.peer = Some(got);
+        Ok(())
+    }
+
+    /// Makes media keys once the library is connected and the certificate was the expected one.
+    fn conclude(&mut self) -> Result<(), SecureError> {
+        let (Some(remote), true, None) = (self.peer, self.is_connected, &self.media) else { return Ok(()) };
+        let Some((keying, profile)) = self.keying.take() else {
+            return Err(self.fail(SecureError::NoMediaKeys));
+        };
+        match Srtp::new(profile, &keying, self.is_client) {
+            Ok(media) => self.media = Some(media),
+            Err(error) => return Err(self.fail(error)),
+        }
+        let facts = SecurityFacts {
+            dtls_version: version_name(self.dtls.protocol_version()).to_owned(),
+            srtp_cipher: srtp::profile_name(profile).to_owned(),
+            local_fingerprint: self.local.to_string(),
+            remote_fingerprint: remote.to_string(),
+            sas: sas::words(&keying, self.local, remote),
+        };
+        self.push(Output::Secured(facts));
+        Ok(())
+    }
+}
+
+fn version_name(version: Option<ProtocolVersion>) -> &'static str {
+    match version {
+        Some(ProtocolVersion::DTLS1_3) => "DTLS 1.3",
+        Some(ProtocolVersion::DTLS1_2) => "DTLS 1.2",
+        _ => "DTLS",
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,1 @@
+//! Two sessions against each other over a pipe of virtual time.

@@ -1,0 +1,1 @@
+//! Packets as they should be, and as nobody should accept them.
