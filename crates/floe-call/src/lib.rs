@@ -1,9 +1,22 @@
 //! The session: commands in, records and snapshots out.
+//!
+//! A [`Call`] is one actor around one `select!`. It opens bases, asks STUN servers, makes our code, takes the peer's,
+//! drives `floe-path` until a pair is selected, secures that pair and moves audio over it. Everything that happens is
+//! a record; the snapshot it publishes is the fold over those records.
 
-pub mod command;
-pub mod config;
-pub mod snapshot;
+mod audio;
+mod call;
+mod command;
+mod config;
+mod exchange;
+mod gathering;
+mod identity;
+mod media;
+mod publisher;
+mod session;
+mod snapshot;
 
+pub use call::Call;
 pub use command::{AudioSource, Command, Playback};
 pub use config::CallConfig;
 pub use snapshot::{PasteOutcome, Snapshot};

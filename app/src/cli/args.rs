@@ -1,0 +1,138 @@
+//! The arguments of `floe` and its subcommands.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser};
+use floe_call::AudioSource;
+use floe_simnet::Scenario;
+
+/// Calls a peer directly and shows the path it found.
+///
+/// Without a subcommand the window opens. Exit statuses: 0 it worked, 2 bad usage or input, 3 not connected,
+/// 4 connected but no secure media.
+#[derive(Debug, Parser)]
+#[command(name = "floe", version)]
+pub(super) struct Arguments {
+    /// Open the window with the demo running.
+    #[arg(long, value_name = "SCENARIO", num_args = 0..=1, default_missing_value = "two-nat", value_parser = scenario)]
+    pub demo: Option<Scenario>,
+    #[command(subcommand)]
+    pub command: Option<Subcommand>,
+}
+
+/// What runs without a window.
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Subcommand {
+    /// Call a friend: prints your code, takes your friend's from --code or standard input.
+    Call(CallOptions),
+    /// Call yourself over a simulated network: two complete peers in this process.
+    Demo(DemoOptions),
+    /// Say what a code contains and what it reveals.
+    Code(CodeOptions),
+}
+
+/// Options of `floe call`.
+#[derive(Debug, Args)]
+pub(super) struct CallOptions {
+    /// Your friend's code; `-` or nothing reads it from standard input.
+    #[arg(long, value_name = "CODE")]
+    pub code: Option<String>,
+    /// A STUN server, `stun:host[:port]`; may be given several times. None is contacted otherwise.
+    #[arg(long = "stun", value_name = "URL")]
+    pub stun: Vec<String>,
+    /// Use only this interface; may be given several times.
+    #[arg(long = "interface", value_name = "NAME")]
+    pub interfaces: Vec<String>,
+    /// Also use loopback addresses.
+    #[arg(long)]
+    pub loopback: bool,
+    /// What to send: device (microphone, and play on the speaker), tone, none, or a WAV file.
+    #[arg(long, value_name = "SOURCE", default_value = "device", value_parser = audio_source)]
+    pub audio: AudioSource,
+    /// Write what is heard into a WAV file.
+    #[arg(long, value_name = "FILE")]
+    pub record: Option<PathBuf>,
+    /// Hang up this long after media is secured.
+    #[arg(long, value_name = "N")]
+    pub seconds: Option<u64>,
+    /// Give up when not connected this long after the start.
+    #[arg(long, value_name = "N", default_value_t = 600)]
+    pub wait: u64,
+    #[command(flatten)]
+    pub output: OutputOptions,
+}
+
+/// Options of `floe demo`.
+#[derive(Debug, Args)]
+pub(super) struct DemoOptions {
+    /// The network between the two peers.
+    #[arg(long, value_name = "NAME", default_value = "two-nat", value_parser = scenario)]
+    pub scenario: Scenario,
+    /// How long the call lasts after media is secured.
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub seconds: u64,
+    /// The same seed gives the same NAT behaviour.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Write what peer A hears into a WAV file.
+    #[arg(long, value_name = "FILE")]
+    pub record: Option<PathBuf>,
+    #[command(flatten)]
+    pub output: OutputOptions,
+}
+
+/// Where results go.
+#[derive(Debug, Args)]
+pub(super) struct OutputOptions {
+    /// Print the report as one JSON object on standard output.
+    #[arg(long)]
+    pub json: bool,
+    /// Write the report into a file.
+    #[arg(long, value_name = "OUT.json")]
+    pub report: Option<PathBuf>,
+}
+
+/// Options of `floe code`.
+#[derive(Debug, Args)]
+pub(super) struct CodeOptions {
+    /// The code, or `-` to read it from standard input.
+    pub code: String,
+}
+
+fn scenario(name: &str) -> Result<Scenario, String> {
+    Scenario::from_name(name).ok_or_else(|| {
+        let names: Vec<&str> = Scenario::ALL.iter().map(|scenario| scenario.name()).collect();
+        format!("there is no such scenario; choose one of {}", names.join(", "))
+    })
+}
+
+/// The tone of `--audio tone`: concert pitch, easy to recognise and to measure.
+pub(super) const TONE_HZ: u32 = 440;
+
+fn audio_source(text: &str) -> Result<AudioSource, String> {
+    match text {
+        "device" => Ok(AudioSource::Device(None)),
+        "tone" => Ok(AudioSource::Tone { hz: TONE_HZ }),
+        "none" => Ok(AudioSource::None),
+        file if PathBuf::from(file).is_file() => Ok(AudioSource::Wav(PathBuf::from(file))),
+        _ => Err("there is no such file; give device, tone, none or a WAV file".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_missing_file_is_named_as_such() {
+        assert!(audio_source("no-such-file.wav").is_err());
+        assert_eq!(audio_source("tone"), Ok(AudioSource::Tone { hz: 440 }));
+    }
+}

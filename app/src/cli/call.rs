@@ -1,0 +1,193 @@
+//! `floe call`: a call with a friend, headless.
+
+use std::{io::Write as _, time::Duration};
+
+use floe_call::{AudioSource, Call, CallConfig, Command, PasteOutcome, Playback, Snapshot};
+use floe_inspect::Report;
+use floe_signal::{Code, CodeError};
+use floe_wire::IceConnectionState;
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader},
+    sync::mpsc,
+    time::{Instant, sleep_until},
+};
+
+use super::{
+    Status,
+    args::CallOptions,
+    output::{self, sentence_of, status_of},
+    progress::Progress,
+};
+use crate::engine::Engine;
+
+/// A pasted code may be wrapped over lines; whatever is longer than this is not one.
+const LONGEST_CODE: usize = 16 * 1024;
+
+pub(super) fn run(options: CallOptions) -> anyhow::Result<Status> {
+    let engine = Engine::start()?;
+    let call = engine.call(config_of(&options));
+    let status = engine.runtime().block_on(async {
+        let mut progress = Progress::new();
+        let mut conversation = Conversation::new(&options, call);
+        let outcome = conversation.run(&mut progress).await;
+        progress.end();
+        let snapshot = conversation.call.finish().await;
+        outcome?;
+        output::write(&options.output, &Report::of(&snapshot.picture), &sentence_of(&snapshot.picture))?;
+        Ok(status_of(&snapshot.picture))
+    });
+    // Standard input is read on a thread that nothing can interrupt; the process does not wait for it.
+    engine.shut_down();
+    status
+}
+
+fn config_of(options: &CallOptions) -> CallConfig {
+    let playback = match options.audio {
+        AudioSource::Device(_) => Playback::Device(None),
+        AudioSource::None | AudioSource::Tone { .. } | AudioSource::Wav(_) => Playback::None,
+    };
+    CallConfig {
+        stun_servers: options.stun.clone(),
+        interfaces: options.interfaces.clone(),
+        include_loopback: options.loopback,
+        source: options.audio.clone(),
+        playback,
+        record_wav: options.record.clone(),
+        ..CallConfig::default()
+    }
+}
+
+/// One call and where it stands for the person at the terminal.
+struct Conversation<'a> {
+    options: &'a CallOptions,
+    call: Call,
+    code_is_printed: bool,
+    failure_is_told: bool,
+    refusal_told: Option<String>,
+    deadline: Instant,
+    is_secured: bool,
+}
+
+impl<'a> Conversation<'a> {
+    fn new(options: &'a CallOptions, call: Call) -> Self {
+        let deadline = Instant::now() + Duration::from_secs(options.wait);
+        Self { options, call, code_is_printed: false, failure_is_told: false, refusal_told: None, deadline, is_secured: false }
+    }
+
+    /// Runs until the time is over, the path is lost, a side hangs up, or Ctrl+C.
+    async fn run(&mut self, progress: &mut Progress) -> anyhow::Result<()> {
+        let mut codes = self.peer_codes()?;
+        let mut snapshots = self.call.watch();
+        let mut terminated = Box::pin(termination());
+        loop {
+            let snapshot = self.call.snapshot();
+            progress.show(&snapshot.picture);
+            if self.is_over(&snapshot, progress)? {
+                return Ok(());
+            }
+            tokio::select! {
+                changed = snapshots.changed() => if changed.is_err() { return Ok(()) },
+                Some(code) = codes.recv() => { self.call.send(Command::PasteCode(code)); }
+                () = sleep_until(self.deadline) => return Ok(()),
+                () = &mut terminated => return Ok(()),
+            }
+        }
+    }
+
+    /// The peer's code from the option, or codes from standard input as they come.
+    fn peer_codes(&self) -> anyhow::Result<mpsc::Receiver<String>> {
+        let (sender, receiver) = mpsc::channel(4);
+        match self.options.code.as_deref() {
+            None | Some("-") => {
+                tokio::spawn(read_codes(sender));
+            }
+            Some(code) => {
+                Code::decode(code).map_err(|error| anyhow::anyhow!("{error}"))?;
+                sender.try_send(code.to_owned())?;
+            }
+        }
+        Ok(receiver)
+    }
+
+    fn is_over(&mut self, snapshot: &Snapshot, progress: &mut Progress) -> anyhow::Result<bool> {
+        if let (false, Some(code)) = (self.code_is_printed, &snapshot.code) {
+            let mut stdout = std::io::stdout().lock();
+            writeln!(stdout, "code: {code}")?;
+            stdout.flush()?;
+            self.code_is_printed = true;
+        }
+        self.tell_refusal(snapshot, progress)?;
+        if !self.is_secured && snapshot.picture.timings.secured.is_some() {
+            self.is_secured = true;
+            self.deadline = match self.options.seconds {
+                Some(seconds) => Instant::now() + Duration::from_secs(seconds),
+                None => Instant::now() + Duration::from_secs(365 * 24 * 3600),
+            };
+        }
+        if snapshot.picture.ice_connection_state() != IceConnectionState::Failed {
+            return Ok(snapshot.finished);
+        }
+        if self.is_secured {
+            return Ok(true);
+        }
+        if !self.failure_is_told {
+            // A person carries the codes: the friend may paste minutes later, and slow checks go on for that.
+            self.failure_is_told = true;
+            progress.say("No answer yet. Floe keeps trying until your friend has pasted your code; Ctrl+C gives up.");
+        }
+        Ok(snapshot.finished)
+    }
+
+    /// Says once why a pasted code was refused; a code given as an option cannot be corrected, so that ends the call.
+    fn tell_refusal(&mut self, snapshot: &Snapshot, progress: &mut Progress) -> anyhow::Result<()> {
+        let Some(PasteOutcome::Refused(reason)) = &snapshot.paste else { return Ok(()) };
+        if self.options.code.as_deref().is_some_and(|code| code != "-") {
+            anyhow::bail!("{reason}");
+        }
+        if self.refusal_told.as_ref() != Some(reason) {
+            progress.say(reason);
+            self.refusal_told = Some(reason.clone());
+        }
+        Ok(())
+    }
+}
+
+/// Reads codes from standard input; a code may be wrapped over several lines.
+async fn read_codes(codes: mpsc::Sender<String>) {
+    let mut input = BufReader::new(tokio::io::stdin());
+    let mut pending = String::new();
+    loop {
+        let mut line = String::new();
+        let limit = (LONGEST_CODE - pending.len()) as u64;
+        let read = (&mut input).take(limit.max(1)).read_line(&mut line).await;
+        let is_end = !matches!(read, Ok(length) if length > 0);
+        pending.push_str(&line);
+        let is_wrapped = matches!(Code::decode(&pending), Err(CodeError::CutOff { .. } | CodeError::Empty));
+        if is_wrapped && !is_end && pending.len() < LONGEST_CODE {
+            continue;
+        }
+        if !pending.trim().is_empty() && codes.send(std::mem::take(&mut pending)).await.is_err() {
+            return;
+        }
+        if is_end {
+            return;
+        }
+    }
+}
+
+/// Ends at Ctrl+C, or where there is such a thing at a request to terminate.
+async fn termination() {
+    #[cfg(unix)]
+    {
+        let terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate());
+        if let Ok(mut terminate) = terminate {
+            tokio::select! {
+                _ = terminate.recv() => return,
+                _ = tokio::signal::ctrl_c() => return,
+            }
+        }
+    }
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}

@@ -1,0 +1,89 @@
+//! `floe demo`: two complete peers in this process, headless.
+
+use std::time::Duration;
+
+use floe_call::{AudioSource, CallConfig, Snapshot};
+use floe_inspect::Report;
+use floe_wire::IceConnectionState;
+use serde::Serialize;
+use tokio::time::{Instant, sleep_until};
+
+use super::{
+    Status,
+    args::{DemoOptions, TONE_HZ},
+    output::{self, sentence_of, status_of},
+    progress::Progress,
+};
+use crate::{demo::Demo, engine::Engine};
+
+/// A demo that neither connects nor fails by then is given up: gathering, 39.5 s of checks (RFC 8863) and some air.
+const LONGEST_CONNECT: Duration = Duration::from_secs(60);
+
+/// What `floe demo --json` prints.
+#[derive(Serialize)]
+struct DemoReport {
+    scenario: &'static str,
+    seed: u64,
+    a: Report,
+    b: Report,
+}
+
+pub(super) fn run(options: &DemoOptions) -> anyhow::Result<Status> {
+    let engine = Engine::start()?;
+    let tone = CallConfig { source: AudioSource::Tone { hz: TONE_HZ }, ..CallConfig::default() };
+    let recording = CallConfig { record_wav: options.record.clone(), ..tone.clone() };
+    let mut demo = Demo::start(&engine, options.scenario, options.seed, recording, tone)?;
+    engine.runtime().block_on(async {
+        let mut progress = Progress::new();
+        progress.say(&format!("Scenario {}: {}", options.scenario.name(), options.scenario.describe()));
+        watch(&mut demo, Duration::from_secs(options.seconds), &mut progress).await;
+        progress.end();
+        let (a, b) = demo.finish().await;
+        conclude(options, &a, &b)
+    })
+}
+
+/// Watches both peers until the call has lasted `duration`, has failed, or Ctrl+C.
+async fn watch(demo: &mut Demo, duration: Duration, progress: &mut Progress) {
+    let (mut a, mut b) = (demo.a.watch(), demo.b.watch());
+    let mut deadline = Instant::now() + LONGEST_CONNECT;
+    let mut is_secured = false;
+    loop {
+        demo.exchange_codes();
+        let (snapshot_a, snapshot_b) = (demo.a.snapshot(), demo.b.snapshot());
+        progress.show(&snapshot_a.picture);
+        if is_over(&snapshot_a) && is_over(&snapshot_b) {
+            return;
+        }
+        if !is_secured && has_audio(&snapshot_a) && has_audio(&snapshot_b) {
+            is_secured = true;
+            deadline = Instant::now() + duration;
+        }
+        tokio::select! {
+            _ = a.changed() => {}
+            _ = b.changed() => {}
+            () = sleep_until(deadline) => return,
+            _ = tokio::signal::ctrl_c() => return,
+        }
+    }
+}
+
+fn is_over(snapshot: &Snapshot) -> bool {
+    snapshot.finished || snapshot.picture.ice_connection_state() == IceConnectionState::Failed
+}
+
+fn has_audio(snapshot: &Snapshot) -> bool {
+    snapshot.picture.timings.first_audio.is_some()
+}
+
+fn conclude(options: &DemoOptions, a: &Snapshot, b: &Snapshot) -> anyhow::Result<Status> {
+    let report = DemoReport {
+        scenario: options.scenario.name(),
+        seed: options.seed,
+        a: Report::of(&a.picture),
+        b: Report::of(&b.picture),
+    };
+    output::write(&options.output, &report, &sentence_of(&a.picture))?;
+    let status = [&a.picture, &b.picture].map(|picture| status_of(picture)).into_iter().max_by_key(|status| *status as u8);
+    Ok(status.unwrap_or(Status::NotConnected))
+}

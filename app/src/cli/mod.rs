@@ -1,0 +1,73 @@
+//! The command line: arguments, exit statuses, and one file per subcommand.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "results go to stdout, progress to stderr")]
+
+mod args;
+mod call;
+mod code;
+mod demo;
+mod output;
+mod progress;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use self::args::{Arguments, Subcommand};
+use crate::window::{self, WindowOptions};
+
+/// What a script can tell from the exit status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Status {
+    /// It worked.
+    Ok = 0,
+    /// Bad usage or input.
+    Usage = 2,
+    /// No path, or the path was lost.
+    NotConnected = 3,
+    /// A path, but no secure media over it.
+    MediaFailed = 4,
+}
+
+/// Runs what the command line asks for.
+pub fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    init_log();
+    let outcome = match arguments.command {
+        None => open_window(arguments.demo),
+        Some(Subcommand::Call(options)) => call::run(options),
+        Some(Subcommand::Demo(options)) => demo::run(&options),
+        Some(Subcommand::Code(options)) => code::run(&options),
+    };
+    match outcome {
+        Ok(status) => ExitCode::from(status as u8),
+        Err(error) => {
+            eprintln!("floe: {error:#}");
+            ExitCode::from(Status::Usage as u8)
+        }
+    }
+}
+
+/// Logs go to stderr and only when asked for; libraries that log every stray packet stay silent unless named.
+fn init_log() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("FLOE_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("off"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}
+
+fn open_window(demo: Option<floe_simnet::Scenario>) -> anyhow::Result<Status> {
+    if !has_display() {
+        anyhow::bail!(
+            "this machine has no display, so no window can open.\n\
+             Without a window there are: floe demo (a call inside this process), floe call (a call with a friend),\n\
+             floe code CODE (what a code contains). `floe --help` tells more."
+        );
+    }
+    window::run(WindowOptions { demo })?;
+    Ok(Status::Ok)
+}
+
+/// Whether a window could open. Other systems than X11 and Wayland ones always have a display.
+fn has_display() -> bool {
+    let named = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    !cfg!(all(unix, not(target_os = "macos"))) || named("DISPLAY") || named("WAYLAND_DISPLAY")
+}

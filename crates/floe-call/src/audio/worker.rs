@@ -1,0 +1,277 @@
+//! The loop of the audio thread.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc::{Receiver, RecvTimeoutError},
+    },
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use floe_media::{
+    AudioReceiver, AudioSender, FRAME_DURATION, FRAME_SAMPLES, Frame, FrameKind, LevelMeter, RtcpSession, ToneMeter,
+};
+use floe_wire::note::AudioMeasure;
+use tokio::sync::mpsc;
+
+use super::{AudioInput, AudioOutput, sink::Sink, source::Source};
+use crate::CallConfig;
+
+/// How often counters and levels are told: meters look alive at five a second.
+const MEASURE_TICKS: u64 = 10;
+/// How often RTCP reports leave; RFC 3550 section 6.2 allows less than 5 s when its bandwidth share does (5 % of
+/// 40 kb/s is 250 bytes a second, a report has about 100).
+const REPORT_TICKS: u64 = 50;
+/// A worker that was held up longer than this gives up the lost time and starts its clock anew.
+const LATEST: Duration = Duration::from_millis(200);
+
+/// Everything the audio thread owns.
+pub(super) struct Worker {
+    source: Source,
+    sink: Sink,
+    codec: Option<Codec>,
+    rtcp: RtcpSession,
+    outputs: mpsc::Sender<AudioOutput>,
+    input_dropped: Arc<AtomicU64>,
+    output_dropped: u64,
+    is_sending: bool,
+    is_muted: bool,
+    has_heard: bool,
+    sent_level: LevelMeter,
+    received_level: LevelMeter,
+    tone: ToneMeter,
+    ticks: u64,
+}
+
+/// Both directions of Opus.
+struct Codec {
+    sender: AudioSender,
+    receiver: AudioReceiver,
+}
+
+impl Worker {
+    pub fn new(
+        config: &CallConfig,
+        ssrc: u32,
+        seed: u64,
+        outputs: mpsc::Sender<AudioOutput>,
+        input_dropped: Arc<AtomicU64>,
+    ) -> Self {
+        let (source, source_trouble) = Source::open(&config.source);
+        let (sink, sink_trouble) = Sink::open(&config.playback, config.record_wav.as_deref());
+        let (codec, codec_trouble) = match Codec::new(ssrc, seed) {
+            Ok(codec) => (Some(codec), None),
+            Err(error) => (None, Some(format!("There is no audio in this call: {error}"))),
+        };
+        let mut worker = Self {
+            source,
+            sink,
+            codec,
+            rtcp: RtcpSession::new(ssrc, format!("{seed:016x}")),
+            outputs,
+            input_dropped,
+            output_dropped: 0,
+            is_sending: false,
+            is_muted: false,
+            has_heard: false,
+            sent_level: LevelMeter::new(),
+            received_level: LevelMeter::new(),
+            tone: ToneMeter::new(),
+            ticks: 0,
+        };
+        for trouble in [source_trouble, sink_trouble, codec_trouble].into_iter().flatten() {
+            worker.emit(AudioOutput::Device { message: trouble });
+        }
+        worker
+    }
+
+    /// Runs until the session says stop or is gone.
+    pub fn run(mut self, inputs: &Receiver<AudioInput>) {
+        let mut next_tick = Instant::now();
+        loop {
+            match inputs.recv_timeout(next_tick.saturating_duration_since(Instant::now())) {
+                Ok(AudioInput::Stop) | Err(RecvTimeoutError::Disconnected) => break,
+                Ok(input) => self.on_input(input),
+                Err(RecvTimeoutError::Timeout) => {
+                    let now = Instant::now();
+                    self.tick(now);
+                    next_tick += FRAME_DURATION;
+                    if now > next_tick + LATEST {
+                        next_tick = now + FRAME_DURATION;
+                    }
+                }
+            }
+        }
+        self.finish();
+    }
+
+    fn on_input(&mut self, input: AudioInput) {
+        match input {
+            AudioInput::Rtp { packet, at } => {
+                if let Some(codec) = &mut self.codec
+                    && let Err(error) = codec.receiver.push_rtp(&packet, at)
+                {
+                    tracing::debug!(%error, "RTP packet not used");
+                }
+            }
+            AudioInput::Rtcp { packet } => self.on_rtcp(&packet),
+            AudioInput::SetSource(source) => {
+                let (source, trouble) = Source::open(&source);
+                self.source = source;
+                self.say(trouble);
+            }
+            AudioInput::SetPlayback(playback) => self.sink.set_playback(&playback),
+            AudioInput::SetMuted(muted) => self.is_muted = muted,
+            AudioInput::BeginSending => self.is_sending = true,
+            AudioInput::Stop => {}
+        }
+    }
+
+    fn on_rtcp(&mut self, packet: &[u8]) {
+        match self.rtcp.handle(packet, wall()) {
+            Ok(news) => {
+                if let (Some(codec), Some(lost)) = (&mut self.codec, news.remote_fraction_lost) {
+                    codec.sender.set_expected_loss((lost * 100.0).ceil() as u8);
+                }
+                if news.bye {
+                    self.emit(AudioOutput::PeerLeft);
+                }
+            }
+            Err(error) => tracing::debug!(%error, "RTCP packet not used"),
+        }
+    }
+
+    fn tick(&mut self, now: Instant) {
+        self.ticks += 1;
+        self.capture(now);
+        self.play(now);
+        if self.ticks.is_multiple_of(MEASURE_TICKS) {
+            let measure = self.measure();
+            self.emit(AudioOutput::Measured(measure));
+        }
+        if self.is_sending && self.ticks.is_multiple_of(REPORT_TICKS) {
+            self.report();
+        }
+    }
+
+    fn capture(&mut self, now: Instant) {
+        let mut frames = Vec::new();
+        let trouble = self.source.read(now, &mut frames);
+        self.say(trouble);
+        for mut frame in frames {
+            if self.is_muted {
+                frame.fill(0.0);
+            }
+            self.sent_level.push(&frame);
+            if self.is_sending {
+                self.send(&frame);
+            }
+        }
+    }
+
+    fn send(&mut self, frame: &Frame) {
+        let Some(codec) = &mut self.codec else { return };
+        match codec.sender.encode(frame) {
+            Ok(packet) => self.emit(AudioOutput::Rtp(packet)),
+            Err(error) => tracing::warn!(%error, "frame not encoded"),
+        }
+    }
+
+    fn play(&mut self, now: Instant) {
+        let mut frame = [0.0; FRAME_SAMPLES];
+        let kind = match &mut self.codec {
+            Some(codec) => codec.receiver.pull_frame(now, &mut frame),
+            None => FrameKind::Silence,
+        };
+        if kind == FrameKind::Silence && !self.has_heard {
+            return;
+        }
+        if kind == FrameKind::Decoded && !self.has_heard {
+            self.has_heard = true;
+            self.emit(AudioOutput::FirstAudio);
+        }
+        self.received_level.push(&frame);
+        self.tone.push(&frame);
+        let trouble = self.sink.write(now, &frame);
+        self.say(trouble);
+    }
+
+    fn measure(&mut self) -> AudioMeasure {
+        let mut measure = AudioMeasure {
+            sent_level_dbfs: Some(self.sent_level.dbfs()),
+            rtcp_rtt_s: self.rtcp.rtt().map(|rtt| rtt.as_secs_f64()),
+            remote_fraction_lost: self.rtcp.remote_fraction_lost(),
+            frames_dropped: self.output_dropped + self.input_dropped.load(Ordering::Relaxed),
+            ..AudioMeasure::default()
+        };
+        if let Some(codec) = &self.codec {
+            let received = codec.receiver.stats();
+            measure.packets_sent = codec.sender.stats().packets;
+            measure.packets_received = received.packets_received;
+            measure.packets_lost = received.packets_lost;
+            measure.jitter_s = received.jitter_s;
+            measure.concealed_samples = received.concealed_samples;
+            measure.played_samples = received.played_samples;
+            measure.fec_packets_used = received.fec_packets_used;
+            measure.packets_late = received.packets_late;
+            measure.buffer_ms = received.buffer_ms;
+            measure.buffer_target_ms = received.buffer_target_ms;
+        }
+        if self.has_heard {
+            measure.received_level_dbfs = Some(self.received_level.dbfs());
+            measure.tone_hz = self.tone.hz();
+            measure.device_queue_ms = self.sink.queued_ms();
+        }
+        measure
+    }
+
+    fn report(&mut self) {
+        let Some(codec) = &self.codec else { return };
+        let report = self.rtcp.report(&codec.sender.stats(), &codec.receiver.stats(), wall());
+        self.emit(AudioOutput::Rtcp(report));
+    }
+
+    fn say(&mut self, message: Option<String>) {
+        if let Some(message) = message {
+            self.emit(AudioOutput::Device { message });
+        }
+    }
+
+    fn emit(&mut self, output: AudioOutput) {
+        if self.outputs.try_send(output).is_err() {
+            self.output_dropped += 1;
+        }
+    }
+
+    fn finish(mut self) {
+        let measure = self.measure();
+        self.emit(AudioOutput::Measured(measure));
+        if self.is_sending
+            && let Some(codec) = &self.codec
+        {
+            let goodbye = self.rtcp.bye(&codec.sender.stats(), &codec.receiver.stats(), wall());
+            self.emit(AudioOutput::Rtcp(goodbye));
+        }
+        let Self { sink, outputs, .. } = self;
+        if let Some(message) = sink.finish() {
+            // The session that would show it may be gone already.
+            let _ = outputs.try_send(AudioOutput::Device { message });
+        }
+    }
+}
+
+impl Codec {
+    fn new(ssrc: u32, seed: u64) -> Result<Self, String> {
+        // Random starts (RFC 3550 section 5.1) from independent bits of the seed.
+        let (sequence, timestamp) = ((seed >> 48) as u16, seed as u32);
+        let sender = AudioSender::new(ssrc, sequence, timestamp).map_err(|error| error.to_string())?;
+        let receiver = AudioReceiver::new().map_err(|error| error.to_string())?;
+        Ok(Self { sender, receiver })
+    }
+}
+
+/// Time since the Unix epoch, for RTCP's NTP timestamps.
+fn wall() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO)
+}

@@ -1,0 +1,81 @@
+//! The handle of a running call.
+
+use std::{sync::Arc, thread};
+
+use floe_transport::Network;
+use floe_wire::Record;
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinHandle,
+};
+
+use crate::{CallConfig, Command, Snapshot, session::Session};
+
+/// How many commands may wait; people and scripts are slower than the session.
+const COMMAND_CAPACITY: usize = 64;
+/// How many batches of records a reader may lag behind before batches are dropped and counted.
+const RECORD_BATCHES: usize = 256;
+
+/// A running call. Dropping it hangs up.
+pub struct Call {
+    commands: mpsc::Sender<Command>,
+    snapshot: watch::Receiver<Arc<Snapshot>>,
+    records: Option<mpsc::Receiver<Vec<Record>>>,
+    session: Option<JoinHandle<()>>,
+}
+
+impl Call {
+    /// Begins a call over `network`: gathering starts at once. Must be called inside a tokio runtime.
+    #[must_use]
+    pub fn start(config: CallConfig, network: Arc<dyn Network>) -> Self {
+        let (commands, command_queue) = mpsc::channel(COMMAND_CAPACITY);
+        let (publisher, snapshot) = watch::channel(Arc::new(Snapshot::default()));
+        let (record_sender, records) = mpsc::channel(RECORD_BATCHES);
+        let session = tokio::spawn(Session::run(config, network, command_queue, publisher, record_sender));
+        Self { commands, snapshot, records: Some(records), session: Some(session) }
+    }
+
+    /// Asks something of the call. A call that is over ignores it; `false` then, or when 64 commands already wait.
+    pub fn send(&self, command: Command) -> bool {
+        self.commands.try_send(command).is_ok()
+    }
+
+    /// The newest snapshot.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshot.borrow().clone()
+    }
+
+    /// A receiver that is woken by every new snapshot.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<Arc<Snapshot>> {
+        self.snapshot.clone()
+    }
+
+    /// The stream of records, once; a reader that lags loses batches, which the record says.
+    pub fn take_records(&mut self) -> Option<mpsc::Receiver<Vec<Record>>> {
+        self.records.take()
+    }
+
+    /// Hangs up and waits until sockets and threads are gone; gives the last snapshot.
+    pub async fn finish(mut self) -> Arc<Snapshot> {
+        self.send(Command::HangUp);
+        if let Some(session) = self.session.take()
+            && let Err(error) = session.await
+        {
+            tracing::error!(%error, "the session ended abnormally");
+        }
+        self.snapshot()
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        let Some(session) = self.session.take() else { return };
+        // The session says goodbye and ends by itself when its command queue closes; a process that is unwinding
+        // has no time for that.
+        if thread::panicking() {
+            session.abort();
+        }
+    }
+}

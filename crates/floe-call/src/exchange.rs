@@ -1,0 +1,133 @@
+//! The exchange of codes: ours is made once, the peer's is taken once, in either order.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use floe_secure::Fingerprint;
+use floe_signal::{Capabilities, Code, Signaling, role};
+use floe_transport::Tap;
+use floe_wire::{Candidate, IceRole, Note, SignalingState, note::DropKind};
+
+use crate::{identity::Identity, snapshot::PasteOutcome};
+
+/// The exchange of codes.
+pub(crate) struct Exchange {
+    tap: Tap,
+    signaling: Signaling,
+    own: Option<String>,
+    own_tie_breaker: u64,
+    peer: Option<Peer>,
+}
+
+/// What the peer's code says.
+#[derive(Clone)]
+pub(crate) struct Peer {
+    pub code: Code,
+    pub role: IceRole,
+    pub fingerprint: Fingerprint,
+}
+
+impl Exchange {
+    pub fn new(tap: &Tap, identity: &Identity) -> Self {
+        let exchange = Self {
+            tap: tap.clone(),
+            signaling: Signaling::new(),
+            own: None,
+            own_tie_breaker: identity.tie_breaker,
+            peer: None,
+        };
+        exchange.tap.note(Note::SignalingChanged { state: SignalingState::Stable });
+        exchange
+    }
+
+    /// Our code, once it was made.
+    pub fn own(&self) -> Option<&str> {
+        self.own.as_deref()
+    }
+
+    /// The peer, once both codes are known.
+    pub fn complete(&self) -> Option<&Peer> {
+        self.own.as_ref().and(self.peer.as_ref())
+    }
+
+    /// Makes our code from what gathering has found so far.
+    pub fn make_code(&mut self, identity: &Identity, candidates: Vec<Candidate>) {
+        let code = Code {
+            version: floe_signal::VERSION,
+            tie_breaker: identity.tie_breaker,
+            ufrag: identity.credentials.ufrag.clone(),
+            password: identity.credentials.password.clone(),
+            fingerprint: identity.certificate.fingerprint().0,
+            created_s: unix_seconds(),
+            capabilities: Capabilities::AUDIO,
+            nat_summary: None,
+            candidates,
+        };
+        let text = code.encode();
+        self.tap.note(Note::CodeReady { characters: text.chars().count() });
+        self.own = Some(text);
+        let outcome = self.signaling.set_local_code();
+        self.note_transition(outcome);
+    }
+
+    /// Takes a pasted text.
+    pub fn paste(&mut self, text: &str) -> PasteOutcome {
+        match self.read(text) {
+            Ok(peer) => self.accept(peer),
+            Err(reason) => {
+                self.tap.note(Note::PeerCodeRefused { reason: reason.clone() });
+                PasteOutcome::Refused(reason)
+            }
+        }
+    }
+
+    fn read(&self, text: &str) -> Result<Peer, String> {
+        let (code, problems) = Code::decode(text).map_err(|error| error.to_string())?;
+        if !problems.is_empty() {
+            self.tap.note(Note::Dropped { what: DropKind::Candidates, count: problems.len() as u64 });
+        }
+        let role = role(self.own_tie_breaker, code.tie_breaker)
+            .ok_or("This is your own code. Send it to your friend and paste the one you get back.")?;
+        let fingerprint = Fingerprint(code.fingerprint);
+        Ok(Peer { code, role, fingerprint })
+    }
+
+    fn accept(&mut self, peer: Peer) -> PasteOutcome {
+        if let Some(known) = &self.peer {
+            if known.code.ufrag == peer.code.ufrag && known.code.fingerprint == peer.code.fingerprint {
+                return PasteOutcome::Accepted;
+            }
+            self.tap.note(Note::SignalingRefused {
+                state: self.signaling.state(),
+                message: "a second code of a peer".to_owned(),
+            });
+            return PasteOutcome::Refused(
+                "This call already has a friend's code. Hang up and start a new call to use another one.".to_owned(),
+            );
+        }
+        self.tap
+            .note(Note::PeerCodeAccepted { created_s: peer.code.created_s, candidates: peer.code.candidates.len() });
+        self.peer = Some(peer);
+        let outcome = self.signaling.set_remote_code();
+        self.note_transition(outcome);
+        PasteOutcome::Accepted
+    }
+
+    /// Ends the exchange.
+    pub fn close(&mut self) {
+        let state = self.signaling.close();
+        self.tap.note(Note::SignalingChanged { state });
+    }
+
+    fn note_transition(&self, outcome: Result<SignalingState, floe_signal::Illegal>) {
+        match outcome {
+            Ok(state) => self.tap.note(Note::SignalingChanged { state }),
+            Err(illegal) => {
+                self.tap.note(Note::SignalingRefused { state: illegal.state, message: illegal.message.to_string() });
+            }
+        }
+    }
+}
+
+fn unix_seconds() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs()
+}

@@ -1,0 +1,262 @@
+//! Gathering: bases on the chosen interfaces, STUN servers asked from each of them, candidates out of both.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use floe_transport::{
+    Base, Discovery, DiscoveryOutput, Inbound, Network, ServerUrl, Tap,
+    candidate::{host_candidate, local_preferences, server_reflexive_candidate},
+};
+use floe_wire::{BaseId, Candidate, GatheringState, Generation, InterfaceInfo, InterfaceKind, Note, stun::StunMessage};
+use tokio::{sync::mpsc, task::JoinSet};
+
+use crate::CallConfig;
+
+/// After this long a code is given away although a server is still silent: a person is waiting, and servers that
+/// answer at all answer within a second.
+const CODE_PATIENCE: Duration = Duration::from_millis(2500);
+/// A name that does not resolve by then is told as failed.
+const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
+/// One interface address gives one base; machines with more addresses than this use the first ones.
+const MAX_BASES: usize = 16;
+
+/// A server name on its way to addresses.
+pub(crate) struct Resolved {
+    pub server: String,
+    pub addresses: Result<Vec<SocketAddr>, String>,
+}
+
+/// The bases of a call and the search for candidates over them.
+pub(crate) struct Gathering {
+    tap: Tap,
+    generation: Generation,
+    bases: Vec<OwnBase>,
+    discovery: Discovery,
+    resolving: JoinSet<Resolved>,
+    candidates: Vec<Candidate>,
+    started: Instant,
+    state: GatheringState,
+}
+
+struct OwnBase {
+    base: Base,
+    local_preference: u16,
+}
+
+impl Gathering {
+    /// Opens one base per usable interface address and starts to ask the servers.
+    pub fn start(
+        config: &CallConfig,
+        network: &Arc<dyn Network>,
+        tap: &Tap,
+        inbound: &mpsc::Sender<Inbound>,
+        seed: u64,
+        now: Instant,
+    ) -> Self {
+        let mut gathering = Self {
+            tap: tap.clone(),
+            generation: Generation(0),
+            bases: Vec::new(),
+            discovery: Discovery::new(seed),
+            resolving: JoinSet::new(),
+            candidates: Vec::new(),
+            started: now,
+            state: GatheringState::New,
+        };
+        gathering.enter(GatheringState::Gathering);
+        gathering.open_bases(config, network, inbound);
+        gathering.resolve_servers(config, network);
+        gathering
+    }
+
+    fn open_bases(&mut self, config: &CallConfig, network: &Arc<dyn Network>, inbound: &mpsc::Sender<Inbound>) {
+        let interfaces = match network.interfaces() {
+            Ok(interfaces) => interfaces,
+            Err(error) => {
+                tracing::warn!(%error, "cannot list interfaces");
+                return;
+            }
+        };
+        let wanted: Vec<InterfaceInfo> = interfaces
+            .into_iter()
+            .filter(|interface| config.interfaces.is_empty() || config.interfaces.contains(&interface.name))
+            .filter(|interface| config.include_loopback || interface.kind != InterfaceKind::Loopback)
+            .collect();
+        for interface in &wanted {
+            self.tap.note(Note::InterfaceListed(interface.clone()));
+        }
+        let addresses: Vec<(InterfaceInfo, IpAddr)> = wanted
+            .iter()
+            .flat_map(|interface| interface.addresses.iter().map(|address| (interface.clone(), *address)))
+            .take(MAX_BASES)
+            .collect();
+        let preferences = local_preferences(&addresses);
+        for ((interface, address), local_preference) in addresses.into_iter().zip(preferences) {
+            let id = BaseId(u32::try_from(self.bases.len()).expect("there are at most 16 bases"));
+            let name = interface.name.clone();
+            match Base::open(&**network, &self.tap, id, interface, address, inbound.clone()) {
+                Ok(base) => self.add_base(base, local_preference),
+                Err(error) => {
+                    self.tap.note(Note::BaseFailed { interface: name, address, error: error.to_string() });
+                }
+            }
+        }
+    }
+
+    fn add_base(&mut self, base: Base, local_preference: u16) {
+        let candidate = host_candidate(base.address(), local_preference);
+        self.publish(base.id(), candidate, None);
+        self.bases.push(OwnBase { base, local_preference });
+    }
+
+    fn resolve_servers(&mut self, config: &CallConfig, network: &Arc<dyn Network>) {
+        for server in &config.stun_servers {
+            let url = match ServerUrl::parse(server) {
+                Ok(url) => url,
+                Err(error) => {
+                    self.fail_server(server, None, error.to_string());
+                    continue;
+                }
+            };
+            let (network, server) = (Arc::clone(network), server.clone());
+            self.resolving.spawn(async move {
+                let resolution = tokio::time::timeout(RESOLVE_TIMEOUT, network.resolve(&url.host, url.port)).await;
+                let addresses = match resolution {
+                    Ok(Ok(addresses)) if addresses.is_empty() => Err("its name has no address".to_owned()),
+                    Ok(Ok(addresses)) => Ok(addresses),
+                    Ok(Err(error)) => Err(format!("its name does not resolve ({error}); check the spelling and DNS")),
+                    Err(_) => Err("its name did not resolve within 5 s; is DNS working here?".to_owned()),
+                };
+                Resolved { server, addresses }
+            });
+        }
+    }
+
+    /// Waits for the next server name; pending when none is being resolved.
+    pub async fn next_resolved(&mut self) -> Resolved {
+        loop {
+            match self.resolving.join_next().await {
+                Some(Ok(resolved)) => return resolved,
+                Some(Err(error)) => tracing::error!(%error, "a resolver task ended abnormally"),
+                None => std::future::pending::<()>().await,
+            }
+        }
+    }
+
+    /// Asks a resolved server from every base of its address families.
+    pub fn on_resolved(&mut self, resolved: Resolved, now: Instant) {
+        match resolved.addresses {
+            Err(error) => self.fail_server(&resolved.server, None, error),
+            Ok(addresses) => self.ask(&resolved.server, &addresses, now),
+        }
+        self.advance();
+    }
+
+    fn ask(&mut self, server: &str, addresses: &[SocketAddr], now: Instant) {
+        let mut asked = false;
+        for OwnBase { base, .. } in &self.bases {
+            let same_family = |address: &&SocketAddr| address.is_ipv4() == base.address().is_ipv4();
+            if let Some(address) = addresses.iter().find(same_family) {
+                self.discovery.ask(base.id(), base.address(), server, *address, now);
+                asked = true;
+            }
+        }
+        if !asked {
+            self.fail_server(server, None, "no interface here has an address of its family".to_owned());
+        }
+    }
+
+    /// Takes a STUN message that may answer a server request; `true` when it did.
+    pub fn on_stun(&mut self, base: BaseId, from: SocketAddr, message: &StunMessage, now: Instant) -> bool {
+        let consumed = self.discovery.handle(base, from, message, now);
+        self.advance();
+        consumed
+    }
+
+    /// When it wants to be woken.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.discovery.poll_timeout()
+    }
+
+    /// Retransmits and gives up what is due.
+    pub fn on_timeout(&mut self, now: Instant) {
+        self.discovery.handle_timeout(now);
+        self.advance();
+    }
+
+    fn advance(&mut self) {
+        while let Some(output) = self.discovery.poll_output() {
+            match output {
+                DiscoveryOutput::Send { base, to, bytes } => self.send(base, &bytes, to),
+                DiscoveryOutput::Mapped { base, server, mapped, rtt } => {
+                    self.tap.note(Note::ServerAnswered { server: server.clone(), base, mapped, rtt });
+                    self.add_mapped(base, server, mapped);
+                }
+                DiscoveryOutput::Failed { base, server, error } => self.fail_server(&server, Some(base), error),
+            }
+        }
+        if self.state == GatheringState::Gathering && self.resolving.is_empty() && self.discovery.is_done() {
+            self.enter(GatheringState::Complete);
+        }
+    }
+
+    fn add_mapped(&mut self, base: BaseId, server: String, mapped: SocketAddr) {
+        let Some(own) = self.own(base) else { return };
+        // An address that is its own mapping is the host candidate again (RFC 8445 section 5.1.3).
+        let known = self.candidates.iter().any(|candidate| candidate.address == mapped);
+        if !known {
+            let candidate = server_reflexive_candidate(mapped, own.base.address(), own.local_preference);
+            self.publish(base, candidate, Some(server));
+        }
+    }
+
+    fn publish(&mut self, base: BaseId, candidate: Candidate, server: Option<String>) {
+        self.candidates.push(candidate.clone());
+        self.tap.note(Note::LocalCandidate { generation: self.generation, base, candidate, server });
+    }
+
+    fn fail_server(&self, server: &str, base: Option<BaseId>, error: String) {
+        self.tap.note(Note::ServerFailed { server: server.to_owned(), base, error });
+    }
+
+    fn enter(&mut self, state: GatheringState) {
+        self.state = state;
+        self.tap.note(Note::GatheringChanged { generation: self.generation, state });
+    }
+
+    fn own(&self, base: BaseId) -> Option<&OwnBase> {
+        self.bases.iter().find(|own| own.base.id() == base)
+    }
+
+    /// Sends one datagram from a base; a refusal is a record.
+    pub fn send(&self, base: BaseId, datagram: &[u8], remote: SocketAddr) {
+        if let Some(own) = self.own(base) {
+            own.base.send(datagram, remote);
+        }
+    }
+
+    /// When a code may be given away although servers are silent.
+    pub fn code_deadline(&self) -> Instant {
+        self.started + CODE_PATIENCE
+    }
+
+    /// Whether a code made at `now` would be as good as waiting reasonably can make it.
+    pub fn is_code_worthy(&self, now: Instant) -> bool {
+        self.state == GatheringState::Complete || now >= self.code_deadline()
+    }
+
+    /// All candidates so far, best first.
+    pub fn candidates(&self) -> Vec<Candidate> {
+        let mut candidates = self.candidates.clone();
+        candidates.sort_by_key(|candidate| std::cmp::Reverse(candidate.priority));
+        candidates
+    }
+
+    /// The bases with their addresses and local preferences.
+    pub fn bases(&self) -> impl Iterator<Item = (BaseId, SocketAddr, u16)> {
+        self.bases.iter().map(|own| (own.base.id(), own.base.address(), own.local_preference))
+    }
+}

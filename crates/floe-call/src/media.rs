@@ -1,0 +1,134 @@
+//! The secure channel of a call: DTLS over the selected pair, SRTP for everything the audio worker sends.
+
+use std::{collections::VecDeque, time::Instant};
+
+use floe_secure::{Certificate, Fingerprint, Output, SecureError, SecureSession};
+use floe_wire::{
+    IceRole, PacketKind,
+    note::{RefusalReason, SecurityFacts},
+};
+
+/// The secure channel of a call.
+pub(crate) struct Media {
+    client: bool,
+    certificate: Certificate,
+    expected: Fingerprint,
+    session: SecureSession,
+    has_path: bool,
+    wait: Option<Instant>,
+    pending: VecDeque<MediaOutput>,
+}
+
+/// What the secure channel wants done.
+pub(crate) enum MediaOutput {
+    /// Send this over the selected pair.
+    Transmit(Vec<u8>),
+    /// The handshake began.
+    HandshakeStarted { client: bool },
+    /// The peer is who its code says, and media keys are in place.
+    Secured(SecurityFacts),
+    /// The peer closed the channel.
+    PeerLeft,
+    /// There will be no secure channel; the sentence says why.
+    Failed(String),
+}
+
+impl Media {
+    /// Waits for a path. The controlling side is the DTLS client: it knows the nominated pair first.
+    pub fn new(role: IceRole, certificate: &Certificate, expected: Fingerprint, now: Instant) -> Self {
+        let client = role == IceRole::Controlling;
+        let session = SecureSession::new(client, certificate, expected, now);
+        Self {
+            client,
+            certificate: certificate.clone(),
+            expected,
+            session,
+            has_path: false,
+            wait: None,
+            pending: VecDeque::new(),
+        }
+    }
+
+    /// A pair was selected; the first one starts the handshake.
+    pub fn on_path(&mut self, now: Instant) {
+        if self.has_path {
+            return;
+        }
+        self.has_path = true;
+        if self.client {
+            // Retransmission timers count from the first flight that can leave.
+            self.session = SecureSession::new(true, &self.certificate, self.expected, now);
+        }
+        self.pending.push_back(MediaOutput::HandshakeStarted { client: self.client });
+    }
+
+    /// Takes a DTLS datagram.
+    pub fn on_dtls(&mut self, datagram: &[u8], now: Instant) -> Result<(), RefusalReason> {
+        match self.session.handle_datagram(datagram, now) {
+            Ok(()) => Ok(()),
+            Err(error @ SecureError::WrongFingerprint { .. }) => {
+                self.pending.push_back(MediaOutput::Failed(error.to_string()));
+                Ok(())
+            }
+            Err(error) => {
+                tracing::debug!(%error, "DTLS datagram not accepted");
+                Err(RefusalReason::BadDtls)
+            }
+        }
+    }
+
+    /// The next thing to do; none until [`Self::poll_timeout`] or more input.
+    pub fn poll(&mut self, now: Instant) -> Option<MediaOutput> {
+        if let Some(output) = self.pending.pop_front() {
+            return Some(output);
+        }
+        if !self.has_path {
+            return None;
+        }
+        match self.session.poll(now) {
+            Ok(Output::Transmit(datagram)) => Some(MediaOutput::Transmit(datagram)),
+            Ok(Output::Wait(at)) => {
+                self.wait = Some(at);
+                None
+            }
+            Ok(Output::Idle) => {
+                self.wait = None;
+                None
+            }
+            Ok(Output::Secured(facts)) => Some(MediaOutput::Secured(facts)),
+            Ok(Output::PeerClosed) => Some(MediaOutput::PeerLeft),
+            Err(error) => Some(MediaOutput::Failed(error.to_string())),
+        }
+    }
+
+    /// When the handshake wants to be polled.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.wait.filter(|_| self.has_path)
+    }
+
+    /// Encrypts an RTP or RTCP packet; none while there are no keys.
+    pub fn protect(&mut self, kind: PacketKind, packet: &[u8]) -> Option<Vec<u8>> {
+        let protected = match kind {
+            PacketKind::Rtcp => self.session.protect_rtcp(packet),
+            _ => self.session.protect_rtp(packet),
+        };
+        protected.inspect_err(|error| tracing::debug!(%error, "packet not sent")).ok()
+    }
+
+    /// Authenticates and decrypts an SRTP or SRTCP packet.
+    pub fn unprotect(&mut self, kind: PacketKind, packet: &[u8]) -> Result<Vec<u8>, RefusalReason> {
+        let plain = match kind {
+            PacketKind::Rtcp => self.session.unprotect_rtcp(packet),
+            _ => self.session.unprotect_rtp(packet),
+        };
+        plain.map_err(|error| match error {
+            SecureError::Replayed => RefusalReason::ReplayedMedia,
+            _ => RefusalReason::BadMedia,
+        })
+    }
+
+    /// Says goodbye to the peer.
+    pub fn close(&mut self) {
+        self.session.close();
+    }
+}

@@ -1,0 +1,89 @@
+//! Folds records as they come and publishes snapshots, at most 20 a second.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use floe_inspect::Inspector;
+use floe_transport::Clock;
+use floe_wire::{Note, Record, RecordBody, note::DropKind};
+use tokio::sync::{mpsc, watch};
+
+use crate::snapshot::{PasteOutcome, Snapshot};
+
+/// The least time between two snapshots.
+const SNAPSHOT_INTERVAL: Duration = Duration::from_millis(50);
+/// How often time alone changes the picture ("12 of 39 s").
+const TICK_INTERVAL: Duration = Duration::from_millis(250);
+
+/// Folds records and publishes snapshots.
+pub(crate) struct Publisher {
+    clock: Clock,
+    inspector: Inspector,
+    snapshots: watch::Sender<Arc<Snapshot>>,
+    records: mpsc::Sender<Vec<Record>>,
+    repaint: Arc<dyn Fn() + Send + Sync>,
+    last_published: Instant,
+    is_dirty: bool,
+}
+
+/// The parts of a snapshot that are not in the record.
+pub(crate) struct Extras {
+    pub code: Option<String>,
+    pub paste: Option<PasteOutcome>,
+}
+
+impl Publisher {
+    pub fn new(
+        clock: Clock,
+        snapshots: watch::Sender<Arc<Snapshot>>,
+        records: mpsc::Sender<Vec<Record>>,
+        repaint: Arc<dyn Fn() + Send + Sync>,
+        now: Instant,
+    ) -> Self {
+        Self { clock, inspector: Inspector::new(), snapshots, records, repaint, last_published: now, is_dirty: true }
+    }
+
+    /// Folds a batch and hands it on to the reader of records.
+    pub fn take(&mut self, batch: Vec<Record>) {
+        for record in &batch {
+            self.inspector.ingest(record);
+        }
+        self.is_dirty = true;
+        let count = batch.len() as u64;
+        if let Err(mpsc::error::TrySendError::Full(_)) = self.records.try_send(batch) {
+            self.inspector.ingest(&Record {
+                at: self.clock.stamp(),
+                body: RecordBody::Note(Note::Dropped { what: DropKind::Records, count }),
+            });
+        }
+    }
+
+    /// When the next snapshot is due.
+    pub fn poll_timeout(&self) -> Instant {
+        self.last_published + if self.is_dirty { SNAPSHOT_INTERVAL } else { TICK_INTERVAL }
+    }
+
+    /// Publishes if it is time.
+    pub fn on_timeout(&mut self, now: Instant, extras: impl FnOnce() -> Extras) {
+        if now >= self.poll_timeout() {
+            self.publish(now, extras(), false);
+        }
+    }
+
+    /// Publishes the last snapshot.
+    pub fn finish(&mut self, now: Instant, extras: Extras) {
+        self.publish(now, extras, true);
+    }
+
+    fn publish(&mut self, now: Instant, extras: Extras, finished: bool) {
+        self.inspector.tick(self.clock.stamp());
+        self.last_published = now;
+        self.is_dirty = false;
+        let picture = Arc::new(self.inspector.picture().clone());
+        // Nobody watching any more is no reason to stop: the call ends by its commands.
+        self.snapshots.send_replace(Arc::new(Snapshot { picture, code: extras.code, paste: extras.paste, finished }));
+        (self.repaint)();
+    }
+}

@@ -1,0 +1,379 @@
+//! The session: one actor, one `select!`, one struct that holds everything a call has and is dropped with it.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use floe_path::{AgentOutbox, AgentSend, Credentials, Liveness, Path, PathBase, PathConfig, PathEvent, PathOutput};
+use floe_transport::{Clock, Inbound, Network, Tap, TapReceiver};
+use floe_wire::{
+    CandidateType, Generation, IceConnectionState, Note, PacketKind, Record,
+    candidate::priority,
+    note::{EndReason, RefusalReason},
+    stun::StunMessage,
+};
+use tokio::sync::{mpsc, watch};
+
+use crate::{
+    CallConfig, Command, Snapshot,
+    audio::{AudioOutput, AudioWorker},
+    exchange::{Exchange, Peer},
+    gathering::{Gathering, Resolved},
+    identity::Identity,
+    media::{Media, MediaOutput},
+    publisher::{Extras, Publisher},
+    snapshot::PasteOutcome,
+};
+
+/// Datagrams that may wait for the session; two seconds of audio and checks on eight bases.
+const INBOUND_CAPACITY: usize = 1024;
+/// Records that may wait to be folded.
+const TAP_CAPACITY: usize = 8192;
+/// How long a better pair may still win before the best valid one is nominated.
+const NOMINATION_GRACE: Duration = Duration::from_millis(30);
+/// Closing sockets, agents and devices may take this long.
+const CLOSING_PATIENCE: Duration = Duration::from_secs(2);
+/// Wake up at least this often, so that a missed deadline cannot stall a call.
+const LONGEST_SLEEP: Duration = Duration::from_secs(1);
+
+const GENERATION: Generation = Generation(0);
+
+/// Everything a running call has.
+pub(crate) struct Session {
+    tap: Tap,
+    identity: Identity,
+    gathering: Gathering,
+    exchange: Exchange,
+    path: Path,
+    media: Option<Media>,
+    audio: AudioWorker,
+    publisher: Publisher,
+    paste: Option<PasteOutcome>,
+    connection: IceConnectionState,
+    ended: Option<EndReason>,
+}
+
+/// The channels a session listens to.
+struct Ears {
+    commands: mpsc::Receiver<Command>,
+    tap: TapReceiver,
+    inbound: mpsc::Receiver<Inbound>,
+    agents: AgentOutbox,
+    audio: mpsc::Receiver<AudioOutput>,
+}
+
+/// The closed set of things that wake a session.
+enum Wake {
+    Command(Option<Command>),
+    Records(Vec<Record>),
+    Inbound(Inbound),
+    Agent(AgentSend),
+    Audio(AudioOutput),
+    Resolved(Resolved),
+    Timer,
+}
+
+impl Session {
+    /// Runs a call from gathering to hang-up.
+    pub async fn run(
+        config: CallConfig,
+        network: Arc<dyn Network>,
+        commands: mpsc::Receiver<Command>,
+        snapshots: watch::Sender<Arc<Snapshot>>,
+        records: mpsc::Sender<Vec<Record>>,
+    ) {
+        let identity = match Identity::generate() {
+            Ok(identity) => identity,
+            Err(error) => {
+                tracing::error!(%error, "cannot make a certificate");
+                return;
+            }
+        };
+        let clock = Clock::start();
+        let (tap, tap_receiver) = Tap::new(clock.clone(), TAP_CAPACITY);
+        tap.note(Note::SessionStarted { wall_ms: clock.wall_ms(), version: env!("CARGO_PKG_VERSION").to_owned() });
+        let now = Instant::now();
+        let publisher = Publisher::new(clock, snapshots, records, Arc::clone(&config.repaint), now);
+        let (inbound_sender, inbound) = mpsc::channel(INBOUND_CAPACITY);
+        let exchange = Exchange::new(&tap, &identity);
+        let gathering = Gathering::start(&config, &network, &tap, &inbound_sender, identity.seed, now);
+        let (path, agents) = Path::new(PathConfig {
+            pacing: config.pacing,
+            grace: NOMINATION_GRACE,
+            tie_breaker: identity.tie_breaker,
+            seed: identity.seed,
+        });
+        let (audio, audio_receiver) = AudioWorker::start(&config, identity.ssrc, identity.seed);
+        let mut session = Self {
+            tap,
+            identity,
+            gathering,
+            exchange,
+            path,
+            media: None,
+            audio,
+            publisher,
+            paste: None,
+            connection: IceConnectionState::New,
+            ended: None,
+        };
+        let mut ears = Ears { commands, tap: tap_receiver, inbound, agents, audio: audio_receiver };
+        session.start_path().await;
+        while session.ended.is_none() {
+            let wake = session.next_wake(&mut ears).await;
+            session.on_wake(wake).await;
+        }
+        session.close(ears).await;
+    }
+
+    async fn start_path(&mut self) {
+        let bases: Vec<PathBase> = self
+            .gathering
+            .bases()
+            .map(|(id, address, local_preference)| PathBase {
+                id,
+                address,
+                priority: priority(CandidateType::Host, local_preference),
+                prflx_priority: priority(CandidateType::PeerReflexive, local_preference),
+            })
+            .collect();
+        if bases.is_empty() {
+            self.ended = Some(EndReason::NoNetwork);
+            return;
+        }
+        let ufrag = self.identity.credentials.ufrag.clone();
+        self.tap.note(Note::LocalCredentials { generation: GENERATION, ufrag });
+        self.tap.note(Note::IceConnectionChanged { generation: GENERATION, state: IceConnectionState::New });
+        self.path.start(GENERATION, self.identity.credentials.clone(), &bases).await;
+        self.drain_path();
+    }
+
+    async fn next_wake(&mut self, ears: &mut Ears) -> Wake {
+        let deadline = self.deadline();
+        let mut batch = Vec::new();
+        tokio::select! {
+            biased;
+            Some(inbound) = ears.inbound.recv() => Wake::Inbound(inbound),
+            Some(send) = ears.agents.recv() => Wake::Agent(send),
+            Some(output) = ears.audio.recv() => Wake::Audio(output),
+            command = ears.commands.recv() => Wake::Command(command),
+            resolved = self.gathering.next_resolved() => Wake::Resolved(resolved),
+            _ = ears.tap.recv_many(&mut batch) => Wake::Records(batch),
+            () = tokio::time::sleep_until(deadline.into()) => Wake::Timer,
+        }
+    }
+
+    fn deadline(&self) -> Instant {
+        let now = Instant::now();
+        let code = (self.exchange.own().is_none()).then(|| self.gathering.code_deadline());
+        [
+            Some(self.publisher.poll_timeout()),
+            self.gathering.poll_timeout(),
+            self.path.poll_timeout().map(|(at, _why)| at),
+            self.media.as_ref().and_then(Media::poll_timeout),
+            code,
+        ]
+        .into_iter()
+        .flatten()
+        .fold(now + LONGEST_SLEEP, Instant::min)
+    }
+
+    async fn on_wake(&mut self, wake: Wake) {
+        match wake {
+            Wake::Command(Some(command)) => self.on_command(command).await,
+            Wake::Command(None) => self.ended = Some(EndReason::HungUp),
+            Wake::Records(batch) => self.publisher.take(batch),
+            Wake::Inbound(inbound) => self.on_inbound(inbound),
+            Wake::Agent(send) => self.path.handle_agent(send, Instant::now()),
+            Wake::Audio(output) => self.on_audio(output),
+            Wake::Resolved(resolved) => self.gathering.on_resolved(resolved, Instant::now()),
+            Wake::Timer => {}
+        }
+        self.on_time(Instant::now()).await;
+    }
+
+    async fn on_command(&mut self, command: Command) {
+        match command {
+            Command::PasteCode(text) => {
+                let had_both = self.exchange.complete().is_some();
+                self.paste = Some(self.exchange.paste(&text));
+                if !had_both {
+                    self.begin_checks().await;
+                }
+            }
+            Command::SetMuted(muted) => {
+                self.tap.note(Note::Muted { muted });
+                self.audio.set_muted(muted);
+            }
+            Command::SetSource(source) => self.audio.set_source(source),
+            Command::SetPlayback(playback) => self.audio.set_playback(playback),
+            Command::HangUp => self.ended = Some(EndReason::HungUp),
+        }
+    }
+
+    /// Everything that time or progress may have made due.
+    async fn on_time(&mut self, now: Instant) {
+        if self.gathering.poll_timeout().is_some_and(|at| at <= now) {
+            self.gathering.on_timeout(now);
+        }
+        if self.exchange.own().is_none() && self.gathering.is_code_worthy(now) {
+            self.exchange.make_code(&self.identity, self.gathering.candidates());
+            self.begin_checks().await;
+        }
+        if self.path.poll_timeout().is_some_and(|(at, _why)| at <= now) {
+            self.path.handle_timeout(now);
+        }
+        self.drain_path();
+        self.drain_media(now);
+        let (code, paste) = (self.exchange.own().map(str::to_owned), self.paste.clone());
+        self.publisher.on_timeout(now, || Extras { code, paste });
+    }
+
+    /// Once both codes are known: roles are decided, remote candidates installed, checks begin.
+    async fn begin_checks(&mut self) {
+        let Some(peer) = self.exchange.complete().cloned() else { return };
+        self.tap.note(Note::RoleDecided { role: peer.role });
+        self.tap.note(Note::RemoteCredentials { generation: GENERATION, ufrag: peer.code.ufrag.clone() });
+        for candidate in &peer.code.candidates {
+            self.tap.note(Note::RemoteCandidate { generation: GENERATION, candidate: candidate.clone() });
+        }
+        let Peer { code, role, fingerprint } = peer;
+        let credentials = Credentials { ufrag: code.ufrag, password: code.password };
+        let now = Instant::now();
+        self.path.set_remote(role, credentials, &code.candidates, now).await;
+        self.media = Some(Media::new(role, &self.identity.certificate, fingerprint, now));
+        self.drain_path();
+    }
+
+    fn on_inbound(&mut self, inbound: Inbound) {
+        let now = inbound.at;
+        let outcome = match inbound.kind {
+            PacketKind::Stun => self.on_stun(&inbound),
+            PacketKind::Dtls => self.on_dtls(&inbound),
+            PacketKind::Rtp | PacketKind::Rtcp => self.on_media(&inbound, now),
+            PacketKind::ChannelData | PacketKind::Unknown => Err(RefusalReason::NotOurs),
+        };
+        if let Err(reason) = outcome {
+            self.tap.note(Note::PacketRefused { base: inbound.base, remote: inbound.remote, reason });
+        }
+    }
+
+    fn on_stun(&mut self, inbound: &Inbound) -> Result<(), RefusalReason> {
+        let message = StunMessage::decode(&inbound.bytes).map_err(|_| RefusalReason::MalformedStun)?;
+        if self.gathering.on_stun(inbound.base, inbound.remote, &message, inbound.at) {
+            return Ok(());
+        }
+        self.path.handle_stun(inbound.base, inbound.remote, inbound.bytes.clone(), inbound.at)
+    }
+
+    fn on_dtls(&mut self, inbound: &Inbound) -> Result<(), RefusalReason> {
+        let media = self.media.as_mut().ok_or(RefusalReason::BadDtls)?;
+        media.on_dtls(&inbound.bytes, inbound.at)
+    }
+
+    fn on_media(&mut self, inbound: &Inbound, now: Instant) -> Result<(), RefusalReason> {
+        let media = self.media.as_mut().ok_or(RefusalReason::BadMedia)?;
+        let packet = media.unprotect(inbound.kind, &inbound.bytes)?;
+        self.path.media_heard(inbound.base, inbound.remote, now);
+        self.audio.receive(inbound.kind, packet, now);
+        Ok(())
+    }
+
+    fn on_audio(&mut self, output: AudioOutput) {
+        match output {
+            AudioOutput::Rtp(packet) => self.send_media(PacketKind::Rtp, &packet),
+            AudioOutput::Rtcp(packet) => self.send_media(PacketKind::Rtcp, &packet),
+            AudioOutput::FirstAudio => self.tap.note(Note::FirstAudio),
+            AudioOutput::Measured(measure) => self.tap.note(Note::AudioMeasured(measure)),
+            AudioOutput::Device { message } => self.tap.note(Note::AudioDevice { message }),
+            AudioOutput::PeerLeft => self.ended = Some(EndReason::PeerHungUp),
+        }
+    }
+
+    fn send_media(&mut self, kind: PacketKind, packet: &[u8]) {
+        let (Some(media), Some((base, remote))) = (self.media.as_mut(), self.path.selected()) else { return };
+        if let Some(protected) = media.protect(kind, packet) {
+            self.gathering.send(base, &protected, remote);
+        }
+    }
+
+    fn drain_path(&mut self) {
+        while let Some(output) = self.path.poll_output() {
+            match output {
+                PathOutput::Send { base, to, bytes } => self.gathering.send(base, &bytes, to),
+                PathOutput::Event(event) => self.on_path_event(event),
+            }
+        }
+    }
+
+    fn on_path_event(&mut self, event: PathEvent) {
+        match event {
+            PathEvent::ConnectionChanged { generation, state } => {
+                self.connection = state;
+                self.tap.note(Note::IceConnectionChanged { generation, state });
+            }
+            PathEvent::Selected { generation, base, remote } => {
+                self.tap.note(Note::PairSelected { generation, base, remote });
+                if let Some(media) = &mut self.media {
+                    media.on_path(Instant::now());
+                }
+            }
+            PathEvent::LivenessChanged { liveness, .. } => {
+                self.tap.note(Note::PathSuspected { suspected: liveness != Liveness::Alive });
+            }
+            PathEvent::RoleConflict { base, remote, .. } => self.tap.note(Note::RoleConflict { base, remote }),
+            PathEvent::Dropped { what, count } => self.tap.note(Note::Dropped { what, count }),
+        }
+    }
+
+    fn drain_media(&mut self, now: Instant) {
+        while let Some(output) = self.media.as_mut().and_then(|media| media.poll(now)) {
+            match output {
+                MediaOutput::Transmit(datagram) => {
+                    if let Some((base, remote)) = self.path.selected() {
+                        self.gathering.send(base, &datagram, remote);
+                    }
+                }
+                MediaOutput::HandshakeStarted { client } => self.tap.note(Note::HandshakeStarted { client }),
+                MediaOutput::Secured(facts) => {
+                    self.tap.note(Note::Secured(facts));
+                    self.audio.begin_sending();
+                }
+                MediaOutput::PeerLeft => self.ended = Some(EndReason::PeerHungUp),
+                MediaOutput::Failed(error) => {
+                    self.tap.note(Note::SecurityFailed { error: error.clone() });
+                    self.ended = Some(EndReason::Insecure { error });
+                }
+            }
+        }
+    }
+
+    /// Says goodbye, stops everything and publishes the last snapshot.
+    async fn close(mut self, mut ears: Ears) {
+        let reason = match self.ended.take() {
+            Some(EndReason::HungUp) | None if self.connection == IceConnectionState::Failed => EndReason::NotConnected,
+            ended => ended.unwrap_or(EndReason::HungUp),
+        };
+        for goodbye in self.audio.stop(CLOSING_PATIENCE, &mut ears.audio).await {
+            self.on_audio(goodbye);
+        }
+        if let Some(media) = &mut self.media {
+            media.close();
+        }
+        self.drain_media(Instant::now());
+        self.exchange.close();
+        let state = IceConnectionState::Closed;
+        self.tap.note(Note::IceConnectionChanged { generation: GENERATION, state });
+        self.tap.note(Note::Ended { reason });
+        let Self { tap, path, publisher: mut last, exchange, paste, gathering, .. } = self;
+        path.close().await;
+        drop((gathering, ears.inbound));
+        let mut batch = Vec::new();
+        // Every tap of this call but one is gone by now, so what is left to read is all there is.
+        drop(tap);
+        while ears.tap.recv_many(&mut batch).await > 0 {}
+        last.take(batch);
+        last.finish(Instant::now(), Extras { code: exchange.own().map(str::to_owned), paste });
+    }
+}
