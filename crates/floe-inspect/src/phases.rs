@@ -232,7 +232,9 @@ fn conclusion_span(picture: &Picture, ending: &Ending) -> Span {
 
 fn conclusion_detail(picture: &Picture) -> String {
     match &picture.security {
-        SecurityView::None if picture.ice_connection_state() == IceConnectionState::Failed => "no path works".to_owned(),
+        SecurityView::None if picture.ice_connection_state() == IceConnectionState::Failed => {
+            "no path works".to_owned()
+        }
         SecurityView::None => String::new(),
         SecurityView::Handshaking { .. } => "agreeing on keys".to_owned(),
         SecurityView::Secured(facts) => secured_detail(picture, &facts.dtls_version),

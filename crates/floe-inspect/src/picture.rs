@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use floe_wire::{
-    BaseId, Candidate, Generation, GatheringState, IceConnectionState, IceRole, InterfaceInfo, InterfaceKind,
+    BaseId, Candidate, GatheringState, Generation, IceConnectionState, IceRole, InterfaceInfo, InterfaceKind,
     PacketKind, Protocol, SignalingState, Stamp,
     note::{AudioMeasure, DropKind, EndReason, RefusalReason, SecurityFacts},
 };

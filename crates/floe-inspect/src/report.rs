@@ -1,21 +1,112 @@
 //! The report: the JSON object that `--json` prints and a person can send.
 
+mod media;
+mod path;
+mod totals;
+
+use floe_wire::Stamp;
 use serde::Serialize;
 
-use crate::Picture;
+pub use self::{
+    media::{AudioReport, NatReport, SecurityReport, ServerReport},
+    path::{CandidateReport, PairReport, RestartReport, SelectionReport},
+    totals::{CountersReport, StateReport, StatesReport, TimingsReport},
+};
+use crate::{
+    Finding, Picture, diagnose,
+    diagnosis::{evidence_code, is_connected},
+};
 
-/// The report of a call; field names and units are those of W3C webrtc-stats where one exists.
+/// The report of a call; field names and units are those of W3C webrtc-stats where one exists. What is not known is
+/// null.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
     /// Version of the program that wrote the record.
     pub floe: Option<String>,
+    /// Whether the call connected.
+    pub outcome: Outcome,
+    /// The stable code of the evidence, of a failed call.
+    pub failure_code: Option<String>,
+    /// Our ICE role.
+    pub role: Option<&'static str>,
+    /// Milestones.
+    pub timings: TimingsReport,
+    /// The three state machines.
+    pub states: StatesReport,
+    /// Our candidates.
+    pub local_candidates: Vec<CandidateReport>,
+    /// The peer's candidates.
+    pub remote_candidates: Vec<CandidateReport>,
+    /// Pairs of every generation.
+    pub candidate_pairs: Vec<PairReport>,
+    /// Pairs that audio went over.
+    pub selected_pairs: Vec<SelectionReport>,
+    /// ICE restarts.
+    pub restarts: Vec<RestartReport>,
+    /// Audio counters, once measured.
+    pub audio: Option<AudioReport>,
+    /// The secure channel, once there is one.
+    pub security: Option<SecurityReport>,
+    /// One row per server URL.
+    pub servers: Vec<ServerReport>,
+    /// What the servers' answers say about the NAT.
+    pub nat: NatReport,
+    /// Rules that match, the most telling one first.
+    pub diagnosis: Vec<Finding>,
+    /// Findings of the ICE lint; null because none was run.
+    pub lint: Option<Vec<String>>,
+    /// Totals.
+    pub counters: CountersReport,
+}
+
+/// Whether a call connected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// Audio was secured on a selected pair, and ICE did not fail in the end.
+    Connected,
+    /// It was not, or it did.
+    Failed,
 }
 
 impl Report {
     /// The report of what the picture shows.
     #[must_use]
     pub fn of(picture: &Picture) -> Self {
-        Self { floe: picture.version.clone() }
+        let outcome = if is_connected(picture) { Outcome::Connected } else { Outcome::Failed };
+        Self {
+            floe: picture.version.clone(),
+            outcome,
+            failure_code: (outcome == Outcome::Failed).then(|| evidence_code(picture)),
+            role: picture.role.map(floe_wire::IceRole::name),
+            timings: TimingsReport::of(&picture.timings),
+            states: StatesReport::of(picture),
+            local_candidates: picture.local_candidates.iter().map(CandidateReport::of).collect(),
+            remote_candidates: picture.remote_candidates.iter().map(CandidateReport::of).collect(),
+            candidate_pairs: picture.pairs.iter().map(PairReport::of).collect(),
+            selected_pairs: picture
+                .selections
+                .iter()
+                .map(|selection| SelectionReport::of(picture, selection))
+                .collect(),
+            restarts: RestartReport::all(picture),
+            audio: picture.audio.as_ref().map(AudioReport::of),
+            security: SecurityReport::of(&picture.security),
+            servers: ServerReport::all(picture),
+            nat: NatReport::of(picture),
+            diagnosis: diagnose(picture),
+            lint: None,
+            counters: CountersReport::of(&picture.counters),
+        }
     }
+}
+
+/// Milliseconds with microseconds behind the point: more digits are noise.
+fn ms(duration: std::time::Duration) -> f64 {
+    duration.as_micros() as f64 / 1e3
+}
+
+fn at_ms(stamp: Stamp) -> f64 {
+    ms(stamp.0)
 }

@@ -12,7 +12,10 @@ const SPAN: Duration = Duration::from_secs(3_600);
 /// Points kept per series: more than a plot has columns, few enough to clone twenty times a second.
 pub(crate) const POINTS_KEPT: usize = 2_400;
 
-/// Appends a sample. A full series keeps every second point of its older half.
+/// The spacing at which half of the points reach over the whole span.
+const COARSE: Duration = Duration::from_secs(SPAN.as_secs() / (POINTS_KEPT as u64 / 2));
+
+/// Appends a sample. A full series keeps the newer half of its points in full and the older half coarsely.
 pub(crate) fn push_sample(series: &mut Vec<Sample>, at: Stamp, value: f64) {
     if !value.is_finite() {
         return;
@@ -20,13 +23,24 @@ pub(crate) fn push_sample(series: &mut Vec<Sample>, at: Stamp, value: f64) {
     let too_old = series.iter().take_while(|sample| at.since(sample.at) > SPAN).count();
     series.drain(..too_old);
     if series.len() >= POINTS_KEPT {
-        let mut position = 0;
-        series.retain(|_| {
-            position += 1;
-            position > POINTS_KEPT / 2 || position % 2 == 0
-        });
+        thin(series);
+    }
+    if series.len() >= POINTS_KEPT {
+        series.remove(0);
     }
     series.push(Sample { at, value });
+}
+
+fn thin(series: &mut Vec<Sample>) {
+    let Some(boundary) = series.get(POINTS_KEPT / 2).map(|sample| sample.at) else { return };
+    let mut kept: Option<Stamp> = None;
+    series.retain(|sample| {
+        let is_kept = sample.at >= boundary || kept.is_none_or(|kept| sample.at.since(kept) >= COARSE);
+        if is_kept {
+            kept = Some(sample.at);
+        }
+        is_kept
+    });
 }
 
 #[cfg(test)]
@@ -41,10 +55,10 @@ mod tests {
         }
         assert!(series.len() <= POINTS_KEPT);
         assert!(series.is_sorted_by_key(|sample| sample.at));
-        let newest: Vec<_> = series[series.len() - 600..].iter().map(|sample| sample.value).collect();
-        assert_eq!(newest, (99_400..100_000).map(f64::from).collect::<Vec<_>>());
+        let newest: Vec<_> = series[series.len() - 1_000..].iter().map(|sample| sample.value).collect();
+        assert_eq!(newest, (99_000..100_000).map(f64::from).collect::<Vec<_>>());
         let reach = series[series.len() - 1].at - series[0].at;
-        assert!(reach <= SPAN && reach > SPAN / 2, "{reach:?}");
+        assert!(reach <= SPAN && reach + COARSE * 2 > SPAN, "{reach:?}");
     }
 
     #[test]

@@ -20,21 +20,16 @@ pub(crate) fn seconds(duration: Duration) -> String {
     format!("{} s", duration.as_secs())
 }
 
-/// The text with its first letter in upper case.
-pub(crate) fn capitalized(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn one_is_singular_and_everything_else_plural() {
-        assert_eq!([count(0_u64, "check"), count(1_u64, "check"), count(2_u64, "check")], [
-            "0 checks", "1 check", "2 checks"
-        ]);
+        assert_eq!(
+            [count(0_u64, "check"), count(1_u64, "check"), count(2_u64, "check")],
+            ["0 checks", "1 check", "2 checks"]
+        );
     }
 
     #[test]

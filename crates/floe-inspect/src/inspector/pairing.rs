@@ -2,10 +2,7 @@
 
 use std::net::SocketAddr;
 
-use floe_wire::{
-    BaseId, Candidate, CandidateType, Generation, Protocol, TcpType,
-    candidate::priority,
-};
+use floe_wire::{BaseId, Candidate, CandidateType, Generation, Protocol, TcpType, candidate::priority};
 
 use super::Inspector;
 use crate::{

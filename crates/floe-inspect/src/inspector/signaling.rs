@@ -55,14 +55,7 @@ impl Inspector {
         self.say_state("check", "ICE connection", generation, state.name(), is_legal);
     }
 
-    fn say_state(
-        &mut self,
-        topic: &'static str,
-        machine: &str,
-        generation: Generation,
-        state: &str,
-        is_legal: bool,
-    ) {
+    fn say_state(&mut self, topic: &'static str, machine: &str, generation: Generation, state: &str, is_legal: bool) {
         let of = if generation.0 == 0 { String::new() } else { format!(" (generation {})", generation.0) };
         let (severity, surprise) = match state {
             _ if !is_legal => (Severity::Warning, ", which does not follow from the state before"),

@@ -1,0 +1,146 @@
+//! Audio, security, servers and NAT of a report.
+
+use floe_wire::note::AudioMeasure;
+use serde::Serialize;
+
+use super::ms;
+use crate::{
+    Picture, nat,
+    picture::{SecurityView, ServerVerdict},
+};
+
+/// Audio counters (W3C `RTCInboundRtpStreamStats` and `RTCOutboundRtpStreamStats`).
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AudioReport {
+    /// The only one there is.
+    pub codec: &'static str,
+    /// RTP packets sent.
+    pub packets_sent: u64,
+    /// RTP packets received and authenticated.
+    pub packets_received: u64,
+    /// Packets expected and never received.
+    pub packets_lost: i64,
+    /// Seconds.
+    pub jitter: Option<f64>,
+    /// Samples made up.
+    pub concealed_samples: u64,
+    /// Lost packets rebuilt from FEC.
+    pub fec_packets_used: u64,
+    /// What the jitter buffer holds.
+    pub jitter_buffer_delay_ms: Option<f64>,
+    /// Level of what is played.
+    pub level_dbfs: Option<f64>,
+    /// Strongest tone in what is played.
+    pub tone_hz: Option<f64>,
+    /// From their microphone to our speaker; null because no record measures it.
+    pub mouth_to_ear_ms: Option<f64>,
+}
+
+impl AudioReport {
+    pub(super) fn of(measure: &AudioMeasure) -> Self {
+        Self {
+            codec: "opus",
+            packets_sent: measure.packets_sent,
+            packets_received: measure.packets_received,
+            packets_lost: measure.packets_lost,
+            jitter: measure.jitter_s,
+            concealed_samples: measure.concealed_samples,
+            fec_packets_used: measure.fec_packets_used,
+            jitter_buffer_delay_ms: measure.buffer_ms,
+            level_dbfs: measure.received_level_dbfs,
+            tone_hz: measure.tone_hz,
+            mouth_to_ear_ms: None,
+        }
+    }
+}
+
+/// The secure channel (W3C `RTCTransportStats`).
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SecurityReport {
+    /// `DTLS 1.2` or `DTLS 1.3`.
+    pub dtls_version: String,
+    /// SRTP protection profile.
+    pub srtp_cipher: String,
+    /// SHA-256 of our certificate.
+    pub local_fingerprint: String,
+    /// SHA-256 of the peer's certificate.
+    pub remote_fingerprint: String,
+    /// Four words, the same on both sides.
+    pub sas: [String; 4],
+}
+
+impl SecurityReport {
+    pub(super) fn of(view: &SecurityView) -> Option<Self> {
+        let SecurityView::Secured(facts) = view else { return None };
+        let facts = facts.clone();
+        Some(Self {
+            dtls_version: facts.dtls_version,
+            srtp_cipher: facts.srtp_cipher,
+            local_fingerprint: facts.local_fingerprint,
+            remote_fingerprint: facts.remote_fingerprint,
+            sas: facts.sas,
+        })
+    }
+}
+
+/// What came of asking one server, over all bases.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ServerReport {
+    /// URL as the user wrote it.
+    pub url: String,
+    /// Whether any base got an answer.
+    pub ok: bool,
+    /// The shortest round trip of any base.
+    pub rtt_ms: Option<f64>,
+    /// What happened, where no base got an answer.
+    pub error: Option<String>,
+}
+
+impl ServerReport {
+    pub(super) fn all(picture: &Picture) -> Vec<Self> {
+        let mut servers: Vec<Self> = Vec::new();
+        for row in &picture.servers {
+            match servers.iter_mut().find(|server| server.url == row.url) {
+                Some(server) => server.merge(&row.verdict),
+                None => {
+                    let mut server = Self { url: row.url.clone(), ok: false, rtt_ms: None, error: None };
+                    server.merge(&row.verdict);
+                    servers.push(server);
+                }
+            }
+        }
+        servers
+    }
+
+    fn merge(&mut self, verdict: &ServerVerdict) {
+        match verdict {
+            ServerVerdict::Answered { rtt, .. } => {
+                let rtt = ms(*rtt);
+                self.ok = true;
+                self.rtt_ms = Some(self.rtt_ms.map_or(rtt, |best| best.min(rtt)));
+                self.error = None;
+            }
+            ServerVerdict::Failed { error } if !self.ok => self.error = Some(error.clone()),
+            ServerVerdict::Failed { .. } => {}
+        }
+    }
+}
+
+/// What the servers' answers say about the NAT in front of us.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NatReport {
+    /// RFC 4787 section 4.1; null unless two servers answered one base.
+    pub mapping: Option<&'static str>,
+    /// RFC 4787 section 5; null because Binding requests alone do not tell.
+    pub filtering: Option<&'static str>,
+}
+
+impl NatReport {
+    pub(super) fn of(picture: &Picture) -> Self {
+        Self { mapping: nat::mapping(picture).map(|mapping| mapping.name()), filtering: None }
+    }
+}

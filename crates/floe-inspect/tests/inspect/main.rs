@@ -1,0 +1,9 @@
+//! Records in, pictures out: what the inspector makes of calls, faults and garbage.
+
+mod bounds;
+mod diagnosis;
+mod lost_peer;
+mod pairs;
+mod report;
+mod script;
+mod two_nat_call;
