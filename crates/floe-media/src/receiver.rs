@@ -118,10 +118,12 @@ pub struct ReceiverStats {
     pub removed_samples: u64,
     /// How often the peer's stream began anew.
     pub restarts: u64,
-    /// What is buffered, in milliseconds.
+    /// What was buffered when the last frame was pulled, with that frame, in milliseconds.
     pub buffer_ms: Option<f64>,
     /// What the buffer aims at, in milliseconds.
     pub buffer_target_ms: Option<f64>,
+    /// How long after the fastest packets' arrival audio is played, in milliseconds: what the buffer adds to latency.
+    pub playout_delay_ms: Option<f64>,
     /// The peer's media clock against ours, in parts per million: positive is fast.
     pub clock_drift_ppm: Option<f64>,
     /// The current source, for report blocks.
@@ -188,8 +190,12 @@ impl AudioReceiver {
             inserted_samples: played.inserted_samples,
             removed_samples: played.removed_samples,
             restarts: self.past.restarts,
-            buffer_ms: self.stream.as_ref().map(|stream| self.playback.buffered_ms(&stream.packets)),
-            buffer_target_ms: self.stream.as_ref().map(|stream| stream.delays.target_ms()),
+            buffer_ms: self.stream.as_ref().map(|_| self.playback.held_ms()),
+            buffer_target_ms: self
+                .stream
+                .as_ref()
+                .map(|stream| stream.delays.target_ms(self.playback.decoded_ahead_ms())),
+            playout_delay_ms: self.playback.delay_ms(),
             clock_drift_ppm: self.stream.as_ref().and_then(|stream| stream.delays.drift_ppm()),
             source,
         }

@@ -98,9 +98,11 @@ impl DelayTracker {
         self.lossy = lossy;
     }
 
-    /// The playout delay to aim at.
-    pub(crate) fn target_ms(&self) -> f64 {
-        self.deadline_ms - self.base_ms
+    /// The playout delay to aim at, when this much was decoded ahead: the next packet is needed that much earlier.
+    pub(crate) fn target_ms(&self, decoded_ahead_ms: f64) -> f64 {
+        let redundancy = if self.lossy { FEC_MS } else { 0.0 };
+        let needed = self.deadline_ms - self.base_ms + decoded_ahead_ms;
+        (needed.max(FLOOR_MS) + redundancy).min(CEILING_MS)
     }
 
     /// How much later than an undisturbed network would allow this media time is, if it is played `now`.
@@ -130,10 +132,7 @@ impl DelayTracker {
     fn update(&mut self, now: Instant) {
         let transits = self.window.iter().map(|&(_, transit)| transit);
         self.base_ms = transits.fold(f64::INFINITY, f64::min);
-        let mut needed = (self.needed_ms() + MARGIN_MS).max(FLOOR_MS);
-        if self.lossy {
-            needed += FEC_MS;
-        }
+        let needed = self.needed_ms() + MARGIN_MS;
         let elapsed = self.updated.map_or(Duration::ZERO, |before| now.saturating_duration_since(before));
         self.updated = Some(now);
         let fallen = self.deadline_ms - SHRINK_MS_PER_S * elapsed.as_secs_f64();
@@ -179,7 +178,7 @@ mod tests {
     fn a_steady_network_ends_at_one_frame() {
         let mut tracker = DelayTracker::new();
         feed(&mut tracker, Instant::now(), 0, [30.0; 200]);
-        assert!((tracker.target_ms() - FLOOR_MS).abs() < 1e-6, "{}", tracker.target_ms());
+        assert!((tracker.target_ms(0.0) - FLOOR_MS).abs() < 1e-6, "{}", tracker.target_ms(0.0));
     }
 
     #[test]
@@ -189,19 +188,27 @@ mod tests {
         let next = feed(&mut tracker, start, 0, [0.0; 200]);
         let jitter = (0..50).map(|index| if index % 5 == 0 { 80.0 } else { 0.0 });
         let next = feed(&mut tracker, start, next, jitter);
-        let high = tracker.target_ms();
+        let high = tracker.target_ms(0.0);
         assert!((80.0..100.0).contains(&high), "{high}");
         let next = feed(&mut tracker, start, next, [0.0; 50]);
-        assert!(tracker.target_ms() > high - 25.0, "{} one second later", tracker.target_ms());
+        assert!(tracker.target_ms(0.0) > high - 25.0, "{} one second later", tracker.target_ms(0.0));
         feed(&mut tracker, start, next, [0.0; 500]);
-        assert!((tracker.target_ms() - FLOOR_MS).abs() < 1e-6, "{}", tracker.target_ms());
+        assert!((tracker.target_ms(0.0) - FLOOR_MS).abs() < 1e-6, "{}", tracker.target_ms(0.0));
+    }
+
+    #[test]
+    fn audio_decoded_ahead_asks_for_the_next_packet_earlier() {
+        let mut tracker = DelayTracker::new();
+        feed(&mut tracker, Instant::now(), 0, (0..500).map(|index| f64::from(index % 2) * 30.0));
+        let difference = tracker.target_ms(15.0) - tracker.target_ms(0.0);
+        assert!((difference - 15.0).abs() < 1e-6, "{difference}");
     }
 
     #[test]
     fn the_target_never_exceeds_its_ceiling() {
         let mut tracker = DelayTracker::new();
         feed(&mut tracker, Instant::now(), 0, (0..200).map(|index| f64::from(index % 2) * 1500.0));
-        assert!((tracker.target_ms() - CEILING_MS).abs() < 1e-6, "{}", tracker.target_ms());
+        assert!((tracker.target_ms(0.0) - CEILING_MS).abs() < 1e-6, "{}", tracker.target_ms(0.0));
     }
 
     #[test]
@@ -215,7 +222,7 @@ mod tests {
             assert!(tracker.deadline_ms > deadline - 0.5, "the deadline fell by more than it may");
             deadline = tracker.deadline_ms;
         }
-        assert!((tracker.target_ms() - FLOOR_MS).abs() < 1e-6, "{}", tracker.target_ms());
+        assert!((tracker.target_ms(0.0) - FLOOR_MS).abs() < 1e-6, "{}", tracker.target_ms(0.0));
     }
 
     #[test]

@@ -27,11 +27,14 @@ const DELAY_WEIGHT: f64 = 0.2;
 /// Delay above the target that is left alone: less than the coarseness of a frame is not worth a splice.
 const SLACK_ABOVE_MS: f64 = 15.0;
 
-/// Delay below the target that is left alone.
-const SLACK_BELOW_MS: f64 = 5.0;
+/// Delay below the target that is left alone; less than the margin in the target.
+const SLACK_BELOW_MS: f64 = 2.0;
 
-/// From here on a splice is made even where it is heard.
-const URGENT_MS: f64 = 50.0;
+/// From here on above the target a splice is made even where it is heard …
+const URGENT_ABOVE_MS: f64 = 50.0;
+
+/// … and below it, where the next packet may be missed, which is heard more.
+const URGENT_BELOW_MS: f64 = 8.0;
 
 /// Far behind (the worker was stopped, or a stalled link delivered everything at once), packets are dropped.
 const HOPELESS_MS: f64 = 200.0;
@@ -92,6 +95,8 @@ pub(crate) struct Playback {
     concealed_run: u32,
     gain: f32,
     loss: f64,
+    /// What was there when the last frame was pulled, in milliseconds.
+    held_ms: f64,
     stats: PlaybackStats,
 }
 
@@ -105,6 +110,7 @@ impl Playback {
             concealed_run: 0,
             gain: 1.0,
             loss: 0.0,
+            held_ms: 0.0,
             stats: PlaybackStats::default(),
         })
     }
@@ -137,14 +143,19 @@ impl Playback {
         self.loss > if before { LOSSY_BELOW } else { LOSSY_ABOVE }
     }
 
-    /// Milliseconds decoded or waiting.
-    pub(crate) fn buffered_ms(&self, packets: &PacketBuffer) -> f64 {
-        let ahead = match (self.position, packets.end(), packets.first()) {
-            (Some(at), Some(end), _) => (end - at.decoded).max(0),
-            (None, Some(end), Some(first)) => end - first.timestamp,
-            _ => 0,
-        };
-        (ahead as f64 + self.pcm.len() as f64) / TICKS_PER_MS
+    /// Milliseconds that were decoded or waiting when the last frame was pulled, with that frame.
+    pub(crate) fn held_ms(&self) -> f64 {
+        self.held_ms
+    }
+
+    /// How much later than on an undisturbed network audio is played, in milliseconds.
+    pub(crate) fn delay_ms(&self) -> Option<f64> {
+        self.position.map(|at| at.delay_ms)
+    }
+
+    /// Milliseconds decoded and not yet played.
+    pub(crate) fn decoded_ahead_ms(&self) -> f64 {
+        self.pcm.len() as f64 / TICKS_PER_MS
     }
 
     /// Fills the next frame.
@@ -155,17 +166,19 @@ impl Playback {
         now: Instant,
         out: &mut Frame,
     ) -> FrameKind {
-        let Some(mut at) = self.begin(packets, delays, now) else {
+        self.held_ms = self.measure_held(packets);
+        let target_ms = delays.target_ms(self.decoded_ahead_ms());
+        let Some(mut at) = self.begin(packets, delays, target_ms, now) else {
             out.fill(0.0);
             return FrameKind::Silence;
         };
-        self.catch_up(&mut at, packets, delays.target_ms());
+        self.catch_up(&mut at, packets, target_ms);
         let mut kind = FrameKind::Decoded;
         while self.pcm.len() < FRAME_SAMPLES {
-            kind = worse(kind, self.produce(&mut at, packets, delays.target_ms()));
+            kind = worse(kind, self.produce(&mut at, packets, target_ms));
         }
         if kind == FrameKind::Decoded {
-            self.steer(&mut at, packets, delays.target_ms());
+            self.steer(&mut at, packets, target_ms);
         }
         self.position = Some(at);
         out.copy_from_slice(&self.pcm[..FRAME_SAMPLES]);
@@ -174,8 +187,23 @@ impl Playback {
         kind
     }
 
+    fn measure_held(&self, packets: &PacketBuffer) -> f64 {
+        let waiting = match (self.position, packets.end(), packets.first()) {
+            (Some(at), Some(end), _) => (end - at.decoded).max(0),
+            (None, Some(end), Some(first)) => end - first.timestamp,
+            _ => 0,
+        };
+        waiting as f64 / TICKS_PER_MS + self.decoded_ahead_ms()
+    }
+
     /// The current position with its delay brought up to date; `None` until the first packet has waited long enough.
-    fn begin(&mut self, packets: &PacketBuffer, delays: &DelayTracker, now: Instant) -> Option<Position> {
+    fn begin(
+        &self,
+        packets: &PacketBuffer,
+        delays: &DelayTracker,
+        target_ms: f64,
+        now: Instant,
+    ) -> Option<Position> {
         if let Some(at) = self.position {
             let playing = at.decoded - self.pcm.len() as i64;
             let delay = delays.playout_delay_ms(playing, now);
@@ -185,7 +213,7 @@ impl Playback {
         let first = packets.first()?;
         let delay_ms = delays.playout_delay_ms(first.timestamp, now);
         let started = Position { decoded: first.timestamp, sequence: first.sequence - 1, delay_ms };
-        (delay_ms >= delays.target_ms()).then_some(started)
+        (delay_ms >= target_ms).then_some(started)
     }
 
     fn catch_up(&mut self, at: &mut Position, packets: &mut PacketBuffer, target_ms: f64) {
@@ -251,17 +279,12 @@ impl Playback {
         if paused { FrameKind::Silence } else { FrameKind::Concealed }
     }
 
-    /// Takes off a gap what waiting already stood for, and what Opus could not conceal. Returns what is left.
+    /// Takes off a gap what waiting already stood for, in whole frames, and what Opus could not conceal. Returns what
+    /// is left.
     fn skip_waited(&mut self, at: &mut Position, gap: i64, target_ms: f64) -> i64 {
         let excess = ((at.delay_ms - target_ms) * TICKS_PER_MS) as i64;
-        let waited = self.concealed_run > 0;
-        let skipped = if waited && excess + FRAME_TICKS / 2 >= gap {
-            gap
-        } else if waited && excess > 0 {
-            gap % CONCEAL_STEP + excess.min(gap) / CONCEAL_STEP * CONCEAL_STEP
-        } else {
-            gap % CONCEAL_STEP
-        };
+        let waited = if self.concealed_run > 0 { (excess + FRAME_TICKS / 2) / FRAME_TICKS * FRAME_TICKS } else { 0 };
+        let skipped = (waited.max(0) + gap % CONCEAL_STEP).min(gap);
         at.decoded += skipped;
         at.delay_ms -= skipped as f64 / TICKS_PER_MS;
         gap - skipped
@@ -338,7 +361,8 @@ impl Playback {
     /// Shortens or lengthens what is about to be played, if the delay is off its target.
     fn steer(&mut self, at: &mut Position, packets: &mut PacketBuffer, target_ms: f64) {
         let excess = at.delay_ms - target_ms;
-        let likeness = if excess.abs() > URGENT_MS { -1.0 } else { LIKENESS };
+        let urgent = !(-URGENT_BELOW_MS..=URGENT_ABOVE_MS).contains(&excess);
+        let likeness = if urgent { -1.0 } else { LIKENESS };
         if excess > SLACK_ABOVE_MS {
             self.decode_ahead(at, packets);
             let spare = self.pcm.len().saturating_sub(FRAME_SAMPLES);

@@ -16,8 +16,9 @@ const RATE: f64 = SAMPLE_RATE as f64 / REDUCTION as f64;
 /// Quieter than this is silence.
 const LEAST_DBFS: f64 = -60.0;
 
-/// The part of the window's energy that must lie in the tone; noise has a few percent in its strongest bin.
-const LEAST_SHARE: f64 = 0.5;
+/// The part of the window's energy that must lie in the tone. White noise has one percent in its strongest bin, a held
+/// vowel up to a fifth; a tone with every fifth packet concealed keeps more than a third.
+const LEAST_SHARE: f64 = 0.25;
 
 /// Where tones are looked for: above hum and below the reduction filter's slope.
 const RANGE_HZ: (f64, f64) = (60.0, 3400.0);
