@@ -130,8 +130,9 @@ impl Nat {
         if mapping.permissions.len() >= MAX_PERMISSIONS {
             mapping.permissions.retain(|_, last| now.saturating_duration_since(*last) < expiry);
         }
-        if mapping.permissions.len() < MAX_PERMISSIONS {
-            mapping.permissions.insert(key(self.config.filtering, remote), now);
+        let permission = key(self.config.filtering, remote);
+        if mapping.permissions.len() < MAX_PERMISSIONS || mapping.permissions.contains_key(&permission) {
+            mapping.permissions.insert(permission, now);
         }
         Some(SocketAddr::new(self.external, port))
     }

@@ -143,3 +143,6 @@ impl Firewall {
         self.flows.clear();
     }
 }
+
+#[cfg(test)]
+mod tests;

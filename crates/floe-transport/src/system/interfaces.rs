@@ -5,9 +5,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use floe_wire::{InterfaceInfo, InterfaceKind};
 use netdev::interface::{ipv6_addr_flags::Ipv6AddrFlags, types::InterfaceType};
 
-/// The interfaces that are up and have a usable address.
+/// The interfaces that are up, with a carrier, and have a usable address.
 pub(super) fn list() -> Vec<InterfaceInfo> {
-    netdev::get_interfaces().iter().filter(|interface| interface.is_up()).filter_map(usable).collect()
+    let up = |interface: &&netdev::Interface| interface.is_up() && interface.is_running();
+    netdev::get_interfaces().iter().filter(up).filter_map(usable).collect()
 }
 
 fn usable(interface: &netdev::Interface) -> Option<InterfaceInfo> {
@@ -17,7 +18,6 @@ fn usable(interface: &netdev::Interface) -> Option<InterfaceInfo> {
         .enumerate()
         .map(|(index, net)| Ipv6Address {
             ip: net.addr(),
-            prefix: net.network(),
             flags: interface.ipv6_addr_flags.get(index).copied().unwrap_or_default(),
         })
         .collect();
@@ -41,18 +41,24 @@ fn is_usable_v4(ip: &Ipv4Addr) -> bool {
 /// An IPv6 address with what the system says about it.
 struct Ipv6Address {
     ip: Ipv6Addr,
-    prefix: Ipv6Addr,
     flags: Ipv6AddrFlags,
+}
+
+impl Ipv6Address {
+    /// The first 64 bits. What the system tells as prefix length is 128 for temporary addresses on Windows.
+    fn prefix(&self) -> u64 {
+        (self.ip.to_bits() >> 64) as u64
+    }
 }
 
 /// Leaves out what RFC 8445 section 5.1.1.1 forbids, and stable addresses where a temporary one of the same prefix
 /// exists: the stable one would identify the machine across networks.
 fn usable_v6(all: &[Ipv6Address]) -> Vec<Ipv6Addr> {
     let usable: Vec<&Ipv6Address> = all.iter().filter(|address| is_usable_v6(address)).collect();
-    let has_temporary = |prefix| usable.iter().any(|other| other.flags.temporary && other.prefix == prefix);
+    let has_temporary = |prefix| usable.iter().any(|other| other.flags.temporary && other.prefix() == prefix);
     usable
         .iter()
-        .filter(|address| address.flags.temporary || !has_temporary(address.prefix))
+        .filter(|address| address.flags.temporary || !has_temporary(address.prefix()))
         .map(|address| address.ip)
         .collect()
 }
@@ -78,7 +84,21 @@ fn kind(name: &str, system: InterfaceType) -> InterfaceKind {
     // Names go first: a TUN or WireGuard device calls itself a virtual Ethernet on several systems.
     let lower = name.to_ascii_lowercase();
     let begins = |prefixes: &[&str]| prefixes.iter().any(|prefix| lower.starts_with(prefix));
-    if begins(&["tun", "tap", "wg", "utun", "ppp", "ipsec", "tailscale", "zt", "nordlynx", "proton", "gre", "sit"]) {
+    if begins(&[
+        "tun",
+        "tap",
+        "wg",
+        "utun",
+        "ppp",
+        "ipsec",
+        "tailscale",
+        "zt",
+        "nordlynx",
+        "proton",
+        "openvpn",
+        "gre",
+        "sit",
+    ]) {
         return InterfaceKind::Tunnel;
     }
     if begins(&["wwan", "ww", "rmnet", "pdp_ip", "cellular"]) {
@@ -108,8 +128,8 @@ fn kind(name: &str, system: InterfaceType) -> InterfaceKind {
 mod tests {
     use super::*;
 
-    fn address(ip: &str, prefix: &str, flags: Ipv6AddrFlags) -> Ipv6Address {
-        Ipv6Address { ip: ip.parse().unwrap(), prefix: prefix.parse().unwrap(), flags }
+    fn address(ip: &str, flags: Ipv6AddrFlags) -> Ipv6Address {
+        Ipv6Address { ip: ip.parse().unwrap(), flags }
     }
 
     fn texts(all: &[Ipv6Address]) -> Vec<String> {
@@ -119,21 +139,18 @@ mod tests {
     #[test]
     fn a_temporary_address_replaces_the_stable_ones_of_its_prefix_only() {
         let (stable, temporary) = (Ipv6AddrFlags::default(), Ipv6AddrFlags { temporary: true, ..Default::default() });
-        let all = [
-            address("2001:db8:1::1", "2001:db8:1::", stable),
-            address("2001:db8:1::abcd", "2001:db8:1::", temporary),
-            address("fd00::1", "fd00::", stable),
-        ];
+        let all =
+            [address("2001:db8:1::1", stable), address("2001:db8:1::abcd", temporary), address("fd00::1", stable)];
         assert_eq!(texts(&all), ["2001:db8:1::abcd", "fd00::1"]);
     }
 
     #[test]
     fn deprecated_and_tentative_addresses_are_left_out() {
         let all = [
-            address("2001:db8::1", "2001:db8::", Ipv6AddrFlags { deprecated: true, ..Default::default() }),
-            address("2001:db8::2", "2001:db8::", Ipv6AddrFlags { tentative: true, ..Default::default() }),
-            address("2001:db8::3", "2001:db8::", Ipv6AddrFlags { duplicated: true, ..Default::default() }),
-            address("2001:db8::4", "2001:db8::", Ipv6AddrFlags::default()),
+            address("2001:db8::1", Ipv6AddrFlags { deprecated: true, ..Default::default() }),
+            address("2001:db8::2", Ipv6AddrFlags { tentative: true, ..Default::default() }),
+            address("2001:db8::3", Ipv6AddrFlags { duplicated: true, ..Default::default() }),
+            address("2001:db8::4", Ipv6AddrFlags::default()),
         ];
         assert_eq!(texts(&all), ["2001:db8::4"]);
     }
@@ -141,10 +158,7 @@ mod tests {
     #[test]
     fn a_deprecated_temporary_address_does_not_hide_the_stable_one() {
         let old = Ipv6AddrFlags { deprecated: true, temporary: true, ..Default::default() };
-        let all = [
-            address("2001:db8::1", "2001:db8::", Ipv6AddrFlags::default()),
-            address("2001:db8::abcd", "2001:db8::", old),
-        ];
+        let all = [address("2001:db8::1", Ipv6AddrFlags::default()), address("2001:db8::abcd", old)];
         assert_eq!(texts(&all), ["2001:db8::1"]);
     }
 
@@ -152,9 +166,9 @@ mod tests {
     fn link_local_multicast_mapped_and_site_local_addresses_are_left_out() {
         let plain = Ipv6AddrFlags::default();
         for ip in ["fe80::1", "ff02::1", "::", "::ffff:192.0.2.1", "fec0::1", "::192.0.2.1"] {
-            assert!(texts(&[address(ip, "::", plain)]).is_empty(), "{ip}");
+            assert!(texts(&[address(ip, plain)]).is_empty(), "{ip}");
         }
-        assert_eq!(texts(&[address("::1", "::", plain)]), ["::1"]);
+        assert_eq!(texts(&[address("::1", plain)]), ["::1"]);
         for ip in ["169.254.1.1", "224.0.0.1", "0.0.0.0", "255.255.255.255"] {
             assert!(!is_usable_v4(&ip.parse().unwrap()), "{ip}");
         }
