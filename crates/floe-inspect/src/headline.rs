@@ -138,13 +138,13 @@ fn describe(facts: &PathFacts) -> String {
         return format!("Through {whose}. It carries the audio and cannot hear it.");
     }
     let is_loopback = facts.remote_address.is_some_and(|address| address.ip().is_loopback());
-    let way = match (facts.local_nat.is_some(), facts.remote_behind_nat) {
+    let way = match (facts.local_behind_nat, facts.remote_behind_nat) {
         _ if is_loopback => "Direct, within this computer.",
-        (true, Some(true)) => "Direct, through two home routers.",
-        (true, _) => "Direct, through your router.",
-        (false, Some(true)) => "Direct, through your friend's router.",
-        (false, Some(false)) => "Direct, without a router that translates addresses.",
-        (false, None) => "Direct.",
+        (Some(true), Some(true)) => "Direct, through two home routers.",
+        (Some(true), _) => "Direct, through your router.",
+        (_, Some(true)) => "Direct, through your friend's router.",
+        (Some(false), Some(false)) => "Direct, without a router that translates addresses.",
+        (None, _) | (_, None) => "Direct.",
     };
     format!("{way} Nobody else carries the audio.")
 }

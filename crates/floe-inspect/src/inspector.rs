@@ -73,8 +73,11 @@ impl Inspector {
 
     /// Lets time pass without a record: "12 of 39 s" moves on, unanswered pairs expire.
     pub fn tick(&mut self, now: Stamp) {
-        self.picture.at = self.picture.at.max(now);
-        self.judge_if_stale();
+        if now > self.picture.at {
+            self.picture.at = now;
+            self.judge_pairs();
+            self.judge_phases();
+        }
     }
 
     /// The picture of everything folded in so far.

@@ -23,6 +23,8 @@ pub struct PathFacts {
     pub local_address: Option<SocketAddr>,
     /// How our NAT shows us to the other side; none when no NAT was seen.
     pub local_nat: Option<SocketAddr>,
+    /// Whether a NAT stands in front of us on this path.
+    pub local_behind_nat: Option<bool>,
     /// Newest round trip of the pair in use.
     pub rtt: Option<Duration>,
     /// Newest loss of the peer's audio, percent.
@@ -91,13 +93,16 @@ pub fn path_facts(picture: &Picture) -> PathFacts {
     let selected = picture.selected_pair();
     let base = selected.map(|pair| pair.id.base).or_else(|| likely_base(picture));
     let view = base.and_then(|base| picture.base(base));
+    let mapped = base.and_then(|base| mapped_address(picture, base, selected));
+    let is_translated = mapped.zip(view).map(|(mapped, view)| mapped.ip() != view.address.ip());
     let remote = selected.and_then(|pair| picture.candidate(pair.remote_candidate.as_deref()?));
     PathFacts {
         selected: picture.selections.last().map(|selection| selection.pair),
         local_interface: view.map(|view| view.interface.clone()),
         local_kind: view.map(|view| view.kind),
         local_address: view.map(|view| view.address),
-        local_nat: base.and_then(|base| local_nat(picture, base, selected)),
+        local_nat: mapped.filter(|_| is_translated == Some(true)),
+        local_behind_nat: is_translated,
         rtt: selected.and_then(|pair| pair.rtt),
         loss_percent: picture.series.loss_percent.last().map(|sample| sample.value),
         remote_type: remote.map(|view| view.candidate.candidate_type),
@@ -116,20 +121,15 @@ fn likely_base(picture: &Picture) -> Option<BaseId> {
     pair.or_else(|| candidates.max_by_key(|view| (view.generation, view.candidate.priority))?.base)
 }
 
-/// On the path in use its own answers tell; before that a STUN server does.
-fn local_nat(picture: &Picture, base: BaseId, selected: Option<&PairView>) -> Option<SocketAddr> {
-    let own = picture.base(base)?.address;
+/// The address we are seen at: on the path in use its own answers tell, before that a STUN server does.
+fn mapped_address(picture: &Picture, base: BaseId, selected: Option<&PairView>) -> Option<SocketAddr> {
     let mut seen = picture.mappings.iter().filter(|seen| seen.base == base);
-    let mapped = match selected {
-        Some(pair) => seen.find(|seen| !seen.is_server && seen.destination == pair.id.remote)?.mapped,
-        None => {
-            let reflexive = picture.local_candidates.iter().find(|view| {
-                view.base == Some(base) && view.candidate.candidate_type == CandidateType::ServerReflexive
-            });
-            reflexive.map(|view| view.candidate.address).or_else(|| seen.next().map(|seen| seen.mapped))?
-        }
-    };
-    (mapped.ip() != own.ip()).then_some(mapped)
+    if let Some(pair) = selected {
+        return seen.find(|seen| !seen.is_server && seen.destination == pair.id.remote).map(|seen| seen.mapped);
+    }
+    let mut candidates = picture.local_candidates.iter().filter(|view| view.base == Some(base));
+    let reflexive = candidates.find(|view| view.candidate.candidate_type == CandidateType::ServerReflexive);
+    reflexive.map(|view| view.candidate.address).or_else(|| seen.next().map(|seen| seen.mapped))
 }
 
 /// A peer-reflexive private address may also be an interface that the peer does not tell: not known.

@@ -101,10 +101,12 @@ fn gathering_detail(picture: &Picture) -> String {
     if picture.bases.is_empty() && picture.ended == Some(EndReason::NoNetwork) {
         return "no interface can be used".to_owned();
     }
-    if picture.local_candidates.is_empty() {
+    let gathered = picture.local_candidates.iter();
+    let gathered = gathered.filter(|view| view.candidate.candidate_type != CandidateType::PeerReflexive).count();
+    if gathered == 0 {
         return String::new();
     }
-    let mut detail = count(picture.local_candidates.len(), "candidate");
+    let mut detail = count(gathered, "candidate");
     let mut silent: Vec<_> = picture.servers.iter().map(|row| row.url.as_str()).collect();
     silent.sort_unstable();
     silent.dedup();

@@ -26,7 +26,7 @@ fn a_hundred_thousand_random_packets_leave_nothing_behind() {
     for _ in 0..100_000 {
         let length = noise(&mut seed) % 60;
         let mut bytes: Vec<u8> = (0..length).map(|_| noise(&mut seed) as u8).collect();
-        if noise(&mut seed) % 2 == 0 && bytes.len() > 8 {
+        if noise(&mut seed).is_multiple_of(2) && bytes.len() > 8 {
             bytes[0] &= 3;
             bytes[4..8].copy_from_slice(&[0x21, 0x12, 0xA4, 0x42]);
         }
@@ -158,8 +158,8 @@ fn shaped(shape: u8, transaction: u8) -> Vec<u8> {
         0 => request,
         1 => check("mine", "peer", Some(1)),
         2 => check("peer", "mine", Some(2)),
-        3 => binding_success(&request, SocketAddr::from(([198, 51, 100, 1], 9)), Some("x")).unwrap(),
-        4 => binding_error(&request, 487, "Role Conflict", None).unwrap(),
+        3 => binding_success(&request, SocketAddr::from(([198, 51, 100, 1], 9)), Some("x")).expect("it is a request"),
+        4 => binding_error(&request, 487, "Role Conflict", None).expect("it is a request"),
         5 => binding_request(TransactionId([transaction; 12])),
         6 => vec![0x80, 111, transaction],
         _ => vec![22, 254, 253, transaction],
@@ -200,7 +200,9 @@ fn note() -> impl Strategy<Value = RecordBody> {
             11 => Note::RemoteCredentials { generation, ufrag: "peer".to_owned() },
             12 => Note::LocalCandidate { generation, base, candidate, server: None },
             13 | 14 => Note::RemoteCandidate { generation, candidate },
-            15 => Note::RoleDecided { role: if number % 2 == 0 { IceRole::Controlled } else { IceRole::Controlling } },
+            15 => Note::RoleDecided {
+                role: if number.is_multiple_of(2) { IceRole::Controlled } else { IceRole::Controlling },
+            },
             16 | 17 => Note::IceConnectionChanged { generation, state },
             18 => Note::PairSelected { generation, base, remote: address },
             19 => Note::HandshakeStarted { client: true },

@@ -7,7 +7,7 @@ use floe_inspect::{
     picture::{PairState, PhaseKind},
 };
 use floe_wire::{
-    Candidate, CandidateType, Generation, IceConnectionState, IceRole, Note, Protocol, TcpType,
+    Candidate, CandidateType, GatheringState, Generation, IceConnectionState, IceRole, Note, Protocol, TcpType,
     stun::{TransactionId, binding_request, binding_success},
 };
 
@@ -276,6 +276,33 @@ fn a_capture_without_notes_learns_generations_from_the_checks() {
     assert_eq!(script.picture().pairs.len(), 1);
     let pair = script.pair(REMOTE);
     assert_eq!((pair.state, pair.requests_received), (PairState::Succeeded, 1));
+}
+
+#[test]
+fn the_headline_leads_from_the_start_to_the_first_check() {
+    let says = |script: &Script| headline(script.picture()).text;
+    let mut script = Script::new();
+    assert_eq!(says(&script), "Not in a call");
+    script.note(Note::GatheringChanged { generation: GENERATION, state: GatheringState::Gathering });
+    assert_eq!(says(&script), "Gathering candidates");
+    script.note(Note::CodeReady { characters: 99 });
+    assert_eq!(says(&script), "Your code is ready: send it, and paste your friend's");
+    script.note(Note::PeerCodeAccepted { created_s: 0, candidates: 1 });
+    assert_eq!(says(&script), "Both codes are here; checking begins");
+    script.ice(IceConnectionState::Checking).tick();
+    assert_eq!(says(&script), "Still checking: 0 of 39 s, 0 pairs left");
+}
+
+#[test]
+fn a_relayed_remote_candidate_is_shown_as_the_peers_relay() {
+    let mut script = two_nat_call();
+    script.remote(candidate(CandidateType::Relayed, "198.51.100.50:49152")).select("198.51.100.50:49152");
+    let relay = floe_inspect::path_facts(script.picture()).relay.expect("a relay carries the audio");
+    assert_eq!((relay.side, relay.server), (floe_inspect::RelaySide::Peers, None));
+    assert_eq!(
+        headline(script.picture()).text,
+        "Through your friend's relay. It carries the audio and cannot hear it."
+    );
 }
 
 #[test]

@@ -21,7 +21,7 @@ pub const GENERATION: Generation = Generation(0);
 pub const PASSWORD: &str = "any-password-of-24-chars";
 
 pub fn addr(text: &str) -> SocketAddr {
-    text.parse().unwrap()
+    text.parse().expect("tests write addresses well")
 }
 
 pub fn candidate(candidate_type: CandidateType, address: &str) -> Candidate {
@@ -187,12 +187,12 @@ impl Script {
 
     /// The answer to our request comes from `remote`.
     pub fn answered(&mut self, remote: &str, request: &[u8], mapped: &str) {
-        let answer = binding_success(request, addr(mapped), Some(PASSWORD)).unwrap();
+        let answer = binding_success(request, addr(mapped), Some(PASSWORD)).expect("it is a request");
         self.received(remote, &answer);
     }
 
     pub fn refused(&mut self, remote: &str, request: &[u8], code: u16, reason: &str) {
-        let answer = binding_error(request, code, reason, Some(PASSWORD)).unwrap();
+        let answer = binding_error(request, code, reason, Some(PASSWORD)).expect("it is a request");
         self.received(remote, &answer);
     }
 
@@ -209,7 +209,7 @@ impl Script {
 
     /// We answer the peer's request.
     pub fn answer(&mut self, remote: &str, request: &[u8]) {
-        let answer = binding_success(request, addr(remote), Some(PASSWORD)).unwrap();
+        let answer = binding_success(request, addr(remote), Some(PASSWORD)).expect("it is a request");
         self.sent(remote, &answer);
     }
 
@@ -218,7 +218,7 @@ impl Script {
         let request = binding_request(self.transaction());
         self.sent(server, &request);
         self.wait(10);
-        let answer = binding_success(&request, addr(mapped), None).unwrap();
+        let answer = binding_success(&request, addr(mapped), None).expect("it is a request");
         self.received(server, &answer);
         self.note(Note::ServerAnswered {
             server: format!("stun:{server}"),
