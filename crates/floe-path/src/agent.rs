@@ -271,6 +271,13 @@ impl BaseConn {
     fn wish(&self, to: SocketAddr, what: Wish) -> bool {
         self.outbox.try_send(AgentSend { generation: self.generation, base: self.base, to, what }).is_ok()
     }
+
+    fn wish_check(&self, to: SocketAddr, transaction: TransactionId) {
+        let is_first = self.wishes.put(to, transaction);
+        if is_first && !self.wish(to, Wish::Check) {
+            self.wishes.take(to);
+        }
+    }
 }
 
 #[async_trait]
@@ -297,11 +304,7 @@ impl Conn for BaseConn {
 
     async fn send_to(&self, bytes: &[u8], to: SocketAddr) -> Result<usize, webrtc_util::Error> {
         match (bytes.get(..2), transaction(bytes)) {
-            (Some([0, 1]), Some(transaction)) => {
-                if self.wishes.put(to, transaction) && !self.wish(to, Wish::Check) {
-                    self.wishes.take(to);
-                }
-            }
+            (Some([0, 1]), Some(transaction)) => self.wish_check(to, transaction),
             (Some([1, 1]), Some(transaction)) => {
                 self.wish(to, Wish::Answer { transaction, bytes: Bytes::copy_from_slice(bytes) });
             }

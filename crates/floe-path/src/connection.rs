@@ -45,10 +45,6 @@ impl Connection {
         Self { state: State::New, checking_since: None, peer_heard_at: None }
     }
 
-    pub(crate) fn state(&self) -> State {
-        self.state
-    }
-
     /// Remote candidates are installed.
     pub(crate) fn begin(&mut self, now: Instant) {
         self.state = State::Checking;
