@@ -197,13 +197,7 @@ impl Playback {
     }
 
     /// The current position with its delay brought up to date; `None` until the first packet has waited long enough.
-    fn begin(
-        &self,
-        packets: &PacketBuffer,
-        delays: &DelayTracker,
-        target_ms: f64,
-        now: Instant,
-    ) -> Option<Position> {
+    fn begin(&self, packets: &PacketBuffer, delays: &DelayTracker, target_ms: f64, now: Instant) -> Option<Position> {
         if let Some(at) = self.position {
             let playing = at.decoded - self.pcm.len() as i64;
             let delay = delays.playout_delay_ms(playing, now);

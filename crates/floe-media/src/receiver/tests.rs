@@ -119,7 +119,8 @@ fn send(
     let (mut sequence, mut timestamp) = (65_000u16, u32::MAX - 48_000);
     for index in 0..seconds * 50 {
         let payload = &payloads[index as usize % payloads.len()];
-        let packet = RtpPacket { marker: false, payload_type: PAYLOAD_TYPE_OPUS, sequence, timestamp, ssrc: 1, payload };
+        let packet =
+            RtpPacket { marker: false, payload_type: PAYLOAD_TYPE_OPUS, sequence, timestamp, ssrc: 1, payload };
         let sent = start + FRAME_DURATION.mul_f64(index as f64 / (1.0 + drift_ppm / 1e6));
         if let Some(delay) = network(index, dice) {
             packets.push((sent + Duration::from_secs_f64(delay / 1000.0), packet.to_bytes()));

@@ -27,12 +27,8 @@ impl<W: Write + Seek> WavSink<W> {
     /// # Errors
     /// When writing fails.
     pub fn new(writer: W) -> Result<Self, WavError> {
-        let spec = WavSpec {
-            channels: 1,
-            sample_rate: SAMPLE_RATE,
-            bits_per_sample: 16,
-            sample_format: SampleFormat::Int,
-        };
+        let spec =
+            WavSpec { channels: 1, sample_rate: SAMPLE_RATE, bits_per_sample: 16, sample_format: SampleFormat::Int };
         let mut writer = WavWriter::new(writer, spec).map_err(WavError::from_hound)?;
         writer.flush().map_err(WavError::from_hound)?;
         Ok(Self { writer, unflushed: 0, written: 0 })
