@@ -68,14 +68,12 @@ impl CallProcess {
         self.process.write_line(code)
     }
 
-    /// Waits until the call says something with this word in it.
+    /// Lets the time pass, during which the call must not end.
     ///
     /// # Errors
-    /// When it does not say it in time.
-    pub fn wait_until_it_says(&mut self, word: &str, within: Duration) -> Result<String> {
-        self.process
-            .wait_for_line(within, |line| line.to_lowercase().contains(word).then(|| line.to_owned()))
-            .with_context(|| format!("waiting for `{word}`"))
+    /// When it ends.
+    pub fn keep_waiting(&mut self, time: Duration) -> Result<()> {
+        self.process.stay(time)
     }
 
     /// Ends the call without a goodbye.

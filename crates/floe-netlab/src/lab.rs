@@ -77,6 +77,7 @@ impl Lab {
 pub struct Host {
     name: String,
     address: Ipv4Addr,
+    public_address: Ipv4Addr,
 }
 
 impl Host {
@@ -88,6 +89,11 @@ impl Host {
     /// Its address on its own network.
     pub fn address(&self) -> Ipv4Addr {
         self.address
+    }
+
+    /// The address others see: its own, or that of the router before it.
+    pub fn public_address(&self) -> Ipv4Addr {
+        self.public_address
     }
 
     /// A command that will run on this machine.
@@ -119,7 +125,7 @@ impl Host {
     fn alone(name: &str, address: Ipv4Addr) -> Result<Self> {
         fs::create_dir_all(FOLDER).context("cannot make the folder of the lab")?;
         ip(&["netns", "add", name])?;
-        let host = Self { name: name.to_owned(), address };
+        let host = Self { name: name.to_owned(), address, public_address: address };
         // Router advertisements and duplicate address detection would add seconds and packets of their own.
         host.sysctl("net/ipv6/conf/all/disable_ipv6", "1")?;
         host.sysctl("net/ipv6/conf/default/disable_ipv6", "1")?;
@@ -191,7 +197,7 @@ fn home(internet: &Host, peer: &str, number: u8) -> Result<Host> {
     host.route_by(inside)?;
     router.sysctl("net/ipv4/ip_forward", "1")?;
     router.nft(NAT_RULES)?;
-    Ok(host)
+    Ok(Host { public_address: router.address, ..host })
 }
 
 /// Masquerading keeps the source port if it is free. What was not asked for is dropped without a word: a refusal would

@@ -64,6 +64,21 @@ impl Process {
         }
     }
 
+    /// Lets the time pass, during which the process must not end.
+    ///
+    /// # Errors
+    /// When it ends.
+    pub fn stay(&mut self, time: Duration) -> Result<()> {
+        let deadline = Instant::now() + time;
+        loop {
+            match self.next_line(deadline) {
+                Ok(_line) => {}
+                Err(RecvTimeoutError::Timeout) => return Ok(()),
+                Err(RecvTimeoutError::Disconnected) => bail!("{} ended too early:\n{}", self.name, self.last_words()),
+            }
+        }
+    }
+
     /// Writes a line to the process' standard input.
     ///
     /// # Errors

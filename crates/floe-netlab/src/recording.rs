@@ -34,17 +34,19 @@ impl Recording {
         self.samples.len() as f64 / f64::from(self.rate)
     }
 
-    /// The share of all windows that hold this tone and next to nothing else, 0 to 1.
+    /// The share of the windows, from the first that is not silent on, that hold this tone and next to nothing
+    /// else: 0 to 1.
     pub fn share_of_tone(&self, hz: f64) -> f64 {
         let window = self.rate as usize * WINDOW_MS / 1000;
-        let windows: Vec<_> = self.samples.chunks_exact(window).collect();
-        let with_tone = windows.iter().filter(|window| self.is_tone(window, hz)).count();
-        if windows.is_empty() { 0.0 } else { with_tone as f64 / windows.len() as f64 }
+        let heard = self.samples.chunks_exact(window).skip_while(|window| mean_power(window) <= SILENCE);
+        let (tone, all) =
+            heard.fold((0, 0), |(tone, all), window| (tone + u32::from(self.is_tone(window, hz)), all + 1_u32));
+        if all == 0 { 0.0 } else { f64::from(tone) / f64::from(all) }
     }
 
     /// Whether at least nine tenths of the window's power are at this frequency.
     fn is_tone(&self, window: &[f64], hz: f64) -> bool {
-        let power = window.iter().map(|sample| sample * sample).sum::<f64>() / window.len() as f64;
+        let power = mean_power(window);
         power > SILENCE && self.power_at(window, hz) > 0.9 * power
     }
 
@@ -57,6 +59,10 @@ impl Recording {
         });
         2.0 * (sine * sine + cosine * cosine) / (window.len() as f64).powi(2)
     }
+}
+
+fn mean_power(window: &[f64]) -> f64 {
+    window.iter().map(|sample| sample * sample).sum::<f64>() / window.len() as f64
 }
 
 #[cfg(test)]
@@ -81,6 +87,13 @@ mod tests {
 
         assert_eq!(one_second(|_| 0.0).share_of_tone(440.0), 0.0);
         assert_eq!(noise.share_of_tone(440.0), 0.0);
+    }
+
+    #[test]
+    fn silence_before_the_first_sound_does_not_count() {
+        let recording = one_second(|t| if t < 0.4 { 0.0 } else { (TAU * 440.0 * t).sin() });
+
+        assert_eq!(recording.share_of_tone(440.0), 1.0);
     }
 
     #[test]

@@ -1,4 +1,53 @@
 //! The real program in real namespaces: calls on a LAN, behind NATs, under fire, and with much patience.
 #![allow(clippy::unwrap_used, reason = "a test ends at the first thing that is not as it should be")]
 
+mod garbage;
+mod lan;
+mod nats;
 mod network;
+mod patience;
+
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+use floe_netlab::{CallOptions, CallProcess, Capture, Datagram, Host, Kind, Lab};
+
+/// What a call on an idle machine needs for anything, many times over.
+const SOON: Duration = Duration::from_secs(15);
+/// What `--audio tone` sends.
+const TONE_HZ: f64 = 440.0;
+/// How often a condition is looked at.
+const POLL: Duration = Duration::from_millis(20);
+
+/// Starts a call on both machines.
+fn both_call(lab: &Lab, options: &CallOptions) -> (CallProcess, CallProcess) {
+    let start = |host| CallProcess::start(lab, host, options).unwrap();
+    (start(&lab.alice), start(&lab.bob))
+}
+
+/// Each gets the other's code, Alice first.
+fn exchange_codes(alice: &mut CallProcess, bob: &mut CallProcess) {
+    let (code_of_alice, code_of_bob) = (alice.code().unwrap(), bob.code().unwrap());
+    alice.paste(&code_of_bob).unwrap();
+    bob.paste(&code_of_alice).unwrap();
+}
+
+/// Waits until the capture holds what is looked for.
+fn wait_until_seen(capture: &Capture, what: &str, is_there: impl Fn(&[Datagram]) -> bool) {
+    let deadline = Instant::now() + SOON;
+    while !is_there(&capture.so_far().unwrap()) {
+        assert!(Instant::now() < deadline, "{what} was not seen within {SOON:?}");
+        thread::sleep(POLL);
+    }
+}
+
+/// Waits until audio flows in both directions.
+fn wait_for_audio(capture: &Capture, lab: &Lab) {
+    let from = |host: &Host, seen: &[Datagram]| {
+        let sent = seen.iter().filter(|datagram| datagram.from.ip() == &host.public_address());
+        sent.filter(|datagram| datagram.kind() == Kind::Rtp).count() > 25
+    };
+    wait_until_seen(capture, "audio both ways", |seen| from(&lab.alice, seen) && from(&lab.bob, seen));
+}
