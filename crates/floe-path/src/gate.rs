@@ -182,11 +182,10 @@ impl Gate {
         self.settle(now);
     }
 
-    /// An agent asks for a check.
-    pub(crate) fn on_wish(&mut self, key: PairKey, now: Instant) {
-        if let Some(pair) = self.pairs.get_mut(&key) {
-            pair.wish(now);
-        }
+    /// An agent asks for a check. Pairs that were never asked are due with it: the best one goes first, whichever
+    /// agent was the fastest.
+    pub(crate) fn on_wish(&mut self, now: Instant) {
+        self.pairs.values_mut().for_each(|pair| pair.wish(now));
     }
 
     /// An authentic request of the peer was answered. `nomination` is its number, 0 if it does not number.

@@ -25,8 +25,9 @@ use crate::{
     path::{Credentials, Liveness, PathBase, PathConfig, PathEvent, PathOutput},
 };
 
-/// How long the gate waits for the agent's own wish before it checks a new pair without it.
-const AGENT_HEAD_START: Duration = Duration::from_millis(20);
+/// How long the gate waits for an agent's wish before it checks a new pair without one: a wish comes within
+/// microseconds, or with the agent's next round after 200 ms.
+const AGENT_HEAD_START: Duration = Duration::from_millis(1);
 /// Requests that agents have not answered yet; they answer within microseconds.
 const ANSWERING_CAPACITY: usize = 256;
 /// Lengths of user fragment and password (RFC 8839 section 5.4).
@@ -365,7 +366,7 @@ impl GenerationState {
         let key = PairKey { base: send.base, remote: send.to };
         let Some(remote) = &mut self.remote else { return };
         match send.what {
-            Wish::Check => remote.gate.on_wish(key, now),
+            Wish::Check => remote.gate.on_wish(now),
             Wish::Answer { transaction, bytes } => {
                 out.send(key, bytes);
                 let asked = remote.answering.iter().position(|a| a.key == key && a.transaction == transaction);

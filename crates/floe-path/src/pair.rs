@@ -131,7 +131,7 @@ impl Pair {
         self.state = PairState::unproven(now);
     }
 
-    /// The agent asks for the first check: no reason to wait any longer.
+    /// Agents ask for first checks: no reason to wait any longer.
     pub(crate) fn wish(&mut self, now: Instant) {
         if let PairState::Unproven { due, attempts: 0, .. } = &mut self.state {
             *due = (*due).min(now);

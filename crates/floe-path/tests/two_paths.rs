@@ -81,7 +81,6 @@ async fn both_ends_of_two_by_two_bases_select_the_same_best_pair_at_once() {
         assert!(requests <= 16, "{requests} requests of both sides");
     }
     times.sort();
-    println!("{times:?}");
     println!("2x2 bases, 30 runs: min {:?}, median {:?}, max {:?}", times[0], times[15], times[29]);
 }
 
