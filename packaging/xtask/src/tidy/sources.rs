@@ -96,7 +96,9 @@ impl File {
 
     /// Code that other crates link; its tests and small programs beside it may print.
     fn is_library(&self) -> bool {
-        self.path.starts_with("crates/") && self.path.contains("/src/") && !self.path.contains("/src/bin/")
+        let is_program = self.path.contains("/src/bin/");
+        let is_test = self.path.ends_with("/tests.rs") || self.path.contains("/tests/");
+        self.path.starts_with("crates/") && self.path.contains("/src/") && !is_program && !is_test
     }
 
     fn lines(&self) -> usize {
@@ -194,6 +196,7 @@ mod tests {
 
         assert_eq!(library(print).len(), 1);
         assert!(library(&format!("#[cfg(test)]\nmod tests {{ {print} }}\n")).is_empty());
+        assert!(broken(&file("crates/floe-wire/src/demux/tests.rs", &format!("//! Tests.\n{print}"))).is_empty());
         assert!(broken(&file("app/src/main.rs", &format!("//! Starts.\n{print}"))).is_empty());
     }
 
