@@ -156,11 +156,13 @@ pub(crate) const SERVERS: [Server; 2] = [
 ];
 
 /// From a home or a public host to the core of the internet, one way: 30 ms there and back between two of them.
-pub(crate) const ACCESS_LINK: LinkProfile = LinkProfile::delay(Duration::from_micros(7400));
+pub(crate) const ACCESS_LINK: LinkProfile = LinkProfile::delay(Duration::from_micros(7500));
 /// From a STUN server to the core of the internet, one way.
 pub(crate) const SERVER_LINK: LinkProfile = LinkProfile::delay(Duration::from_micros(2500));
-/// 0.3 ms there and back over two of them.
+/// A cable to a switch: 0.3 ms there and back over two of them.
 const CABLE: LinkProfile = LinkProfile::delay(Duration::from_micros(75));
+/// A cable to a home router, whose share in the way to another home is too small to be worth a timer.
+const SHORT_CABLE: LinkProfile = LinkProfile::delay(Duration::ZERO);
 /// A fair Wi-Fi: a little slower than a cable, and less steady.
 const WIFI: LinkProfile =
     LinkProfile { jitter: Duration::from_micros(500), ..LinkProfile::delay(Duration::from_micros(500)) };
@@ -173,17 +175,18 @@ pub(crate) const DELEGATED: [Prefix; 2] = [
     Prefix::new(v6([0x2001, 0xDB8, 0xB, 0, 0, 0, 0, 0]), 48),
 ];
 
-const LAN_A: &[Interface] = &[cable(&[v4(192, 168, 1, 10)]), wifi(&[v4(192, 168, 1, 11)])];
-const LAN_B: &[Interface] = &[cable(&[v4(192, 168, 1, 20)]), wifi(&[v4(192, 168, 1, 21)])];
-const TWO_LINKS_A: &[Interface] = LAN_A;
-const HOME_A: &[Interface] = &[cable(&[v4(192, 168, 1, 10)])];
-const HOME_B: &[Interface] = &[cable(&[v4(192, 168, 178, 20)])];
-const PUBLIC_B: &[Interface] = &[cable(&[v4(198, 51, 100, 30)])];
-const DUAL_A: &[Interface] = &[cable(&[v4(192, 168, 1, 10), v6([0x2001, 0xDB8, 0xA, 1, 0, 0, 0, 0x10])])];
-const DUAL_B: &[Interface] = &[cable(&[v4(192, 168, 178, 20), v6([0x2001, 0xDB8, 0xB, 1, 0, 0, 0, 0x20])])];
+const LAN_A: &[Interface] = &[cable(CABLE, &[v4(192, 168, 1, 10)]), wifi(&[v4(192, 168, 1, 11)])];
+const LAN_B: &[Interface] = &[cable(CABLE, &[v4(192, 168, 1, 20)]), wifi(&[v4(192, 168, 1, 21)])];
+const TWO_LINKS_A: &[Interface] = &[cable(SHORT_CABLE, &[v4(192, 168, 1, 10)]), wifi(&[v4(192, 168, 1, 11)])];
+const HOME_A: &[Interface] = &[cable(SHORT_CABLE, &[v4(192, 168, 1, 10)])];
+const HOME_B: &[Interface] = &[cable(SHORT_CABLE, &[v4(192, 168, 178, 20)])];
+const PUBLIC_B: &[Interface] = &[cable(SHORT_CABLE, &[v4(198, 51, 100, 30)])];
+const DUAL_A: &[Interface] = &[cable(SHORT_CABLE, &[v4(192, 168, 1, 10), v6([0x2001, 0xDB8, 0xA, 1, 0, 0, 0, 0x10])])];
+const DUAL_B: &[Interface] =
+    &[cable(SHORT_CABLE, &[v4(192, 168, 178, 20), v6([0x2001, 0xDB8, 0xB, 1, 0, 0, 0, 0x20])])];
 
-const fn cable(addresses: &'static [IpAddr]) -> Interface {
-    Interface { name: "eth0", kind: InterfaceKind::Ethernet, addresses, link: CABLE }
+const fn cable(link: LinkProfile, addresses: &'static [IpAddr]) -> Interface {
+    Interface { name: "eth0", kind: InterfaceKind::Ethernet, addresses, link }
 }
 
 const fn wifi(addresses: &'static [IpAddr]) -> Interface {
