@@ -47,10 +47,12 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// Logs go to stderr and only when asked for; libraries that log every stray packet stay silent unless named.
+/// Logs go to stderr and only when asked for. The ICE library logs the peer's password at its debug level, which
+/// therefore never is switched on.
 fn init_log() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("FLOE_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("off"));
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("off"))
+        .add_directive("webrtc_ice=warn".parse().expect("the directive is well-formed"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 }
 

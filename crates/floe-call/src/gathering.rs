@@ -20,6 +20,9 @@ use crate::CallConfig;
 const CODE_PATIENCE: Duration = Duration::from_millis(2500);
 /// A name that does not resolve by then is told as failed.
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
+/// A mapping that nothing crosses is forgotten by home routers after 30 s or more (RFC 4787 section 4.3 asks for two
+/// minutes); while people exchange codes, servers are asked again to keep it.
+const REFRESH_INTERVAL: Duration = Duration::from_secs(25);
 /// One interface address gives one base; machines with more addresses than this use the first ones.
 const MAX_BASES: usize = 16;
 
@@ -36,6 +39,8 @@ pub(crate) struct Gathering {
     bases: Vec<OwnBase>,
     discovery: Discovery,
     resolving: JoinSet<Resolved>,
+    servers: Vec<AskedServer>,
+    next_refresh: Option<Instant>,
     candidates: Vec<Candidate>,
     started: Instant,
     state: GatheringState,
@@ -44,6 +49,14 @@ pub(crate) struct Gathering {
 struct OwnBase {
     base: Base,
     local_preference: u16,
+    /// What servers see of it; more than one where the mapping depends on the destination.
+    mapped: Vec<SocketAddr>,
+}
+
+/// A server that resolved.
+struct AskedServer {
+    url: String,
+    addresses: Vec<SocketAddr>,
 }
 
 impl Gathering {
@@ -62,6 +75,8 @@ impl Gathering {
             bases: Vec::new(),
             discovery: Discovery::new(seed),
             resolving: JoinSet::new(),
+            servers: Vec::new(),
+            next_refresh: Some(now + REFRESH_INTERVAL),
             candidates: Vec::new(),
             started: now,
             state: GatheringState::New,
@@ -109,7 +124,7 @@ impl Gathering {
     fn add_base(&mut self, base: Base, local_preference: u16) {
         let candidate = host_candidate(base.address(), local_preference);
         self.publish(base.id(), candidate, None);
-        self.bases.push(OwnBase { base, local_preference });
+        self.bases.push(OwnBase { base, local_preference, mapped: Vec::new() });
     }
 
     fn resolve_servers(&mut self, config: &CallConfig, network: &Arc<dyn Network>) {
@@ -150,9 +165,26 @@ impl Gathering {
     pub fn on_resolved(&mut self, resolved: Resolved, now: Instant) {
         match resolved.addresses {
             Err(error) => self.fail_server(&resolved.server, None, error),
-            Ok(addresses) => self.ask(&resolved.server, &addresses, now),
+            Ok(addresses) => {
+                self.ask(&resolved.server, &addresses, now);
+                self.servers.push(AskedServer { url: resolved.server, addresses });
+            }
         }
         self.advance();
+    }
+
+    /// Lets mappings go: checks of this call keep the ones in use from here on.
+    pub fn stop_refreshing(&mut self) {
+        self.next_refresh = None;
+    }
+
+    fn refresh(&mut self, now: Instant) {
+        self.next_refresh = Some(now + REFRESH_INTERVAL);
+        let servers = std::mem::take(&mut self.servers);
+        for server in &servers {
+            self.ask(&server.url, &server.addresses, now);
+        }
+        self.servers = servers;
     }
 
     fn ask(&mut self, server: &str, addresses: &[SocketAddr], now: Instant) {
@@ -178,12 +210,15 @@ impl Gathering {
 
     /// When it wants to be woken.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.discovery.poll_timeout()
+        [self.discovery.poll_timeout(), self.next_refresh].into_iter().flatten().min()
     }
 
     /// Retransmits and gives up what is due.
     pub fn on_timeout(&mut self, now: Instant) {
         self.discovery.handle_timeout(now);
+        if self.next_refresh.is_some_and(|at| at <= now) {
+            self.refresh(now);
+        }
         self.advance();
     }
 
@@ -192,8 +227,7 @@ impl Gathering {
             match output {
                 DiscoveryOutput::Send { base, to, bytes } => self.send(base, &bytes, to),
                 DiscoveryOutput::Mapped { base, server, mapped, rtt } => {
-                    self.tap.note(Note::ServerAnswered { server: server.clone(), base, mapped, rtt });
-                    self.add_mapped(base, server, mapped);
+                    self.add_mapped(base, server, mapped, rtt);
                 }
                 DiscoveryOutput::Failed { base, server, error } => self.fail_server(&server, Some(base), error),
             }
@@ -203,14 +237,27 @@ impl Gathering {
         }
     }
 
-    fn add_mapped(&mut self, base: BaseId, server: String, mapped: SocketAddr) {
-        let Some(own) = self.own(base) else { return };
-        // An address that is its own mapping is the host candidate again (RFC 8445 section 5.1.3).
-        let known = self.candidates.iter().any(|candidate| candidate.address == mapped);
-        if !known {
-            let candidate = server_reflexive_candidate(mapped, own.base.address(), own.local_preference);
-            self.publish(base, candidate, Some(server));
+    fn add_mapped(&mut self, base: BaseId, server: String, mapped: SocketAddr, rtt: Duration) {
+        let generation_is_complete = self.state == GatheringState::Complete;
+        let Some(own) = self.bases.iter_mut().find(|own| own.base.id() == base) else { return };
+        let is_known = own.mapped.contains(&mapped);
+        // Answers to refreshing requests are news only when the mapping moved.
+        if !(generation_is_complete && is_known) {
+            self.tap.note(Note::ServerAnswered { server: server.clone(), base, mapped, rtt });
         }
+        if is_known {
+            return;
+        }
+        // Several mappings of one base get descending preferences, so that priorities stay unique (section 5.1.2).
+        let rank = u16::try_from(own.mapped.len()).unwrap_or(u16::MAX);
+        let preference = own.local_preference.saturating_sub(rank);
+        own.mapped.push(mapped);
+        // An address that is its own mapping is the host candidate again (RFC 8445 section 5.1.3).
+        if mapped == own.base.address() {
+            return;
+        }
+        let candidate = server_reflexive_candidate(mapped, own.base.address(), preference);
+        self.publish(base, candidate, Some(server));
     }
 
     fn publish(&mut self, base: BaseId, candidate: Candidate, server: Option<String>) {

@@ -91,7 +91,7 @@ impl Session {
             }
         };
         let clock = Clock::start();
-        let (tap, tap_receiver) = Tap::new(clock.clone(), TAP_CAPACITY);
+        let (tap, tap_receiver) = Tap::new(clock, TAP_CAPACITY);
         tap.note(Note::SessionStarted { wall_ms: clock.wall_ms(), version: env!("CARGO_PKG_VERSION").to_owned() });
         let now = Instant::now();
         let publisher = Publisher::new(clock, snapshots, records, Arc::clone(&config.repaint), now);
@@ -311,6 +311,9 @@ impl Session {
         match event {
             PathEvent::ConnectionChanged { generation, state } => {
                 self.connection = state;
+                if state == IceConnectionState::Connected {
+                    self.gathering.stop_refreshing();
+                }
                 self.tap.note(Note::IceConnectionChanged { generation, state });
             }
             PathEvent::Selected { generation, base, remote } => {

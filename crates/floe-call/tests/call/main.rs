@@ -1,0 +1,213 @@
+//! Whole calls over simulated networks: two sessions, real timers, real encryption, real audio.
+
+use std::{sync::Arc, time::Duration};
+
+use floe_call::{AudioSource, Call, CallConfig, Command, PasteOutcome, Snapshot};
+use floe_inspect::{Picture, Report, picture::SecurityView};
+use floe_simnet::{Scenario, World};
+use floe_wire::{CandidateType, IceConnectionState, note::EndReason};
+use tokio::time::timeout;
+
+/// A test that waits longer than this for an event has found a bug; checks that fail do so after 39.5 s.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Two calls over one world.
+struct Pair {
+    a: Call,
+    b: Call,
+    _world: World,
+}
+
+impl Pair {
+    fn start(scenario: Scenario) -> Self {
+        let world = World::build(scenario, 7).expect("the world can be built");
+        let config = CallConfig {
+            stun_servers: world.stun_servers.clone(),
+            include_loopback: world.include_loopback,
+            source: AudioSource::Tone { hz: 440 },
+            ..CallConfig::default()
+        };
+        let a = Call::start(config.clone(), Arc::clone(&world.a));
+        let b = Call::start(config, Arc::clone(&world.b));
+        Self { a, b, _world: world }
+    }
+
+    /// Starts both calls and pastes each code into the other.
+    async fn exchanged(scenario: Scenario) -> Self {
+        let pair = Self::start(scenario);
+        let (code_a, code_b) = (code_of(&pair.a).await, code_of(&pair.b).await);
+        pair.a.send(Command::PasteCode(code_b));
+        pair.b.send(Command::PasteCode(code_a));
+        pair
+    }
+
+    async fn finish(self) -> (Arc<Snapshot>, Arc<Snapshot>) {
+        let Self { a, b, _world } = self;
+        tokio::join!(a.finish(), b.finish())
+    }
+}
+
+/// Waits until a snapshot satisfies `wanted`, and gives it.
+async fn until(call: &Call, what: &str, wanted: impl Fn(&Snapshot) -> bool) -> Arc<Snapshot> {
+    let mut snapshots = call.watch();
+    let outcome = timeout(PATIENCE, snapshots.wait_for(|snapshot| wanted(snapshot))).await;
+    match outcome {
+        Ok(Ok(snapshot)) => Arc::clone(&snapshot),
+        _ => panic!("waited in vain until {what}; events:\n{}", log_of(&call.snapshot().picture)),
+    }
+}
+
+fn log_of(picture: &Picture) -> String {
+    picture.events.iter().map(|event| format!("{} {} {}\n", event.at, event.topic, event.text)).collect()
+}
+
+async fn code_of(call: &Call) -> String {
+    until(call, "the code is ready", |snapshot| snapshot.code.is_some()).await.code.clone().expect("just checked")
+}
+
+async fn connected(call: &Call) {
+    until(call, "a tone is heard", |snapshot| {
+        snapshot.picture.audio.as_ref().is_some_and(|audio| audio.tone_hz.is_some())
+    })
+    .await;
+}
+
+fn assert_same_pair(a: &Picture, b: &Picture) {
+    let (ours, theirs) = (a.selected_pair().expect("a selected"), b.selected_pair().expect("b selected"));
+    let address = |picture: &Picture, base| picture.base(base).expect("the base is known").address;
+    let is_behind_nat =
+        |picture: &Picture, remote| address(picture, picture.selections.last().unwrap().pair.base) != remote;
+    // Behind a NAT the peer sees the mapped address, which is one of the candidates.
+    if !is_behind_nat(b, ours.id.remote) {
+        assert_eq!(address(b, theirs.id.base), ours.id.remote);
+    }
+    for (picture, pair) in [(a, ours), (b, theirs)] {
+        assert!(pair.nominated && pair.selected, "{}", log_of(picture));
+        assert!(pair.media_sent.packets > 0 && pair.media_received.packets > 0, "{}", log_of(picture));
+    }
+}
+
+async fn connects(scenario: Scenario) -> (Arc<Snapshot>, Arc<Snapshot>) {
+    let pair = Pair::exchanged(scenario).await;
+    connected(&pair.a).await;
+    connected(&pair.b).await;
+    let (a, b) = pair.finish().await;
+    assert_same_pair(&a.picture, &b.picture);
+    for snapshot in [&a, &b] {
+        let picture = &snapshot.picture;
+        let hz = picture.audio.as_ref().and_then(|audio| audio.tone_hz).expect("a tone was heard");
+        assert!((hz - 440.0).abs() < 2.0, "{hz} Hz");
+        assert!(snapshot.finished && picture.ended.is_some());
+        let timings = picture.timings;
+        let order = [timings.both_codes, timings.first_check, timings.first_valid, timings.selected, timings.secured];
+        assert!(order.iter().all(Option::is_some) && order.is_sorted(), "{timings:?}");
+    }
+    let (SecurityView::Secured(one), SecurityView::Secured(two)) = (&a.picture.security, &b.picture.security) else {
+        panic!("not secured");
+    };
+    assert_eq!(one.sas, two.sas);
+    assert_eq!(one.local_fingerprint, two.remote_fingerprint);
+    (a, b)
+}
+
+fn has_local(snapshot: &Snapshot, candidate_type: CandidateType) -> bool {
+    snapshot.picture.local_candidates.iter().any(|view| view.candidate.candidate_type == candidate_type)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_peers_on_one_lan_connect() {
+    connects(Scenario::Lan).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_peer_behind_a_nat_connects() {
+    connects(Scenario::OneNat).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_peers_behind_two_nats_connect_with_reflexive_candidates() {
+    let (a, b) = connects(Scenario::TwoNat).await;
+    for snapshot in [a, b] {
+        assert!(has_local(&snapshot, CandidateType::Host) && has_local(&snapshot, CandidateType::ServerReflexive));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_symmetric_nat_is_crossed() {
+    connects(Scenario::Symmetric).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dual_stack_peers_prefer_ipv6() {
+    let (a, _) = connects(Scenario::DualStack).await;
+    assert!(a.picture.selected_pair().unwrap().id.remote.is_ipv6());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn real_loopback_sockets_connect() {
+    connects(Scenario::Loopback).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_symmetric_nats_end_as_failed_with_a_reason() {
+    let pair = Pair::exchanged(Scenario::SymmetricBoth).await;
+    until(&pair.a, "checking has failed", |snapshot| {
+        snapshot.picture.ice_connection_state() == IceConnectionState::Failed
+    })
+    .await;
+    let (a, _) = pair.finish().await;
+    let report = Report::of(&a.picture);
+    assert_eq!(a.picture.ended, Some(EndReason::NotConnected));
+    let report = serde_json::to_value(report).unwrap();
+    assert_eq!(report["outcome"], "failed");
+    assert!(report["failureCode"].as_str().is_some_and(|code| code.starts_with("ICE-")), "{}", report["failureCode"]);
+    assert!(!report["diagnosis"].as_array().unwrap().is_empty());
+    assert!(!report["candidatePairs"].as_array().unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_own_code_is_named_as_such() {
+    let pair = Pair::start(Scenario::Lan);
+    let code = code_of(&pair.a).await;
+    pair.a.send(Command::PasteCode(code));
+    let snapshot = until(&pair.a, "the paste is judged", |snapshot| snapshot.paste.is_some()).await;
+    let Some(PasteOutcome::Refused(reason)) = &snapshot.paste else { panic!("{:?}", snapshot.paste) };
+    assert!(reason.contains("your own code"), "{reason}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_who_pastes_later_still_connects() {
+    let pair = Pair::start(Scenario::TwoNat);
+    let (code_a, code_b) = (code_of(&pair.a).await, code_of(&pair.b).await);
+    pair.a.send(Command::PasteCode(code_b));
+    until(&pair.a, "several checks went unanswered", |snapshot| {
+        snapshot.picture.pairs.iter().map(|view| view.requests_sent).sum::<u64>() >= 12
+    })
+    .await;
+    pair.b.send(Command::PasteCode(code_a));
+    connected(&pair.a).await;
+    connected(&pair.b).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hanging_up_tells_the_peer() {
+    let pair = Pair::exchanged(Scenario::Lan).await;
+    connected(&pair.a).await;
+    connected(&pair.b).await;
+    pair.a.send(Command::HangUp);
+    let snapshot = until(&pair.b, "the peer's goodbye arrived", |snapshot| snapshot.finished).await;
+    assert_eq!(snapshot.picture.ended, Some(EndReason::PeerHungUp));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn muting_sends_silence_and_keeps_the_stream() {
+    let pair = Pair::exchanged(Scenario::Lan).await;
+    connected(&pair.b).await;
+    pair.a.send(Command::SetMuted(true));
+    until(&pair.b, "silence is heard", |snapshot| {
+        snapshot.picture.audio.as_ref().and_then(|audio| audio.received_level_dbfs).is_some_and(|level| level < -60.0)
+    })
+    .await;
+    assert!(pair.a.snapshot().picture.muted);
+    assert_eq!(pair.b.snapshot().picture.ice_connection_state(), IceConnectionState::Completed);
+}
