@@ -47,7 +47,7 @@ pub fn devices() -> Result<Devices, AudioError> {
 /// Finds a device by its stored id, or the system's default.
 pub(crate) fn find(direction: Direction, id: Option<&str>) -> Result<Device, AudioError> {
     let Some(id) = id else {
-        return default_device(&cpal::default_host(), direction).ok_or(AudioError::NoDevice { direction });
+        return default_or_none(direction);
     };
     let not_found = || AudioError::NotFound { direction, id: id.to_owned() };
     let parsed: DeviceId = id.parse().map_err(|_| not_found())?;
@@ -56,6 +56,16 @@ pub(crate) fn find(direction: Direction, id: Option<&str>) -> Result<Device, Aud
     all.filter(|device| carries(device, direction))
         .find(|device| device.id().is_ok_and(|one| one == parsed))
         .ok_or_else(not_found)
+}
+
+/// The default device. ALSA always names one, even without a sound card, and complains on standard error when it is
+/// opened; so there must be a device to be the default.
+fn default_or_none(direction: Direction) -> Result<Device, AudioError> {
+    let host = cpal::default_host();
+    let mut all = host.devices().map_err(|error| AudioError::opening(direction, &error))?;
+    let exists = all.any(|device| carries(&device, direction) && is_real(&device));
+    let default = if exists { default_device(&host, direction) } else { None };
+    default.ok_or(AudioError::NoDevice { direction })
 }
 
 /// Runs something on a thread of its own and waits for it, within reason. A hung audio system keeps its thread.
@@ -87,7 +97,7 @@ fn list() -> Result<Devices, AudioError> {
 
 fn describe(host: &Host, all: &[Device], direction: Direction) -> Vec<DeviceInfo> {
     let default = default_device(host, direction).and_then(|device| device.id().ok());
-    let matching = all.iter().filter(|device| carries(device, direction));
+    let matching = all.iter().filter(|device| carries(device, direction) && is_real(device));
     let infos = matching.filter_map(|device| {
         let id = device.id().ok()?;
         let name = device.description().map_or_else(|_| id.to_string(), |text| text.name().to_owned());
@@ -108,6 +118,19 @@ fn carries(device: &Device, direction: Direction) -> bool {
         Direction::Input => device.supports_input(),
         Direction::Output => device.supports_output(),
     }
+}
+
+fn is_real(device: &Device) -> bool {
+    device.id().is_ok_and(|id| !is_plugin(&id.to_string()))
+}
+
+/// ALSA lists its plugins (rate converters, bit buckets, every speaker layout) as devices, with or without a card.
+fn is_plugin(id: &str) -> bool {
+    const DEVICES: [&str; 5] = ["default", "sysdefault", "plughw", "hw", "pipewire"];
+    id.strip_prefix("alsa:").is_some_and(|pcm| {
+        let kind = pcm.split(':').next().unwrap_or(pcm);
+        !DEVICES.contains(&kind)
+    })
 }
 
 #[cfg(test)]
@@ -133,6 +156,17 @@ mod tests {
     fn a_crash_in_the_audio_system_is_an_error() {
         let result: Result<(), _> = bounded("crash", LISTING_TIME, || panic!("expected by this test"));
         assert_eq!(result, Err(AudioError::NotListed { reason: "the audio system crashed".into() }));
+    }
+
+    #[test]
+    fn plugins_of_alsa_are_no_devices() {
+        for id in ["alsa:null", "alsa:samplerate", "alsa:surround51:CARD=PCH,DEV=0", "alsa:oss"] {
+            assert!(is_plugin(id), "{id}");
+        }
+        for id in ["alsa:default", "alsa:hw:CARD=PCH,DEV=0", "alsa:sysdefault:CARD=PCH", "pulseaudio:null", "wasapi:x"]
+        {
+            assert!(!is_plugin(id), "{id}");
+        }
     }
 
     #[test]

@@ -15,6 +15,9 @@ use crate::{
 /// What the queue holds before a write at least: half a frame, for a worker that comes late.
 const SPARE_MS: f64 = 10.0;
 
+/// Writes over which the device's largest bite is remembered: a second. Many devices take one large bite at the start.
+const BITE_WINDOW: u32 = 50;
+
 /// An open output device.
 pub struct Playout {
     stream: OpenStream,
@@ -76,13 +79,42 @@ struct PlayoutWriter {
     resampler: Resampler,
     pacer: Pacer,
     converted: Vec<f32>,
+    bite: Bite,
+}
+
+/// The largest number of sample frames that the device took at once lately.
+#[derive(Default)]
+struct Bite {
+    writes: u32,
+    before: u32,
+    lately: u32,
+}
+
+impl Bite {
+    /// Takes the largest bite since the last write.
+    fn observe(&mut self, largest: u32) -> u32 {
+        self.writes += 1;
+        if self.writes == BITE_WINDOW {
+            *self = Self { writes: 0, before: self.lately, lately: 0 };
+        }
+        self.lately = self.lately.max(largest);
+        self.lately.max(self.before)
+    }
 }
 
 impl PlayoutWriter {
     fn new(ring: Producer<f32>, rate: u32, shared: Arc<Shared>) -> Result<Self, AudioError> {
         let resampler = Resampler::trimmable(SAMPLE_RATE, rate)
             .map_err(|error| AudioError::Refused { direction: Direction::Output, reason: error.to_string() })?;
-        Ok(Self { ring, rate, shared, resampler, pacer: Pacer::default(), converted: Vec::new() })
+        Ok(Self {
+            ring,
+            rate,
+            shared,
+            resampler,
+            pacer: Pacer::default(),
+            converted: Vec::new(),
+            bite: Bite::default(),
+        })
     }
 
     fn write(&mut self, frame: &Frame) {
@@ -119,8 +151,8 @@ impl PlayoutWriter {
 
     /// What should be queued before a write: enough for the largest bite that the device takes at once. The callback
     /// starts with that and a frame.
-    fn aim(&self) -> f64 {
-        let bite = self.shared.largest_callback.load(Relaxed);
+    fn aim(&mut self) -> f64 {
+        let bite = self.bite.observe(self.shared.largest_callback.swap(0, Relaxed));
         let target_ms = SPARE_MS + f64::from(bite) * 1000.0 / f64::from(self.rate);
         let prime = target_ms / 1000.0 * f64::from(self.rate) + frame_at(self.rate);
         self.shared.prime.store(prime as u32, Relaxed);
@@ -207,6 +239,14 @@ mod tests {
             let bite_ms = callback as f64 * 1000.0 / f64::from(rate);
             assert!(queued < SPARE_MS + 2.0 * bite_ms + 25.0, "{queued} ms queued: {case}");
         }
+    }
+
+    #[test]
+    fn one_large_bite_at_the_start_does_not_keep_the_queue_long() {
+        let mut bite = Bite::default();
+        assert_eq!(bite.observe(4096), 4096);
+        let last = (0..2 * BITE_WINDOW).map(|_| bite.observe(480)).last();
+        assert_eq!(last, Some(480));
     }
 
     #[test]

@@ -132,7 +132,8 @@ impl AudioSender {
 }
 
 fn voice_encoder() -> Result<Encoder, opus::Error> {
-    // "Audio" keeps music and test tones intact; the voice hint below still steers speech to the modes with FEC.
+    // Both voice hints steer Opus to its SILK and hybrid modes: only these carry FEC, and only for speech; a steady
+    // tone counts as background to them and is concealed instead.
     let mut encoder = Encoder::new(SAMPLE_RATE, Channels::Mono, Application::Voip)?;
     encoder.set_bitrate(Bitrate::Bits(DEFAULT_BITRATE))?;
     encoder.set_complexity(10)?;

@@ -165,7 +165,8 @@ fn fraction_lost(before: &SourceStats, now: &SourceStats) -> u8 {
     let expected = now.expected.saturating_sub(before.expected);
     let received = now.received.saturating_sub(before.received);
     let lost = expected.saturating_sub(received);
-    if expected == 0 { 0 } else { u8::try_from(lost * 256 / expected).unwrap_or(u8::MAX) }
+    let fraction = (lost * 256).checked_div(expected).unwrap_or(0);
+    u8::try_from(fraction).unwrap_or(u8::MAX)
 }
 
 /// RFC 3550 section 6.4.1: now − LSR − DLSR, modulo 2^32 / 65536 s. Rounding may make it negative; that is zero.
