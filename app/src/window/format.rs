@@ -85,6 +85,12 @@ pub fn count(number: u64, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
+/// A count of things whose plural is not made with an `s`.
+#[must_use]
+pub fn plural(number: u64, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
 /// The words people read for a kind of interface.
 #[must_use]
 pub const fn interface_kind(kind: InterfaceKind) -> &'static str {

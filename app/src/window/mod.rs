@@ -1,18 +1,51 @@
 //! The window: views on one model, wishes out.
 
+mod app;
+mod audio;
+mod call_panel;
+mod candidates;
+mod clipboard;
+mod devices;
+mod dialogs;
+mod dock;
+mod events;
+#[cfg(test)]
+mod fixtures;
 mod format;
+mod frame;
+mod grid;
+mod happened;
+mod keys;
+mod level;
+mod model;
+mod network;
+mod path_picture;
+mod path_plots;
+mod pen;
+mod picker;
+mod reading;
+mod session;
 mod settings;
+mod states;
+mod status;
+#[cfg(test)]
+mod tests;
 mod theme;
+mod top_bar;
+mod update;
+mod wish;
 
+use anyhow::Context as _;
 use floe_simnet::Scenario;
+
+use self::{app::FloeWindow, settings::SettingsFile};
+use crate::engine::Engine;
 
 /// How the window starts.
 #[derive(Debug, Clone, Default)]
 pub struct WindowOptions {
     /// Begin with this demo; none begins with a call of one's own.
     pub demo: Option<Scenario>,
-    /// STUN servers for this run only, beside those of the settings.
-    pub stun_servers: Vec<String>,
 }
 
 /// Opens the window and returns when it is closed.
@@ -20,6 +53,23 @@ pub struct WindowOptions {
 /// # Errors
 /// When there is no display, or it has no OpenGL.
 pub fn run(options: WindowOptions) -> anyhow::Result<()> {
-    let _ = options;
-    anyhow::bail!("the window is not wired yet")
+    let engine = Engine::start().context("the system gives no threads")?;
+    let native = eframe::NativeOptions {
+        viewport: egui::ViewportBuilder::default()
+            .with_title("Floe")
+            .with_app_id("floe")
+            .with_inner_size([1280.0, 800.0])
+            .with_min_inner_size([800.0, 560.0])
+            .with_icon(icon()?),
+        ..eframe::NativeOptions::default()
+    };
+    let create: eframe::AppCreator<'_> = Box::new(move |creation| {
+        Ok(Box::new(FloeWindow::new(engine, SettingsFile::locate(), options.demo, &creation.egui_ctx)))
+    });
+    // The error holds window-system handles that must not leave this thread; its words can.
+    eframe::run_native("Floe", native, create).map_err(|error| anyhow::anyhow!("the window cannot open: {error}"))
+}
+
+fn icon() -> anyhow::Result<egui::IconData> {
+    eframe::icon_data::from_png_bytes(include_bytes!("../../../assets/icon.png")).context("the icon is damaged")
 }

@@ -17,8 +17,8 @@ const FOLDER_VARIABLE: &str = "FLOE_CONFIG_DIR";
 pub struct Settings {
     /// STUN servers as `stun:host[:port]`. None are contacted unless named here.
     pub stun_servers: Vec<String>,
-    /// Names of interfaces not to use.
-    pub unused_interfaces: Vec<String>,
+    /// Names of the interfaces to use; empty means all.
+    pub interfaces: Vec<String>,
     /// What a call sends.
     pub source: Source,
     /// Where a call plays.
@@ -70,7 +70,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             stun_servers: Vec::new(),
-            unused_interfaces: Vec::new(),
+            interfaces: Vec::new(),
             source: Source::Microphone(None),
             playback: Output::Speaker(None),
             theme: ThemeChoice::System,
@@ -202,7 +202,7 @@ mod tests {
         let file = SettingsFile::in_folder(&folder);
         let settings = Settings {
             stun_servers: vec!["stun:stun.example.org:3478".to_owned()],
-            unused_interfaces: vec!["docker0".to_owned()],
+            interfaces: vec!["eth0".to_owned()],
             source: Source::Wav(PathBuf::from("/tmp/hello.wav")),
             playback: Output::Speaker(Some("alsa:hw0".to_owned())),
             theme: ThemeChoice::Light,

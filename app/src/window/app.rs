@@ -1,0 +1,147 @@
+//! The window's owner: polls what runs behind it, draws, and carries wishes out afterwards.
+
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use floe_simnet::Scenario;
+
+use super::{
+    clipboard::Clipboard,
+    devices::DeviceWatch,
+    dialogs::Dialog,
+    frame::{self, ViewState},
+    model::Model,
+    picker::Picker,
+    session::Session,
+    settings::{Loaded, Settings, SettingsFile},
+    theme,
+    wish::FileFor,
+};
+use crate::engine::Engine;
+
+/// How long a toast stays.
+const TOAST: Duration = Duration::from_secs(3);
+/// Clocks on the screen show whole seconds or a running tenth; twice a second keeps them honest.
+const CLOCK_PACE: Duration = Duration::from_millis(500);
+
+/// The window's owner.
+pub struct FloeWindow {
+    pub(super) session: Session,
+    pub(super) settings: Settings,
+    pub(super) file: Option<SettingsFile>,
+    pub(super) devices: DeviceWatch,
+    pub(super) view: ViewState,
+    pub(super) clipboard: Clipboard,
+    pub(super) picker: Picker,
+    pub(super) notice: Option<String>,
+    toast: Option<Toast>,
+}
+
+struct Toast {
+    text: String,
+    until: Instant,
+}
+
+impl FloeWindow {
+    /// Takes the settings over and begins a demo or a call.
+    pub fn new(engine: Engine, file: Option<SettingsFile>, demo: Option<Scenario>, ctx: &egui::Context) -> Self {
+        theme::install(ctx);
+        let loaded = file.as_ref().map_or_else(
+            || Loaded { settings: Settings::default(), note: None },
+            SettingsFile::load,
+        );
+        ctx.set_theme(loaded.settings.theme.to_egui());
+        let mut window = Self {
+            session: Session::new(engine, ctx.clone()),
+            settings: loaded.settings,
+            file,
+            devices: DeviceWatch::default(),
+            view: ViewState::default(),
+            clipboard: Clipboard::default(),
+            picker: Picker::default(),
+            notice: loaded.note,
+            toast: None,
+        };
+        match demo {
+            Some(scenario) => window.start_demo(scenario),
+            None => window.session.start_call(&window.settings),
+        }
+        window.refresh_devices(ctx);
+        window
+    }
+
+    /// Begins a demo, or says why it cannot.
+    pub(super) fn start_demo(&mut self, scenario: Scenario) {
+        if let Err(error) = self.session.start_demo(scenario) {
+            self.notice = Some(format!("The demo cannot start: {error:#}"));
+        }
+    }
+
+    pub(super) fn refresh_devices(&mut self, ctx: &egui::Context) {
+        let ctx = ctx.clone();
+        self.devices.refresh(move || ctx.request_repaint());
+    }
+
+    /// Says something for a few seconds.
+    pub(super) fn say(&mut self, text: String, ctx: &egui::Context) {
+        self.toast = Some(Toast { text, until: Instant::now() + TOAST });
+        ctx.request_repaint_after(TOAST);
+    }
+
+    fn take_picked(&mut self, what: FileFor, path: PathBuf) {
+        match (&mut self.view.dialog, what) {
+            (Some(Dialog::SaveReport(draft)), FileFor::Report) | (Some(Dialog::ChooseWav(draft)), FileFor::Wav) => {
+                draft.path = path.display().to_string();
+                draft.error = None;
+            }
+            // The dialog it was for is closed: the choice has no meaning any more.
+            _ => {}
+        }
+    }
+}
+
+impl eframe::App for FloeWindow {
+    fn logic(&mut self, _ctx: &egui::Context, _frame: &mut eframe::Frame) {
+        self.session.poll();
+        self.devices.poll();
+        if let Some((what, path)) = self.picker.poll() {
+            self.take_picked(what, path);
+        }
+        if self.toast.as_ref().is_some_and(|toast| toast.until <= Instant::now()) {
+            self.toast = None;
+        }
+    }
+
+    fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
+        let seat = self.session.shown();
+        let model = Model {
+            journey: self.session.journey(),
+            side: self.session.side(),
+            snapshot: &seat.snapshot,
+            reading: &seat.reading,
+            now: seat.now(),
+            source: &seat.source,
+            playback: &seat.playback,
+            settings: &self.settings,
+            devices: self.devices.list(),
+            toast: self.toast.as_ref().map(|toast| toast.text.as_str()),
+            notice: self.notice.as_deref(),
+        };
+        let running = model.is_running();
+        let wishes = frame::view(&model, &mut self.view, ui);
+        let ctx = ui.ctx().clone();
+        for wish in wishes {
+            self.carry_out(wish, &ctx);
+        }
+        if running {
+            ctx.request_repaint_after(CLOCK_PACE);
+        }
+    }
+
+    fn on_exit(&mut self, _gl: Option<&eframe::glow::Context>) {
+        self.session.end();
+        self.clipboard.hand_over();
+    }
+}

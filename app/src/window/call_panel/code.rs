@@ -1,0 +1,77 @@
+//! Our own code: the box, its light, copying, the QR picture.
+
+use egui::{Frame, Margin, RichText, ScrollArea, Sense, Stroke, Ui, vec2};
+
+use crate::window::{
+    model::{Model, Standing},
+    pen,
+    theme::{self, Palette},
+    wish::{DialogKind, Wish},
+};
+
+const BOX_HEIGHT: f32 = 68.0;
+
+/// Draws the code with its buttons.
+pub fn view(model: &Model<'_>, wishes: &mut Vec<Wish>, ui: &mut Ui) {
+    ui.horizontal(|ui| {
+        pen::heading(ui, "Your code");
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| light(model, ui));
+    });
+    let Some(code) = &model.snapshot.code else {
+        pen::note(ui, "It is being made: interfaces are opened and your servers asked.");
+        return;
+    };
+    code_box(code, ui);
+    ui.horizontal(|ui| {
+        let width = (ui.available_width() - ui.spacing().item_spacing.x) / 2.0;
+        let copy = egui::Button::new("Copy").min_size(vec2(width, theme::HIT));
+        if ui.add(copy).on_hover_text("Copies your code, to send it to your friend  (Ctrl+C)").clicked() {
+            wishes.push(Wish::Copy { text: code.clone(), what: "Your code" });
+        }
+        let qr = egui::Button::new("QR").min_size(vec2(width, theme::HIT));
+        if ui.add(qr).on_hover_text("Shows your code as a picture for a camera").clicked() {
+            wishes.push(Wish::Open(DialogKind::QrCode));
+        }
+    });
+}
+
+/// Whether the code can be given away right now.
+fn light(model: &Model<'_>, ui: &mut Ui) {
+    let palette = Palette::of(ui.visuals());
+    let (word, color, hover) = match (model.standing(), &model.snapshot.code) {
+        (_, None) => ("being made", palette.in_progress, "The addresses for it are being found"),
+        _ if model.snapshot.finished => ("used up", palette.failed, "This call is over; a new call makes a new code"),
+        (Standing::WaitingForCode, Some(_)) => ("ready", palette.succeeded, "It works as long as this window is open"),
+        (_, Some(_)) => ("in use", palette.succeeded, "Your friend's code is here as well"),
+    };
+    let response = ui.label(RichText::new(word).size(theme::SMALL).color(color)).on_hover_text(hover);
+    let (dot, _) = ui.allocate_exact_size(vec2(10.0, 10.0), Sense::hover());
+    if word == "being made" || word == "used up" {
+        ui.painter().circle_stroke(dot.center(), 4.0, Stroke::new(1.6, color));
+    } else {
+        ui.painter().circle_filled(dot.center(), 4.5, color);
+    }
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, format!("code {word}")));
+}
+
+fn code_box(code: &str, ui: &mut Ui) {
+    let palette = Palette::of(ui.visuals());
+    Frame::new()
+        .fill(palette.sunken)
+        .stroke(Stroke::new(1.0, palette.border))
+        .corner_radius(theme::ROUNDING)
+        .inner_margin(Margin::symmetric(8, 6))
+        .show(ui, |ui| {
+            ui.set_width(ui.available_width());
+            ScrollArea::vertical().id_salt("code").max_height(BOX_HEIGHT).show(ui, |ui| {
+                let mut job = egui::text::LayoutJob::simple(
+                    code.to_owned(),
+                    theme::mono(),
+                    palette.text,
+                    ui.available_width(),
+                );
+                job.wrap.break_anywhere = true;
+                ui.add(egui::Label::new(job).wrap());
+            });
+        });
+}

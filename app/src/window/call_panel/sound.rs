@@ -1,0 +1,134 @@
+//! Sound: levels, mute, what is sent and where it is played.
+
+use egui::{ComboBox, Ui, vec2};
+use floe_audio::{DeviceInfo, Devices};
+use floe_call::{AudioSource, Command, Playback};
+
+use crate::window::{
+    devices::DeviceList,
+    level,
+    model::Model,
+    pen,
+    settings::TONE_HZ,
+    theme,
+    wish::{DialogKind, Wish},
+};
+
+/// Draws the section.
+pub fn view(model: &Model<'_>, wishes: &mut Vec<Wish>, ui: &mut Ui) {
+    let picture = model.picture();
+    pen::heading(ui, "Sound");
+    ui.spacing_mut().item_spacing.y = 4.0;
+    let audio = picture.audio.as_ref();
+    level::meter(ui, "You", audio.and_then(|audio| audio.sent_level_dbfs), picture.muted);
+    level::meter(ui, "Friend", audio.and_then(|audio| audio.received_level_dbfs), false);
+    if model.snapshot.finished {
+        return;
+    }
+    mute(picture.muted, wishes, ui);
+    source(model, wishes, ui);
+    playback(model, wishes, ui);
+    if let DeviceList::Failed(why) = model.devices {
+        pen::trouble(ui, &format!("Sound devices could not be listed: {why}"));
+        if ui.button("Look again").clicked() {
+            wishes.push(Wish::RefreshDevices);
+        }
+    }
+    if let Some(message) = &picture.audio_device {
+        pen::note(ui, message);
+    }
+}
+
+fn mute(muted: bool, wishes: &mut Vec<Wish>, ui: &mut Ui) {
+    let title = if muted { "Unmute" } else { "Mute" };
+    let button = egui::Button::new(title).selected(muted).min_size(vec2(ui.available_width(), theme::HIT));
+    let hover = if muted { "Your friend hears silence. Click to be heard  (M)" } else { "Sends silence  (M)" };
+    if ui.add(button).on_hover_text(hover).clicked() {
+        wishes.push(Wish::Call(Command::SetMuted(!muted)));
+    }
+}
+
+fn source(model: &Model<'_>, wishes: &mut Vec<Wish>, ui: &mut Ui) {
+    let devices = known(model.devices).map_or(&[][..], |devices| &devices.inputs);
+    let combo = combo("Send", source_name(model.source, devices), ui);
+    let response = combo.show_ui(ui, |ui| {
+        let mut choose = |choice: AudioSource, name: &str, ui: &mut Ui| {
+            if ui.selectable_label(*model.source == choice, name).clicked() {
+                wishes.push(Wish::Call(Command::SetSource(choice)));
+            }
+        };
+        choose(AudioSource::Device(None), "Default microphone", ui);
+        for device in devices {
+            choose(AudioSource::Device(Some(device.id.clone())), &device.name, ui);
+        }
+        choose(AudioSource::Tone { hz: TONE_HZ }, "Test tone", ui);
+        choose(AudioSource::None, "Nothing", ui);
+        let wav = matches!(model.source, AudioSource::Wav(_));
+        if ui.selectable_label(wav, "WAV file…").clicked() {
+            wishes.push(Wish::Open(DialogKind::ChooseWav));
+        }
+    });
+    opened(&response, model, wishes);
+}
+
+fn playback(model: &Model<'_>, wishes: &mut Vec<Wish>, ui: &mut Ui) {
+    let devices = known(model.devices).map_or(&[][..], |devices| &devices.outputs);
+    let combo = combo("Play", playback_name(model.playback, devices), ui);
+    let response = combo.show_ui(ui, |ui| {
+        let mut choose = |choice: Playback, name: &str, ui: &mut Ui| {
+            if ui.selectable_label(*model.playback == choice, name).clicked() {
+                wishes.push(Wish::Call(Command::SetPlayback(choice)));
+            }
+        };
+        choose(Playback::Device(None), "Default speaker", ui);
+        for device in devices {
+            choose(Playback::Device(Some(device.id.clone())), &device.name, ui);
+        }
+        choose(Playback::None, "Nowhere", ui);
+    });
+    opened(&response, model, wishes);
+}
+
+/// A list that is opened is worth being fresh: devices come and go.
+fn opened<R>(response: &egui::InnerResponse<Option<R>>, model: &Model<'_>, wishes: &mut Vec<Wish>) {
+    let listing = matches!(model.devices, DeviceList::Listing);
+    if response.response.clicked() && !listing {
+        wishes.push(Wish::RefreshDevices);
+    }
+}
+
+fn combo<'a>(label: &'a str, selected: String, ui: &Ui) -> ComboBox<'a> {
+    let name = 40.0;
+    ComboBox::new(label, label).selected_text(selected).truncate().width(ui.available_width() - name)
+}
+
+fn known(list: &DeviceList) -> Option<&Devices> {
+    match list {
+        DeviceList::Known(devices) => Some(devices),
+        DeviceList::Unknown | DeviceList::Listing | DeviceList::Failed(_) => None,
+    }
+}
+
+fn source_name(source: &AudioSource, devices: &[DeviceInfo]) -> String {
+    match source {
+        AudioSource::None => "Nothing".to_owned(),
+        AudioSource::Tone { hz } => format!("Test tone, {hz} Hz"),
+        AudioSource::Wav(path) => {
+            path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
+        }
+        AudioSource::Device(id) => device_name(id.as_deref(), devices, "Default microphone"),
+    }
+}
+
+fn playback_name(playback: &Playback, devices: &[DeviceInfo]) -> String {
+    match playback {
+        Playback::None => "Nowhere".to_owned(),
+        Playback::Device(id) => device_name(id.as_deref(), devices, "Default speaker"),
+    }
+}
+
+/// The device's name; its id stands in while the list is not here or the device is unplugged.
+fn device_name(id: Option<&str>, devices: &[DeviceInfo], default: &str) -> String {
+    let Some(id) = id else { return default.to_owned() };
+    devices.iter().find(|device| device.id == id).map_or_else(|| id.to_owned(), |device| device.name.clone())
+}

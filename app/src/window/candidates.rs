@@ -1,0 +1,135 @@
+//! Both sides' candidates, as they were found.
+
+use egui::{RichText, ScrollArea, Ui};
+use egui_extras::{Column, TableBuilder, TableRow};
+use floe_inspect::picture::CandidateView;
+
+use super::{
+    format,
+    grid::meaning,
+    model::{Journey, Model},
+    pen,
+    theme::{self, Palette},
+    wish::Wish,
+};
+
+const ROW: f32 = 24.0;
+
+/// Draws both tables.
+pub fn view(model: &Model<'_>, ui: &mut Ui) -> Vec<Wish> {
+    let picture = model.picture();
+    if picture.local_candidates.is_empty() && picture.remote_candidates.is_empty() {
+        let how = if model.journey == Journey::Idle {
+            "Press New call on the left, or choose a demo above."
+        } else {
+            "Interfaces are being opened and servers asked; this takes a moment."
+        };
+        pen::empty(ui, "The addresses of both sides will appear here, as they are found.", how);
+        return Vec::new();
+    }
+    ScrollArea::both().auto_shrink(false).show(ui, |ui| {
+        pen::heading(ui, "Yours");
+        table("local candidates", &picture.local_candidates, Whose::Yours, ui);
+        ui.add_space(theme::GRID);
+        pen::heading(ui, "Your friend's");
+        if picture.remote_candidates.is_empty() {
+            pen::note(ui, "They come with your friend's code, or with the first check from an address not in it.");
+        } else {
+            table("remote candidates", &picture.remote_candidates, Whose::Friends, ui);
+        }
+    });
+    Vec::new()
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    Yours,
+    Friends,
+}
+
+fn table(salt: &str, candidates: &[CandidateView], whose: Whose, ui: &mut Ui) {
+    let mut builder = TableBuilder::new(ui)
+        .id_salt(salt)
+        .striped(true)
+        .vscroll(false)
+        .column(Column::exact(34.0))
+        .column(Column::exact(72.0))
+        .column(Column::exact(84.0))
+        .column(Column::initial(186.0).at_least(120.0).clip(true).resizable(true));
+    if whose == Whose::Yours {
+        builder = builder.column(Column::initial(64.0).clip(true).resizable(true));
+    }
+    let builder = builder
+        .column(Column::initial(160.0).at_least(80.0).clip(true).resizable(true))
+        .column(Column::exact(170.0))
+        .column(Column::remainder().at_least(96.0).clip(true));
+    let mut titles = vec!["Id", "Found", "Type", "Address"];
+    if whose == Whose::Yours {
+        titles.push("On");
+    }
+    titles.extend(["Behind it", "Priority", if whose == Whose::Yours { "Told by" } else { "Foundation" }]);
+    let table = builder.header(ROW, |mut header| {
+        for title in titles {
+            header.col(|ui| {
+                let palette = Palette::of(ui.visuals());
+                ui.label(RichText::new(title).size(theme::SMALL).color(palette.weak));
+            });
+        }
+    });
+    table.body(|body| {
+        body.rows(ROW, candidates.len(), |mut row| {
+            let candidate = &candidates[row.index()];
+            cells(candidate, whose, &mut row);
+        });
+    });
+}
+
+fn cells(view: &CandidateView, whose: Whose, row: &mut TableRow<'_, '_>) {
+    let candidate = &view.candidate;
+    small(row, &view.id);
+    small(row, &format::stamp(view.at)).on_hover_text("Since the record began");
+    let kind = format!("{} {}", candidate.candidate_type.name(), candidate.protocol.name());
+    small(row, &kind).on_hover_text(meaning(candidate.candidate_type));
+    mono(row, &candidate.address.to_string());
+    if whose == Whose::Yours {
+        small(row, view.interface.as_deref().unwrap_or(format::UNKNOWN));
+    }
+    mono(row, &format::or_unknown(candidate.related_address, |address| address.to_string()));
+    let split = priority_split(candidate.priority);
+    mono(row, &split).on_hover_text(format!("{}: type · local preference · component", candidate.priority));
+    let last = if whose == Whose::Yours {
+        view.server.as_deref().unwrap_or(format::UNKNOWN)
+    } else {
+        candidate.foundation.as_str()
+    };
+    small(row, last);
+}
+
+fn small(row: &mut TableRow<'_, '_>, text: &str) -> egui::Response {
+    cell(row, RichText::new(text).size(theme::SMALL))
+}
+
+fn mono(row: &mut TableRow<'_, '_>, text: &str) -> egui::Response {
+    cell(row, RichText::new(text).font(theme::mono()))
+}
+
+fn cell(row: &mut TableRow<'_, '_>, text: RichText) -> egui::Response {
+    let mut label = None;
+    let (_, response) = row.col(|ui| label = Some(ui.add(egui::Label::new(text).truncate())));
+    label.unwrap_or(response)
+}
+
+/// `126 · 65535 · 255`: type preference, local preference, 256 − component (RFC 8445 section 5.1.2.1).
+fn priority_split(priority: u32) -> String {
+    format!("{} · {} · {}", priority >> 24, (priority >> 8) & 0xFFFF, 256 - (priority & 0xFF))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_priority_splits_into_type_local_preference_and_component() {
+        assert_eq!(priority_split(2_130_706_431), "126 · 65535 · 1");
+    }
+}

@@ -1,0 +1,70 @@
+//! Choosing a file: a path that can be typed, and the system's file dialog where there is one.
+
+use std::path::PathBuf;
+
+use egui::{TextEdit, Ui};
+use floe_call::{AudioSource, Command};
+
+use crate::window::{
+    pen,
+    wish::{FileFor, Wish},
+};
+
+/// A path being chosen.
+#[derive(Debug, Default)]
+pub struct PathDraft {
+    /// As typed or picked.
+    pub path: String,
+    /// What went wrong with the newest try.
+    pub error: Option<String>,
+}
+
+/// Where to write the report.
+pub fn save_report(draft: &mut PathDraft, wishes: &mut Vec<Wish>, ui: &mut Ui) {
+    super::title(ui, "Save report");
+    super::hint(ui, "What was tried and how it went, as JSON. It holds addresses of both sides, but no key and no audio.");
+    path_field("Report file", draft, FileFor::Report, wishes, ui);
+    confirm("Save", draft, ui, |path| wishes.push(Wish::SaveReport(path)));
+}
+
+/// Which WAV file to send.
+pub fn choose_wav(draft: &mut PathDraft, wishes: &mut Vec<Wish>, ui: &mut Ui) {
+    super::title(ui, "Send a WAV file");
+    super::hint(ui, "It is sent once from its start, instead of your microphone. Any rate, any number of channels.");
+    path_field("WAV file", draft, FileFor::Wav, wishes, ui);
+    confirm("Send", draft, ui, |path| {
+        wishes.push(Wish::Call(Command::SetSource(AudioSource::Wav(path))));
+        wishes.push(Wish::CloseDialog);
+    });
+}
+
+fn path_field(name: &str, draft: &mut PathDraft, what: FileFor, wishes: &mut Vec<Wish>, ui: &mut Ui) {
+    ui.horizontal(|ui| {
+        let edit = TextEdit::singleline(&mut draft.path).id_salt(name).desired_width(420.0).hint_text("Path of the file");
+        let response = ui.add(edit);
+        response.widget_info(|| {
+            let mut info = egui::WidgetInfo::labeled(egui::Role::TextInput, true, name);
+            info.current_text_value = Some(draft.path.clone());
+            info
+        });
+        if ui.button("Browse…").on_hover_text("Opens the system's file dialog").clicked() {
+            wishes.push(Wish::Browse(what));
+        }
+    });
+    if let Some(error) = &draft.error {
+        pen::trouble(ui, error);
+    }
+}
+
+fn confirm(verb: &str, draft: &PathDraft, ui: &mut Ui, then: impl FnOnce(PathBuf)) {
+    ui.horizontal(|ui| {
+        let path = draft.path.trim();
+        let button = ui.add_enabled(!path.is_empty(), egui::Button::new(verb));
+        if button.on_disabled_hover_text("Type a path or browse first").clicked() {
+            then(PathBuf::from(path));
+        }
+        if ui.button("Cancel").on_hover_text("Esc").clicked() {
+            ui.close();
+        }
+    });
+}

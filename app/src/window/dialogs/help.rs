@@ -1,0 +1,62 @@
+//! The help sheet: keys, and what the signs of the grid mean.
+
+use egui::{Grid, RichText, Sense, Ui, vec2};
+use floe_inspect::picture::PairState;
+
+use crate::window::{
+    dock::Panel,
+    pen,
+    theme::{self, Palette},
+};
+
+const KEYS: [(&str, &str); 7] = [
+    ("Ctrl+C", "Copy your code, when nothing is selected"),
+    ("Ctrl+V", "Paste your friend's code, anywhere in the window"),
+    ("M", "Mute and unmute"),
+    ("Arrows", "Move between pairs in the grid"),
+    ("Tab", "Move between everything that can be used"),
+    ("F1", "This sheet"),
+    ("Esc", "Close a dialog"),
+];
+
+const SIGNS: [(PairState, &str); 5] = [
+    (PairState::Succeeded, "A check was answered: this pair works"),
+    (PairState::InProgress, "Checks are sent, no answer yet"),
+    (PairState::Waiting, "Its turn has not come"),
+    (PairState::Frozen, "Waits for another pair of its kind"),
+    (PairState::Failed, "Checks were not answered, or with an error"),
+];
+
+/// Draws the sheet.
+pub fn view(ui: &mut Ui) {
+    super::title(ui, "Keys and signs");
+    Grid::new("keys").num_columns(2).spacing(vec2(24.0, 6.0)).show(ui, |ui| {
+        for (key, purpose) in KEYS {
+            line(ui, key, purpose);
+        }
+        for panel in Panel::ALL {
+            line(ui, &panel.key().to_string(), &format!("{}: {}", panel.title(), panel.purpose()));
+        }
+    });
+    ui.separator();
+    let palette = Palette::of(ui.visuals());
+    Grid::new("signs").num_columns(2).spacing(vec2(12.0, 6.0)).show(ui, |ui| {
+        for (state, meaning) in SIGNS {
+            let (rect, _) = ui.allocate_exact_size(vec2(18.0, 18.0), Sense::hover());
+            pen::pair_sign(ui.painter(), rect.center(), 7.0, state, palette.pair_state(state));
+            ui.label(format!("{}: {meaning}", state.name()));
+            ui.end_row();
+        }
+        let (rect, _) = ui.allocate_exact_size(vec2(18.0, 18.0), Sense::hover());
+        pen::star(ui.painter(), rect.center(), 8.0, palette.selected_line);
+        ui.label("selected: audio goes over this pair");
+        ui.end_row();
+    });
+    super::close_row(ui);
+}
+
+fn line(ui: &mut Ui, key: &str, purpose: &str) {
+    ui.label(RichText::new(key).font(theme::mono()).color(Palette::of(ui.visuals()).accent));
+    ui.label(purpose);
+    ui.end_row();
+}

@@ -1,0 +1,63 @@
+//! The dialogs: one at a time, above everything, closed by Escape.
+
+mod file;
+mod help;
+mod qr;
+mod settings;
+
+use egui::{Id, Modal, Ui};
+
+pub use self::{file::PathDraft, settings::SettingsDraft};
+use super::{model::Model, pen, theme, wish::Wish};
+
+/// The open dialog and what was typed into it.
+#[derive(Debug)]
+pub enum Dialog {
+    /// Servers, devices, interfaces, theme.
+    Settings(SettingsDraft),
+    /// Keys and signs.
+    Help,
+    /// Our code as a QR picture.
+    QrCode,
+    /// Where to write the report.
+    SaveReport(PathDraft),
+    /// Which WAV file to send.
+    ChooseWav(PathDraft),
+}
+
+/// Draws the dialog, if one is open.
+pub fn view(model: &Model<'_>, dialog: &mut Option<Dialog>, ui: &mut Ui) -> Vec<Wish> {
+    let Some(open) = dialog else { return Vec::new() };
+    let mut wishes = Vec::new();
+    let response = Modal::new(Id::unique("dialog")).show(ui.ctx(), |ui| {
+        ui.set_max_width(560.0);
+        ui.spacing_mut().item_spacing.y = theme::GRID;
+        match open {
+            Dialog::Settings(draft) => settings::view(model, draft, &mut wishes, ui),
+            Dialog::Help => help::view(ui),
+            Dialog::QrCode => qr::view(model, ui),
+            Dialog::SaveReport(draft) => file::save_report(draft, &mut wishes, ui),
+            Dialog::ChooseWav(draft) => file::choose_wav(draft, &mut wishes, ui),
+        }
+    });
+    if response.should_close() {
+        wishes.push(Wish::CloseDialog);
+    }
+    wishes
+}
+
+fn title(ui: &mut Ui, text: &str) {
+    ui.label(egui::RichText::new(text).size(theme::LARGE));
+}
+
+/// The row of buttons at the end of a dialog, the important one first.
+fn close_row(ui: &mut Ui) {
+    ui.add_space(4.0);
+    if ui.button("Close").on_hover_text("Esc").clicked() {
+        ui.close();
+    }
+}
+
+fn hint(ui: &mut Ui, text: &str) {
+    pen::note(ui, text);
+}

@@ -1,0 +1,102 @@
+//! The whole window as one view: bars, columns, panels, dialog, toast.
+
+use egui::{CentralPanel, Frame, Margin, Panel as Side, RichText, Stroke, Ui};
+
+use super::{
+    call_panel::{self, CallPanelState},
+    dialogs::{self, Dialog},
+    dock::{self, DockState},
+    happened, keys,
+    model::Model,
+    path_picture, status,
+    theme::{self, Palette},
+    top_bar,
+    wish::Wish,
+};
+
+const TOP: f32 = 46.0;
+const BOTTOM: f32 = 26.0;
+const LEFT: f32 = 248.0;
+const RIGHT: f32 = 212.0;
+/// From this width on, the columns are wider.
+const WIDE: f32 = 1400.0;
+
+/// What the user is looking at.
+#[derive(Default)]
+pub struct ViewState {
+    /// The left column.
+    pub call: CallPanelState,
+    /// The panels.
+    pub dock: DockState,
+    /// The open dialog.
+    pub dialog: Option<Dialog>,
+}
+
+/// Draws the window.
+pub fn view(model: &Model<'_>, state: &mut ViewState, ui: &mut Ui) -> Vec<Wish> {
+    let palette = Palette::of(ui.visuals());
+    let mut wishes = keys::pressed(model, state, ui);
+    let size = ui.available_size();
+    let wide = size.x >= WIDE;
+    let bar = Frame::new().fill(palette.surface).inner_margin(Margin::symmetric(12, 0));
+    let column = Frame::new().fill(palette.background).inner_margin(Margin::symmetric(12, 10));
+    ui.style_mut().visuals.widgets.noninteractive.bg_stroke = Stroke::new(1.0, palette.border);
+
+    Side::top("top").exact_size(TOP).resizable(false).frame(bar).show(ui, |ui| {
+        wishes.extend(top_bar::view(model, ui));
+    });
+    if let Some(notice) = model.notice {
+        Side::top("notice").resizable(false).frame(bar.inner_margin(Margin::symmetric(12, 6))).show(ui, |ui| {
+            notice_line(notice, &mut wishes, ui);
+        });
+    }
+    Side::bottom("status").exact_size(BOTTOM).resizable(false).frame(bar).show(ui, |ui| {
+        wishes.extend(status::view(model, ui));
+    });
+    let left = if wide { LEFT + 56.0 } else { LEFT };
+    Side::left("call").exact_size(left).resizable(false).frame(column).show(ui, |ui| {
+        wishes.extend(call_panel::view(model, &mut state.call, ui));
+    });
+    let hero = (size.y * 0.245).clamp(164.0, 236.0);
+    Side::top("path").exact_size(hero).resizable(false).frame(column).show(ui, |ui| {
+        wishes.extend(path_picture::view(model, ui));
+    });
+    let right = if wide { RIGHT + 108.0 } else { RIGHT };
+    Side::right("happened").exact_size(right).resizable(false).frame(column).show(ui, |ui| {
+        wishes.extend(happened::view(model, ui));
+    });
+    CentralPanel::default().frame(Frame::new().fill(palette.background)).show(ui, |ui| {
+        wishes.extend(dock::view(model, &mut state.dock, ui));
+    });
+    wishes.extend(dialogs::view(model, &mut state.dialog, ui));
+    if let Some(toast) = model.toast {
+        show_toast(toast, ui);
+    }
+    keys::copy_code_if_nothing_else_was(model, ui, &mut wishes);
+    wishes
+}
+
+fn notice_line(notice: &str, wishes: &mut Vec<Wish>, ui: &mut Ui) {
+    let palette = Palette::of(ui.visuals());
+    ui.horizontal_wrapped(|ui| {
+        ui.label(RichText::new(format!("⚠ {notice}")).size(theme::SMALL).color(palette.selected));
+        if ui.small_button("Understood").clicked() {
+            wishes.push(Wish::DismissNotice);
+        }
+    });
+}
+
+fn show_toast(text: &str, ui: &Ui) {
+    let palette = Palette::of(ui.visuals());
+    egui::Area::new(egui::Id::unique("toast"))
+        .anchor(egui::Align2::CENTER_BOTTOM, egui::vec2(0.0, -BOTTOM - theme::GRID * 2.0))
+        .interactable(false)
+        .order(egui::Order::Tooltip)
+        .show(ui.ctx(), |ui| {
+            Frame::new()
+                .fill(palette.accent_fill)
+                .corner_radius(theme::ROUNDING)
+                .inner_margin(Margin::symmetric(14, 8))
+                .show(ui, |ui| ui.label(RichText::new(text).color(palette.on_accent)));
+        });
+}

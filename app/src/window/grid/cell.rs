@@ -1,0 +1,139 @@
+//! One cell of the pair grid, and the headers beside it.
+
+use egui::{Align2, Rect, Response, Sense, Stroke, StrokeKind, Ui, pos2, vec2};
+use floe_inspect::picture::{PairState, PairView};
+
+use super::table::{Column, Row};
+use crate::window::{
+    format, pen,
+    theme::{self, Palette},
+};
+
+/// The cell in words, for screen readers and tests.
+pub fn spoken(row: &Row<'_>, column: &Column<'_>, pair: &PairView) -> String {
+    let mut words = format!(
+        "pair {} {} to {} {}: {}",
+        row.interface(),
+        row.ip_text(),
+        column.kind(),
+        column.address.ip(),
+        pair.state.name()
+    );
+    if let Some(rtt) = pair.rtt {
+        words += &format!(", {}", format::ms(rtt));
+    }
+    if pair.selected {
+        words += ", selected";
+    } else if pair.nominated {
+        words += ", nominated";
+    }
+    words
+}
+
+/// Draws a pair.
+pub fn paint(pair: &PairView, rect: Rect, chosen: bool, response: &Response, ui: &Ui) {
+    let palette = Palette::of(ui.visuals());
+    let painter = ui.painter();
+    let color = palette.pair_state(pair.state);
+    let answered = ui.ctx().animate_bool_with_time(
+        response.id.with("answered"),
+        pair.state == PairState::Succeeded,
+        0.6,
+    );
+    painter.rect_filled(rect, theme::ROUNDING, palette.tinted(color));
+    outline(pair, rect, chosen, response, ui);
+    if answered > 0.0 && answered < 1.0 {
+        // One pulse when the pair answers; the ring fades as it grows.
+        let ring = Stroke::new(2.0, color.gamma_multiply(1.0 - answered));
+        painter.rect_stroke(rect.expand(answered * 4.0), theme::ROUNDING, ring, StrokeKind::Outside);
+    }
+
+    let sign = pos2(rect.left() + 16.0, rect.top() + 16.0);
+    pen::pair_sign(painter, sign, 7.0, pair.state, color);
+    let first = Rect::from_min_max(pos2(sign.x + 14.0, rect.top() + 5.0), pos2(rect.right() - 26.0, rect.top() + 27.0));
+    pen::line(painter, first, Align2::LEFT_CENTER, super::cell_text(pair), theme::body(), palette.text);
+    if pair.selected {
+        pen::star(painter, pos2(rect.right() - 15.0, sign.y), 8.0, palette.selected_line);
+    } else if pair.nominated {
+        let place = Rect::from_center_size(pos2(rect.right() - 15.0, sign.y), vec2(14.0, 16.0));
+        pen::line(painter, place, Align2::CENTER_CENTER, "N", theme::small(), palette.selected);
+    }
+    let second = Rect::from_min_max(pos2(rect.left() + 9.0, rect.top() + 26.0), rect.right_bottom() - vec2(6.0, 4.0));
+    pen::line(painter, second, Align2::LEFT_CENTER, counts(pair), theme::small(), palette.weak);
+}
+
+fn outline(pair: &PairView, rect: Rect, chosen: bool, response: &Response, ui: &Ui) {
+    let palette = Palette::of(ui.visuals());
+    let rest = theme::blend(palette.surface, palette.pair_state(pair.state), 0.45);
+    let stroke = if pair.selected { Stroke::new(2.0, palette.selected_line) } else { Stroke::new(1.0, rest) };
+    ui.painter().rect_stroke(rect, theme::ROUNDING, stroke, StrokeKind::Inside);
+    if chosen || response.hovered() || response.has_focus() {
+        let width = if response.has_focus() { 2.0 } else { 1.0 };
+        let around = Stroke::new(width, palette.accent);
+        ui.painter().rect_stroke(rect, theme::ROUNDING, around, StrokeKind::Outside);
+    }
+}
+
+/// Checks sent and answered, received and answered.
+fn counts(pair: &PairView) -> String {
+    format!(
+        "↑ {}/{}  ↓ {}/{}",
+        pair.requests_sent, pair.responses_received, pair.requests_received, pair.responses_sent
+    )
+}
+
+/// Draws a place where no pair can be formed.
+pub fn no_pair(rect: Rect, ui: &mut Ui) {
+    let palette = Palette::of(ui.visuals());
+    ui.painter().rect_stroke(rect, theme::ROUNDING, Stroke::new(1.0, palette.border), StrokeKind::Inside);
+    pen::line(ui.painter(), rect, Align2::CENTER_CENTER, "no pair", theme::small(), palette.weak);
+    ui.interact(rect, ui.scope_id().with(("no pair", rect.left() as i32, rect.top() as i32)), Sense::hover())
+        .on_hover_text("These two cannot form a pair: address families differ, or the pair was redundant");
+}
+
+/// Draws the header of a column: the peer's candidate.
+pub fn column_header(column: &Column<'_>, rect: Rect, ui: &mut Ui) {
+    let palette = Palette::of(ui.visuals());
+    let title = match column.candidate {
+        Some(view) => format!("friend {} · {}", column.kind(), view.id),
+        None => "friend".to_owned(),
+    };
+    header(rect.shrink2(vec2(4.0, 0.0)), &title, &column.short(), palette, ui);
+    let response = ui.interact(rect, ui.scope_id().with(("column", column.address)), Sense::hover());
+    response.on_hover_ui(|ui| {
+        ui.label(column.address.to_string());
+        if let Some(view) = column.candidate {
+            pen::note(ui, meaning(view.candidate.candidate_type));
+            pen::note(ui, format!("priority {}", view.candidate.priority));
+        }
+    });
+}
+
+/// Draws the header of a row: our base.
+pub fn row_header(row: &Row<'_>, rect: Rect, ui: &mut Ui) {
+    let palette = Palette::of(ui.visuals());
+    let title = match row.view {
+        Some(view) => format!("{} · {}", row.interface(), format::interface_kind(view.kind)),
+        None => row.interface().to_owned(),
+    };
+    let ip = format::shorten(&row.ip_text(), 17);
+    header(rect.shrink2(vec2(0.0, 4.0)), &title, &ip, palette, ui);
+    ui.interact(rect, ui.scope_id().with(("row", row.base)), Sense::hover()).on_hover_text(row.address_text());
+}
+
+fn header(rect: Rect, title: &str, address: &str, palette: &Palette, ui: &Ui) {
+    let (upper, lower) = rect.split_top_bottom_at_fraction(0.5);
+    pen::line(ui.painter(), upper, Align2::LEFT_CENTER, title, theme::small(), palette.text);
+    pen::line(ui.painter(), lower, Align2::LEFT_CENTER, address, theme::mono(), palette.weak);
+}
+
+/// What a candidate's type means, in a sentence.
+pub fn meaning(kind: floe_wire::CandidateType) -> &'static str {
+    use floe_wire::CandidateType::{Host, PeerReflexive, Relayed, ServerReflexive};
+    match kind {
+        Host => "host: an address of the machine itself",
+        ServerReflexive => "srflx: the address a STUN server saw, on the outside of a router",
+        PeerReflexive => "prflx: an address seen only in checks; a router mapped it anew",
+        Relayed => "relay: an address on a TURN server that passes packets on",
+    }
+}

@@ -1,0 +1,214 @@
+//! The pair grid: local bases × remote candidates, each cell a pair that explains itself.
+
+mod cell;
+mod detail;
+mod table;
+
+use egui::{EventFilter, Id, Key, Modifiers, Rect, ScrollArea, Sense, Ui, vec2};
+use floe_inspect::{
+    Picture,
+    picture::{PairId, PairState, PairView},
+};
+
+pub use self::cell::meaning;
+use self::table::GridTable;
+use super::{
+    format,
+    model::{Journey, Model},
+    pen,
+    theme::{self, Palette},
+    wish::Wish,
+};
+
+/// Least size of a cell, so that it can be hit.
+const CELL: egui::Vec2 = vec2(108.0, 48.0);
+/// Beyond this width a cell holds nothing but air.
+const WIDEST_CELL: f32 = 200.0;
+const ROW_HEADER: f32 = 128.0;
+const COLUMN_HEADER: f32 = 40.0;
+const GAP: f32 = 4.0;
+
+/// Which cell the user is looking at.
+#[derive(Debug, Default)]
+pub struct GridState {
+    /// The chosen pair; none shows the pair in use.
+    pub chosen: Option<PairId>,
+}
+
+/// Draws the grid and the chosen pair's details.
+pub fn view(model: &Model<'_>, state: &mut GridState, ui: &mut Ui) -> Vec<Wish> {
+    let picture = model.picture();
+    if picture.pairs.is_empty() {
+        teach(model, ui);
+        return Vec::new();
+    }
+    if state.chosen.is_some_and(|id| picture.pair(id).is_none()) {
+        state.chosen = None;
+    }
+    ScrollArea::both().auto_shrink(false).show(ui, |ui| {
+        summary(picture, ui);
+        let tables = table::of(picture);
+        move_with_arrows(&tables, state, ui);
+        for table in &tables {
+            if tables.len() > 1 {
+                pen::heading(ui, &format!("Generation {}", table.generation.0));
+            }
+            draw(table, picture, state, ui);
+        }
+        ui.add_space(4.0);
+        if let Some(pair) = shown(picture, state) {
+            detail::view(model, pair, ui);
+        }
+    });
+    Vec::new()
+}
+
+/// The pair whose details are shown.
+fn shown<'a>(picture: &'a Picture, state: &GridState) -> Option<&'a PairView> {
+    state
+        .chosen
+        .and_then(|id| picture.pair(id))
+        .or_else(|| picture.selected_pair())
+        .or_else(|| picture.pairs.iter().find(|pair| pair.state == PairState::Succeeded))
+        .or_else(|| picture.pairs.first())
+}
+
+fn teach(model: &Model<'_>, ui: &mut Ui) {
+    let how = match model.journey {
+        Journey::Idle => "Press New call on the left, or choose a demo above.",
+        Journey::Call => "Paste your friend's code on the left; the pairs appear at once.",
+        Journey::Demo(_) => "The two peers exchange their codes by themselves in a moment.",
+    };
+    pen::empty(ui, "Every way to your friend will appear here: your addresses × theirs, one cell each.", how);
+}
+
+/// What the signs mean, and how many pairs carry each.
+fn summary(picture: &Picture, ui: &mut Ui) {
+    let palette = Palette::of(ui.visuals());
+    ui.horizontal_wrapped(|ui| {
+        ui.spacing_mut().item_spacing.x = 4.0;
+        for state in STATES {
+            let count = picture.pairs.iter().filter(|pair| pair.state == state).count();
+            let (rect, _) = ui.allocate_exact_size(vec2(16.0, 16.0), Sense::hover());
+            pen::pair_sign(ui.painter(), rect.center(), 6.0, state, palette.pair_state(state));
+            ui.label(egui::RichText::new(format!("{count} {}", state.name())).size(theme::SMALL));
+            ui.add_space(8.0);
+        }
+        pen::note(ui, "↑ checks sent/answered  ↓ received/answered");
+    });
+}
+
+const STATES: [PairState; 5] =
+    [PairState::Succeeded, PairState::InProgress, PairState::Waiting, PairState::Frozen, PairState::Failed];
+
+fn draw(table: &GridTable<'_>, picture: &Picture, state: &mut GridState, ui: &mut Ui) {
+    let columns = table.columns.len();
+    let room = ui.available_width() - ROW_HEADER - GAP * columns as f32;
+    let width = (room / columns as f32).clamp(CELL.x, WIDEST_CELL);
+    let size = vec2(
+        ROW_HEADER + (width + GAP) * columns as f32,
+        COLUMN_HEADER + (CELL.y + GAP) * table.rows.len() as f32,
+    );
+    let (area, _) = ui.allocate_exact_size(size, Sense::hover());
+    let place = |row: usize, column: usize| {
+        let left_top = area.left_top()
+            + vec2(
+                ROW_HEADER + GAP + column as f32 * (width + GAP),
+                COLUMN_HEADER + GAP + row as f32 * (CELL.y + GAP),
+            );
+        Rect::from_min_size(left_top, vec2(width, CELL.y))
+    };
+    for (index, column) in table.columns.iter().enumerate() {
+        let cell = place(0, index);
+        let header = Rect::from_min_size(egui::pos2(cell.left(), area.top()), vec2(width, COLUMN_HEADER));
+        cell::column_header(column, header, ui);
+    }
+    for (row_index, row) in table.rows.iter().enumerate() {
+        let first = place(row_index, 0);
+        let header = Rect::from_min_size(egui::pos2(area.left(), first.top()), vec2(ROW_HEADER, CELL.y));
+        cell::row_header(row, header, ui);
+        for (column_index, column) in table.columns.iter().enumerate() {
+            let rect = place(row_index, column_index);
+            match table.cells[row_index][column_index] {
+                Some(pair) => pair_cell(row, column, pair, picture, rect, state, ui),
+                None => cell::no_pair(rect, ui),
+            }
+        }
+    }
+}
+
+fn pair_cell(
+    row: &table::Row<'_>,
+    column: &table::Column<'_>,
+    pair: &PairView,
+    picture: &Picture,
+    rect: Rect,
+    state: &mut GridState,
+    ui: &mut Ui,
+) {
+    let response = ui.interact(rect, cell_id(pair.id), Sense::click());
+    if response.clicked() {
+        response.request_focus();
+    }
+    if response.clicked() || response.gained_focus() {
+        state.chosen = Some(pair.id);
+        response.scroll_to_me(None);
+    }
+    let chosen = shown(picture, state).is_some_and(|shown| shown.id == pair.id);
+    response.widget_info(|| {
+        egui::WidgetInfo::selected(egui::Role::Button, true, chosen, cell::spoken(row, column, pair))
+    });
+    cell::paint(pair, rect, chosen, &response, ui);
+    response.on_hover_ui(|ui| {
+        ui.label(&pair.why);
+        pen::note(ui, format!("{} → {}", row.address_text(), pair.id.remote));
+        pen::note(ui, "Arrow keys move between pairs");
+    });
+}
+
+/// The identity of a cell follows the pair, not its place: pairs move while candidates arrive.
+fn cell_id(pair: PairId) -> Id {
+    Id::unique(("pair cell", pair))
+}
+
+fn move_with_arrows(tables: &[GridTable<'_>], state: &mut GridState, ui: &mut Ui) {
+    let focused = ui.memory(egui::Memory::focused);
+    let at = tables.iter().enumerate().find_map(|(index, table)| {
+        let (row, column) = table.find(|pair| Some(cell_id(pair.id)) == focused)?;
+        Some((index, row, column))
+    });
+    let Some((index, row, column)) = at else { return };
+    let Some(focused) = focused else { return };
+    // Arrows belong to the grid while one of its cells has the focus; Tab still leaves it.
+    let arrows = EventFilter { horizontal_arrows: true, vertical_arrows: true, ..EventFilter::default() };
+    ui.memory_mut(|memory| memory.set_focus_lock_filter(focused, arrows));
+    for (key, step) in
+        [(Key::ArrowLeft, (0, -1)), (Key::ArrowRight, (0, 1)), (Key::ArrowUp, (-1, 0)), (Key::ArrowDown, (1, 0))]
+    {
+        if !ui.input_mut(|input| input.consume_key(Modifiers::NONE, key)) {
+            continue;
+        }
+        let next = tables[index].neighbour(row, column, step).or_else(|| {
+            let other = match step.0 {
+                1 => tables.get(index + 1)?.first(),
+                -1 => tables.get(index.checked_sub(1)?)?.last(),
+                _ => None,
+            };
+            other
+        });
+        if let Some(pair) = next {
+            state.chosen = Some(pair.id);
+            ui.memory_mut(|memory| memory.request_focus(cell_id(pair.id)));
+        }
+    }
+}
+
+/// A round trip, or the words for the state.
+fn cell_text(pair: &PairView) -> String {
+    match (pair.state, pair.rtt) {
+        (PairState::Succeeded, Some(rtt)) => format::ms(rtt),
+        (PairState::InProgress, _) => "checking".to_owned(),
+        (PairState::Failed, _) => "no answer".to_owned(),
+        (state, _) => state.name().to_owned(),
+    }
+}

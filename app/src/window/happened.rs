@@ -1,0 +1,151 @@
+//! What happened: the phases of the call, and what to do about what went wrong.
+
+use egui::{Frame, Margin, Rect, RichText, ScrollArea, Sense, Stroke, Ui, pos2, vec2};
+use floe_inspect::{
+    Finding,
+    picture::{Phase, PhaseKind, PhaseProgress},
+};
+
+use super::{
+    format,
+    model::Model,
+    pen,
+    theme::{self, Palette},
+    wish::Wish,
+};
+
+/// Draws the phases and the findings.
+pub fn view(model: &Model<'_>, ui: &mut Ui) -> Vec<Wish> {
+    ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+        pen::heading(ui, "What happened");
+        ui.spacing_mut().item_spacing.y = 2.0;
+        let phases = &model.picture().phases;
+        if phases.is_empty() {
+            pen::note(ui, "A call goes through seven phases, from gathering to conclusion. Each is ticked off here.");
+            for kind in KINDS {
+                phase(&Phase { kind, progress: PhaseProgress::Ahead, detail: String::new() }, model, ui);
+            }
+        }
+        for each in phases {
+            phase(each, model, ui);
+        }
+        ui.add_space(theme::GRID);
+        findings(model, ui);
+    });
+    Vec::new()
+}
+
+const KINDS: [PhaseKind; 7] = [
+    PhaseKind::Gathering,
+    PhaseKind::Prioritization,
+    PhaseKind::Exchange,
+    PhaseKind::Pairing,
+    PhaseKind::Checks,
+    PhaseKind::Nomination,
+    PhaseKind::Conclusion,
+];
+
+fn phase(phase: &Phase, model: &Model<'_>, ui: &mut Ui) {
+    let palette = Palette::of(ui.visuals());
+    let (sign, color, time) = match phase.progress {
+        PhaseProgress::Ahead => (Sign::Ahead, palette.weak, String::new()),
+        PhaseProgress::Running { since } => (Sign::Running, palette.in_progress, format::span(model.now.since(since))),
+        PhaseProgress::Done { since, until } => (Sign::Done, palette.succeeded, format::span(until.since(since))),
+        PhaseProgress::Failed { since, until } => (Sign::Failed, palette.failed, format::span(until.since(since))),
+    };
+    let response = ui
+        .horizontal(|ui| {
+            let (rect, _) = ui.allocate_exact_size(vec2(16.0, 20.0), Sense::hover());
+            draw_sign(sign, rect, color, ui);
+            let name = RichText::new(phase.kind.name()).size(theme::BODY);
+            ui.label(if sign == Sign::Ahead { name.color(palette.weak) } else { name });
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                ui.label(RichText::new(time).size(theme::SMALL).color(palette.weak));
+            });
+        })
+        .response;
+    response.widget_info(|| {
+        let words = format!("phase {}: {}", phase.kind.name(), sign.word());
+        egui::WidgetInfo::labeled(egui::Role::Label, true, words)
+    });
+    if !phase.detail.is_empty() {
+        ui.horizontal(|ui| {
+            ui.add_space(16.0);
+            pen::note(ui, &phase.detail);
+        });
+    }
+    ui.add_space(2.0);
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sign {
+    Ahead,
+    Running,
+    Done,
+    Failed,
+}
+
+impl Sign {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Ahead => "ahead",
+            Self::Running => "running",
+            Self::Done => "done",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+fn draw_sign(sign: Sign, rect: Rect, color: egui::Color32, ui: &Ui) {
+    let (painter, center) = (ui.painter(), rect.center());
+    match sign {
+        Sign::Ahead => {
+            painter.circle_stroke(center, 4.0, Stroke::new(1.2, color));
+        }
+        Sign::Running => {
+            painter.circle_filled(center, 5.0, color);
+        }
+        Sign::Done => {
+            let tick = [vec2(-5.0, 0.5), vec2(-1.5, 4.0), vec2(5.5, -4.5)].map(|at| center + at);
+            painter.add(egui::Shape::line(tick.to_vec(), Stroke::new(2.2, color)));
+        }
+        Sign::Failed => pen::cross(painter, pos2(center.x, center.y), 4.5, Stroke::new(2.2, color)),
+    }
+}
+
+fn findings(model: &Model<'_>, ui: &mut Ui) {
+    let findings = &model.reading.findings;
+    let Some(heading) = heading(model) else { return };
+    pen::heading(ui, &heading);
+    if findings.is_empty() {
+        pen::note(ui, "Nothing to do: no known trouble was seen.");
+    }
+    ui.spacing_mut().item_spacing.y = theme::GRID;
+    for finding in findings {
+        card(finding, ui);
+    }
+}
+
+fn heading(model: &Model<'_>) -> Option<String> {
+    match &model.reading.failure_code {
+        Some(code) => Some(format!("Advice · {code}")),
+        None if model.picture().phases.is_empty() => None,
+        None => Some("Advice".to_owned()),
+    }
+}
+
+fn card(finding: &Finding, ui: &mut Ui) {
+    let palette = Palette::of(ui.visuals());
+    let frame = Frame::new()
+        .fill(palette.surface)
+        .stroke(Stroke::new(1.0, palette.border))
+        .corner_radius(theme::ROUNDING)
+        .inner_margin(Margin::symmetric(10, 8));
+    let response = frame.show(ui, |ui| {
+        ui.set_width(ui.available_width());
+        ui.spacing_mut().item_spacing.y = 4.0;
+        ui.add(egui::Label::new(RichText::new(&finding.advice).size(theme::BODY)).wrap());
+        pen::note(ui, &finding.evidence);
+    });
+    response.response.on_hover_text(format!("Rule {}, {}", finding.id, finding.confidence.name()));
+}

@@ -1,0 +1,61 @@
+//! The keyboard: what each key wishes for.
+
+use egui::{Event, Key, Modifiers, OutputCommand, Ui};
+use floe_call::Command;
+
+use super::{
+    dialogs::Dialog,
+    dock::Panel,
+    frame::ViewState,
+    model::{Journey, Model},
+    wish::{DialogKind, Wish},
+};
+
+const PANEL_KEYS: [Key; 7] = [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6, Key::Num7];
+
+/// Wishes of the keys pressed since the last frame. Text fields keep what is typed into them.
+pub fn pressed(model: &Model<'_>, state: &mut ViewState, ui: &Ui) -> Vec<Wish> {
+    let mut wishes = Vec::new();
+    let taken = |key| ui.input_mut(|input| input.consume_key(Modifiers::NONE, key));
+    if taken(Key::F1) {
+        let open = matches!(state.dialog, Some(Dialog::Help));
+        wishes.push(if open { Wish::CloseDialog } else { Wish::Open(DialogKind::Help) });
+    }
+    if ui.ctx().text_edit_focused() || state.dialog.is_some() {
+        return wishes;
+    }
+    for (panel, key) in Panel::ALL.into_iter().zip(PANEL_KEYS) {
+        if taken(key) {
+            wishes.push(Wish::ShowPanel(panel));
+        }
+    }
+    if model.is_running() && taken(Key::M) {
+        wishes.push(Wish::Call(Command::SetMuted(!model.picture().muted)));
+    }
+    if let (Journey::Call, Some(text)) = (model.journey, pasted(ui)) {
+        state.call.pasted.clone_from(&text);
+        wishes.push(Wish::Call(Command::PasteCode(text)));
+    }
+    wishes
+}
+
+fn pasted(ui: &Ui) -> Option<String> {
+    ui.input(|input| {
+        input.events.iter().find_map(|event| match event {
+            Event::Paste(text) if !text.trim().is_empty() => Some(text.clone()),
+            _ => None,
+        })
+    })
+}
+
+/// Ctrl+C copies our code, unless a widget copied its selection during this frame. Must run after all widgets.
+pub fn copy_code_if_nothing_else_was(model: &Model<'_>, ui: &Ui, wishes: &mut Vec<Wish>) {
+    let asked = ui.input(|input| input.events.iter().any(|event| matches!(event, Event::Copy)));
+    if !asked || ui.ctx().text_edit_focused() {
+        return;
+    }
+    let copied = ui.output(|output| output.commands.iter().any(|c| matches!(c, OutputCommand::CopyText(_))));
+    if let (false, Some(code)) = (copied, &model.snapshot.code) {
+        wishes.push(Wish::Copy { text: code.clone(), what: "Your code" });
+    }
+}

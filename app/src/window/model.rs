@@ -1,0 +1,157 @@
+//! What is true when the window is drawn. Views read it and cannot change it.
+
+use std::time::Duration;
+
+use floe_call::{AudioSource, Playback, Snapshot};
+use floe_inspect::Picture;
+use floe_simnet::Scenario;
+use floe_wire::Stamp;
+
+use super::{devices::DeviceList, reading::Reading, settings::Settings};
+
+/// What is true when the window is drawn.
+pub struct Model<'a> {
+    /// What the window is in the middle of.
+    pub journey: Journey,
+    /// Whose view is shown; always `You` outside a demo.
+    pub side: Side,
+    /// The call looked at.
+    pub snapshot: &'a Snapshot,
+    /// What that call's snapshot says.
+    pub reading: &'a Reading,
+    /// The present on that call's clock.
+    pub now: Stamp,
+    /// What that call was last asked to send.
+    pub source: &'a AudioSource,
+    /// Where that call was last asked to play.
+    pub playback: &'a Playback,
+    /// What the user chose.
+    pub settings: &'a Settings,
+    /// The sound devices, as last listed.
+    pub devices: &'a DeviceList,
+    /// A sentence about something done elsewhere, shown for a few seconds.
+    pub toast: Option<&'a str>,
+    /// A sentence about the window itself (settings unreadable), shown until dismissed.
+    pub notice: Option<&'a str>,
+}
+
+/// What the window is in the middle of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Journey {
+    /// Nothing: no call was begun.
+    Idle,
+    /// A call over the system's network.
+    Call,
+    /// Two peers over a simulated network.
+    Demo(Scenario),
+}
+
+/// Whose view is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Side {
+    /// The peer at this window.
+    #[default]
+    You,
+    /// The other peer of a demo.
+    Friend,
+}
+
+/// Where a call stands, in the few steps people tell apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// No call was begun.
+    Idle,
+    /// Our code is being made.
+    Preparing,
+    /// Our code is ready, the friend's is not here.
+    WaitingForCode,
+    /// Pairs are being checked.
+    Checking,
+    /// A path is found, media keys are not in place.
+    Securing,
+    /// Media flows.
+    Connected,
+    /// The path does not answer.
+    Interrupted,
+    /// Nothing worked, or the path died.
+    Failed,
+    /// Over.
+    Ended,
+}
+
+impl Model<'_> {
+    /// The fold over the record.
+    #[must_use]
+    pub fn picture(&self) -> &Picture {
+        &self.snapshot.picture
+    }
+
+    /// Where the call stands.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        if self.journey == Journey::Idle { Standing::Idle } else { standing(self.snapshot) }
+    }
+
+    /// How long media could flow so far.
+    #[must_use]
+    pub fn elapsed(&self) -> Option<Duration> {
+        let picture = self.picture();
+        Some(picture.ended_at.unwrap_or(self.now).since(picture.timings.selected?))
+    }
+
+    /// Whether something on the screen changes by the mere passing of time.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.journey != Journey::Idle && !self.snapshot.finished
+    }
+}
+
+fn standing(snapshot: &Snapshot) -> Standing {
+    use floe_inspect::picture::SecurityView;
+    use floe_wire::{IceConnectionState as Ice, note::EndReason};
+
+    let picture = &snapshot.picture;
+    match &picture.ended {
+        Some(EndReason::HungUp | EndReason::PeerHungUp | EndReason::TimeOver) => return Standing::Ended,
+        Some(EndReason::NotConnected | EndReason::Insecure { .. } | EndReason::NoNetwork) => return Standing::Failed,
+        None => {}
+    }
+    match picture.ice_connection_state() {
+        Ice::New if picture.timings.both_codes.is_some() => Standing::Checking,
+        Ice::New if snapshot.code.is_some() => Standing::WaitingForCode,
+        Ice::New => Standing::Preparing,
+        Ice::Checking => Standing::Checking,
+        Ice::Connected | Ice::Completed => match picture.security {
+            SecurityView::Secured(_) => Standing::Connected,
+            SecurityView::Failed { .. } => Standing::Failed,
+            SecurityView::None | SecurityView::Handshaking { .. } => Standing::Securing,
+        },
+        Ice::Disconnected => Standing::Interrupted,
+        Ice::Failed => Standing::Failed,
+        Ice::Closed => Standing::Ended,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::window::fixtures;
+
+    #[test]
+    fn a_call_without_keys_is_not_called_connected() {
+        let mut snapshot = fixtures::connected();
+        assert_eq!(standing(&snapshot), Standing::Connected);
+        let mut picture = (*snapshot.picture).clone();
+        picture.security = floe_inspect::picture::SecurityView::None;
+        snapshot.picture = picture.into();
+        assert_eq!(standing(&snapshot), Standing::Securing);
+    }
+
+    #[test]
+    fn each_fixture_stands_where_it_says() {
+        assert_eq!(standing(&Snapshot::default()), Standing::Preparing);
+        assert_eq!(standing(&fixtures::waiting_for_code()), Standing::WaitingForCode);
+        assert_eq!(standing(&fixtures::checking()), Standing::Checking);
+        assert_eq!(standing(&fixtures::failed()), Standing::Failed);
+    }
+}

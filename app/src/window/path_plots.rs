@@ -1,0 +1,143 @@
+//! Plots of the path in use: round trip, loss, jitter, buffer.
+
+use egui::{Color32, RichText, Ui, vec2};
+use egui_plot::{GridMark, Line, Plot, PlotPoints};
+use floe_inspect::picture::Sample;
+
+use super::{
+    format,
+    model::{Journey, Model},
+    pen,
+    theme::{self, Palette},
+    wish::Wish,
+};
+
+struct Series<'a> {
+    title: &'static str,
+    unit: &'static str,
+    meaning: &'static str,
+    /// The plot reaches at least this high, so that a quiet line does not look like a storm.
+    least_top: f64,
+    color: Color32,
+    samples: &'a [Sample],
+}
+
+/// Draws the four plots, two by two where there is room.
+pub fn view(model: &Model<'_>, ui: &mut Ui) -> Vec<Wish> {
+    let series = &model.picture().series;
+    if series.rtt_ms.is_empty() && series.jitter_ms.is_empty() {
+        let how = match model.journey {
+            Journey::Idle => "Press New call on the left, or choose a demo above.",
+            Journey::Call | Journey::Demo(_) => "They begin when audio flows, and reach back one hour.",
+        };
+        pen::empty(ui, "Round trip, loss, jitter and buffer will be drawn here over time.", how);
+        return Vec::new();
+    }
+    let palette = Palette::of(ui.visuals());
+    let plots = [
+        Series {
+            title: "Round trip",
+            unit: "ms",
+            meaning: "From a check to its answer, over the path in use",
+            least_top: 10.0,
+            color: palette.accent,
+            samples: &series.rtt_ms,
+        },
+        Series {
+            title: "Loss",
+            unit: "%",
+            meaning: "Share of your friend's packets that never came, per measurement",
+            least_top: 5.0,
+            color: palette.failed,
+            samples: &series.loss_percent,
+        },
+        Series {
+            title: "Jitter",
+            unit: "ms",
+            meaning: "How unevenly packets arrive (RFC 3550)",
+            least_top: 5.0,
+            color: palette.selected,
+            samples: &series.jitter_ms,
+        },
+        Series {
+            title: "Buffer",
+            unit: "ms",
+            meaning: "What is held back so that late packets still play",
+            least_top: 20.0,
+            color: palette.succeeded,
+            samples: &series.buffer_ms,
+        },
+    ];
+    let gap = theme::GRID;
+    let columns = if ui.available_width() >= 460.0 { 2 } else { 1 };
+    let rows = plots.len() / columns;
+    let size = vec2(
+        (ui.available_width() - gap * (columns as f32 - 1.0)) / columns as f32,
+        ((ui.available_height() - gap * (rows as f32 - 1.0)) / rows as f32).max(96.0),
+    );
+    egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+        for row in plots.chunks(columns) {
+            ui.horizontal(|ui| {
+                ui.spacing_mut().item_spacing.x = gap;
+                for series in row {
+                    ui.allocate_ui(size, |ui| {
+                        ui.set_min_size(size);
+                        ui.vertical(|ui| plot(series, size, ui));
+                    });
+                }
+            });
+        }
+    });
+    Vec::new()
+}
+
+fn plot(series: &Series<'_>, size: egui::Vec2, ui: &mut Ui) {
+    let palette = Palette::of(ui.visuals());
+    let title_height = 18.0;
+    ui.spacing_mut().item_spacing.y = 2.0;
+    ui.horizontal(|ui| {
+        ui.set_height(title_height);
+        ui.label(RichText::new(series.title).size(theme::SMALL).strong()).on_hover_text(series.meaning);
+        let newest = series.samples.last().map(|sample| sample.value);
+        let text = format::or_unknown(newest, |value| number(value, series.unit));
+        ui.label(RichText::new(text).size(theme::SMALL).color(series.color));
+    });
+    let points: PlotPoints<'_> =
+        series.samples.iter().map(|sample| [sample.at.0.as_secs_f64(), sample.value]).collect();
+    let unit = series.unit;
+    Plot::new(series.title)
+        .height((size.y - title_height - 4.0).max(60.0))
+        .width(size.x)
+        .include_y(0.0)
+        .include_y(series.least_top)
+        .allow_scroll(false)
+        .allow_zoom(false)
+        .allow_drag(false)
+        .allow_boxed_zoom(false)
+        .show_axes([true, true])
+        .show_grid([false, true])
+        .grid_color(palette.border)
+        .set_margin_fraction(vec2(0.0, 0.08))
+        .y_axis_min_width(34.0)
+        .x_axis_formatter(|mark: GridMark, _| clock(mark.value))
+        .y_axis_formatter(|mark: GridMark, _| format!("{:.0}", mark.value))
+        .label_formatter(move |hover| match hover {
+            egui_plot::HoverPosition::NearDataPoint { position, .. } => {
+                Some(format!("{}\n{}", clock(position.x), number(position.y, unit)))
+            }
+            egui_plot::HoverPosition::Elsewhere { .. } => None,
+        })
+        .show(ui, |plot| plot.line(Line::new(series.title, points).color(series.color).width(1.6)));
+}
+
+fn clock(seconds: f64) -> String {
+    // A plot may ask for marks left of zero.
+    format::clock(std::time::Duration::from_secs_f64(seconds.max(0.0)))
+}
+
+fn number(value: f64, unit: &str) -> String {
+    match unit {
+        "ms" => format::ms_value(value),
+        _ => format!("{value:.1} {unit}"),
+    }
+}

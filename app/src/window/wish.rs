@@ -1,0 +1,68 @@
+//! What a view asks for. Wishes are carried out in one place, after drawing.
+
+use std::path::PathBuf;
+
+use floe_call::Command;
+use floe_simnet::Scenario;
+
+use super::{dock::Panel, model::Side, settings::Settings};
+
+/// What a view asks for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Wish {
+    /// The call looked at shall do this.
+    Call(Command),
+    /// Begin a call of one's own; a running one is hung up.
+    NewCall,
+    /// Begin a demo; a running call is hung up.
+    StartDemo(Scenario),
+    /// Look at this peer of the demo.
+    ShowSide(Side),
+    /// Bring a panel to the front.
+    ShowPanel(Panel),
+    /// Put a text on the clipboard and say so.
+    Copy {
+        /// The text.
+        text: String,
+        /// What it is, as the start of a sentence: "Your code".
+        what: &'static str,
+    },
+    /// Take these settings and keep them.
+    ChangeSettings(Settings),
+    /// List the sound devices anew.
+    RefreshDevices,
+    /// Open a dialog.
+    Open(DialogKind),
+    /// Close the dialog.
+    CloseDialog,
+    /// Let the user pick a place with the system's file dialog.
+    Browse(FileFor),
+    /// Write the report here.
+    SaveReport(PathBuf),
+    /// Stop showing the notice.
+    DismissNotice,
+}
+
+/// The dialogs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DialogKind {
+    /// Servers, devices, interfaces, theme.
+    Settings,
+    /// Keys and signs.
+    Help,
+    /// Our code as a QR picture.
+    QrCode,
+    /// Where to write the report.
+    SaveReport,
+    /// Which WAV file to send.
+    ChooseWav,
+}
+
+/// What a picked file is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileFor {
+    /// The report is written there.
+    Report,
+    /// It is sent as audio.
+    Wav,
+}
