@@ -56,6 +56,14 @@ pub enum Unusable {
     MappedIpv4,
 }
 
+impl CandidateProblem {
+    /// Whether candidates were left out; otherwise the problem is a mere hint.
+    #[must_use]
+    pub const fn is_dropped(&self) -> bool {
+        !matches!(self, Self::Loopback { .. })
+    }
+}
+
 impl Unusable {
     /// The words people read.
     #[must_use]
