@@ -369,14 +369,17 @@ impl Session {
         let state = IceConnectionState::Closed;
         self.tap.note(Note::IceConnectionChanged { generation: GENERATION, state });
         self.tap.note(Note::Ended { reason });
-        let Self { tap, path, publisher: mut last, exchange, paste, gathering, .. } = self;
+        let Self { tap, path, mut publisher, exchange, paste, gathering, .. } = self;
+        let extras = Extras { code: exchange.own().map(str::to_owned), paste };
         path.close().await;
-        drop((gathering, ears.inbound));
+        drop((gathering, exchange, tap, ears.inbound));
         let mut batch = Vec::new();
-        // Every tap of this call but one is gone by now, so what is left to read is all there is.
-        drop(tap);
-        while ears.tap.recv_many(&mut batch).await > 0 {}
-        last.take(batch);
-        last.finish(Instant::now(), Extras { code: exchange.own().map(str::to_owned), paste });
+        let drain = async { while ears.tap.recv_many(&mut batch).await > 0 {} };
+        // It ends when the last tap is gone; aborted readers take a moment to let go of theirs.
+        if tokio::time::timeout(CLOSING_PATIENCE, drain).await.is_err() {
+            tracing::warn!("a socket reader did not end in time");
+        }
+        publisher.take(batch);
+        publisher.finish(Instant::now(), extras);
     }
 }
