@@ -2,8 +2,7 @@
 
 use std::{io, sync::Arc};
 
-use floe_call::{Call, CallConfig, Command, Snapshot};
-use floe_simnet::Scenario;
+use floe_call::{Call, CallConfig};
 use floe_transport::{Network, SystemNetwork};
 
 /// The background runtime. Dropping it ends every call.
@@ -36,5 +35,10 @@ impl Engine {
     /// The runtime, for subcommands that wait.
     pub fn runtime(&self) -> &tokio::runtime::Runtime {
         &self.runtime
+    }
+
+    /// Ends the runtime without waiting for threads that are stuck in a read.
+    pub fn shut_down(self) {
+        self.runtime.shutdown_background();
     }
 }
