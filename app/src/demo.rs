@@ -33,8 +33,8 @@ impl Demo {
         config_b: CallConfig,
     ) -> anyhow::Result<Self> {
         let _in_runtime = engine.runtime().enter();
-        let world = World::build(scenario, seed)
-            .with_context(|| format!("cannot build the {} scenario", scenario.name()))?;
+        let world =
+            World::build(scenario, seed).with_context(|| format!("cannot build the {} scenario", scenario.name()))?;
         let fit = |config: CallConfig| CallConfig {
             stun_servers: world.stun_servers.clone(),
             include_loopback: world.include_loopback,

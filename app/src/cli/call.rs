@@ -71,7 +71,15 @@ struct Conversation<'a> {
 impl<'a> Conversation<'a> {
     fn new(options: &'a CallOptions, call: Call) -> Self {
         let deadline = Instant::now() + Duration::from_secs(options.wait);
-        Self { options, call, code_is_printed: false, failure_is_told: false, refusal_told: None, deadline, is_secured: false }
+        Self {
+            options,
+            call,
+            code_is_printed: false,
+            failure_is_told: false,
+            refusal_told: None,
+            deadline,
+            is_secured: false,
+        }
     }
 
     /// Runs until the time is over, the path is lost, a side hangs up, or Ctrl+C.

@@ -22,7 +22,7 @@ pub(super) fn run(options: &CodeOptions) -> anyhow::Result<Status> {
         println!("{line}");
     }
     for problem in &problems {
-        println!("left out: {problem}");
+        println!("{}: {problem}", if problem.is_dropped() { "left out" } else { "note" });
     }
     Ok(Status::Ok)
 }

@@ -84,6 +84,7 @@ fn conclude(options: &DemoOptions, a: &Snapshot, b: &Snapshot) -> anyhow::Result
         b: Report::of(&b.picture),
     };
     output::write(&options.output, &report, &sentence_of(&a.picture))?;
-    let status = [&a.picture, &b.picture].map(|picture| status_of(picture)).into_iter().max_by_key(|status| *status as u8);
+    let status =
+        [&a.picture, &b.picture].map(|picture| status_of(picture)).into_iter().max_by_key(|status| *status as u8);
     Ok(status.unwrap_or(Status::NotConnected))
 }

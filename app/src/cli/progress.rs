@@ -18,6 +18,9 @@ impl Progress {
 
     /// Shows where a call stands.
     pub fn show(&mut self, picture: &Picture) {
+        if picture.wall_ms.is_none() {
+            return;
+        }
         let ice = picture.ice_connection_state().name().to_owned();
         let line = format!("[{ice}] {}", headline(picture).text);
         if self.is_terminal {

@@ -3,7 +3,6 @@
 use std::{sync::Arc, thread};
 
 use floe_transport::Network;
-use floe_wire::Record;
 use tokio::{
     sync::{mpsc, watch},
     task::JoinHandle,
@@ -13,14 +12,11 @@ use crate::{CallConfig, Command, Snapshot, session::Session};
 
 /// How many commands may wait; people and scripts are slower than the session.
 const COMMAND_CAPACITY: usize = 64;
-/// How many batches of records a reader may lag behind before batches are dropped and counted.
-const RECORD_BATCHES: usize = 256;
 
 /// A running call. Dropping it hangs up.
 pub struct Call {
     commands: mpsc::Sender<Command>,
     snapshot: watch::Receiver<Arc<Snapshot>>,
-    records: Option<mpsc::Receiver<Vec<Record>>>,
     session: Option<JoinHandle<()>>,
 }
 
@@ -30,9 +26,8 @@ impl Call {
     pub fn start(config: CallConfig, network: Arc<dyn Network>) -> Self {
         let (commands, command_queue) = mpsc::channel(COMMAND_CAPACITY);
         let (publisher, snapshot) = watch::channel(Arc::new(Snapshot::default()));
-        let (record_sender, records) = mpsc::channel(RECORD_BATCHES);
-        let session = tokio::spawn(Session::run(config, network, command_queue, publisher, record_sender));
-        Self { commands, snapshot, records: Some(records), session: Some(session) }
+        let session = tokio::spawn(Session::run(config, network, command_queue, publisher));
+        Self { commands, snapshot, session: Some(session) }
     }
 
     /// Asks something of the call. A call that is over ignores it; `false` then, or when 64 commands already wait.
@@ -50,11 +45,6 @@ impl Call {
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<Arc<Snapshot>> {
         self.snapshot.clone()
-    }
-
-    /// The stream of records, once; a reader that lags loses batches, which the record says.
-    pub fn take_records(&mut self) -> Option<mpsc::Receiver<Vec<Record>>> {
-        self.records.take()
     }
 
     /// Hangs up and waits until sockets and threads are gone; gives the last snapshot.

@@ -2,6 +2,9 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
+use floe_wire::Record;
+use tokio::sync::mpsc;
+
 use crate::command::{AudioSource, Playback};
 
 /// How a call is set up.
@@ -21,6 +24,8 @@ pub struct CallConfig {
     pub playback: Playback,
     /// Received audio is written here as WAV.
     pub record_wav: Option<PathBuf>,
+    /// Gets every record in batches; a reader that lags loses batches, and the record says so.
+    pub records: Option<mpsc::Sender<Vec<Record>>>,
     /// Called whenever there is a new snapshot.
     pub repaint: Arc<dyn Fn() + Send + Sync>,
 }
@@ -35,6 +40,7 @@ impl Default for CallConfig {
             source: AudioSource::None,
             playback: Playback::None,
             record_wav: None,
+            records: None,
             repaint: Arc::new(|| {}),
         }
     }

@@ -82,8 +82,9 @@ impl Exchange {
 
     fn read(&self, text: &str) -> Result<Peer, String> {
         let (code, problems) = Code::decode(text).map_err(|error| error.to_string())?;
-        if !problems.is_empty() {
-            self.tap.note(Note::Dropped { what: DropKind::Candidates, count: problems.len() as u64 });
+        let dropped = problems.iter().filter(|problem| problem.is_dropped()).count();
+        if dropped > 0 {
+            self.tap.note(Note::Dropped { what: DropKind::Candidates, count: dropped as u64 });
         }
         let role = role(self.own_tie_breaker, code.tie_breaker)
             .ok_or("This is your own code. Send it to your friend and paste the one you get back.")?;

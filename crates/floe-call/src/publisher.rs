@@ -10,7 +10,10 @@ use floe_transport::Clock;
 use floe_wire::{Note, Record, RecordBody, note::DropKind};
 use tokio::sync::{mpsc, watch};
 
-use crate::snapshot::{PasteOutcome, Snapshot};
+use crate::{
+    CallConfig,
+    snapshot::{PasteOutcome, Snapshot},
+};
 
 /// The least time between two snapshots.
 const SNAPSHOT_INTERVAL: Duration = Duration::from_millis(50);
@@ -22,7 +25,7 @@ pub(crate) struct Publisher {
     clock: Clock,
     inspector: Inspector,
     snapshots: watch::Sender<Arc<Snapshot>>,
-    records: mpsc::Sender<Vec<Record>>,
+    records: Option<mpsc::Sender<Vec<Record>>>,
     repaint: Arc<dyn Fn() + Send + Sync>,
     last_published: Instant,
     is_dirty: bool,
@@ -35,14 +38,16 @@ pub(crate) struct Extras {
 }
 
 impl Publisher {
-    pub fn new(
-        clock: Clock,
-        snapshots: watch::Sender<Arc<Snapshot>>,
-        records: mpsc::Sender<Vec<Record>>,
-        repaint: Arc<dyn Fn() + Send + Sync>,
-        now: Instant,
-    ) -> Self {
-        Self { clock, inspector: Inspector::new(), snapshots, records, repaint, last_published: now, is_dirty: true }
+    pub fn new(clock: Clock, snapshots: watch::Sender<Arc<Snapshot>>, config: &CallConfig, now: Instant) -> Self {
+        Self {
+            clock,
+            inspector: Inspector::new(),
+            snapshots,
+            records: config.records.clone(),
+            repaint: Arc::clone(&config.repaint),
+            last_published: now,
+            is_dirty: true,
+        }
     }
 
     /// Folds a batch and hands it on to the reader of records.
@@ -51,8 +56,9 @@ impl Publisher {
             self.inspector.ingest(record);
         }
         self.is_dirty = true;
+        let Some(records) = &self.records else { return };
         let count = batch.len() as u64;
-        if let Err(mpsc::error::TrySendError::Full(_)) = self.records.try_send(batch) {
+        if let Err(mpsc::error::TrySendError::Full(_)) = records.try_send(batch) {
             self.inspector.ingest(&Record {
                 at: self.clock.stamp(),
                 body: RecordBody::Note(Note::Dropped { what: DropKind::Records, count }),

@@ -81,7 +81,6 @@ impl Session {
         network: Arc<dyn Network>,
         commands: mpsc::Receiver<Command>,
         snapshots: watch::Sender<Arc<Snapshot>>,
-        records: mpsc::Sender<Vec<Record>>,
     ) {
         let identity = match Identity::generate() {
             Ok(identity) => identity,
@@ -94,7 +93,7 @@ impl Session {
         let (tap, tap_receiver) = Tap::new(clock, TAP_CAPACITY);
         tap.note(Note::SessionStarted { wall_ms: clock.wall_ms(), version: env!("CARGO_PKG_VERSION").to_owned() });
         let now = Instant::now();
-        let publisher = Publisher::new(clock, snapshots, records, Arc::clone(&config.repaint), now);
+        let publisher = Publisher::new(clock, snapshots, &config, now);
         let (inbound_sender, inbound) = mpsc::channel(INBOUND_CAPACITY);
         let exchange = Exchange::new(&tap, &identity);
         let gathering = Gathering::start(&config, &network, &tap, &inbound_sender, identity.seed, now);
