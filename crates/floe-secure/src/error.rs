@@ -25,6 +25,9 @@ pub enum SecureError {
     /// Both sides speak DTLS, but no common SRTP protection.
     #[error("no SRTP protection both sides know was agreed; is the other side a call program?")]
     NoMediaKeys,
+    /// The datagram is no DTLS that can be used here; it was ignored and the association goes on.
+    #[error("the datagram is no DTLS that can be used here")]
+    BadDatagram,
     /// There are no media keys.
     #[error("there are no media keys")]
     NotSecured,
@@ -34,6 +37,9 @@ pub enum SecureError {
     /// The packet was not made with the peer's keys, or is no packet.
     #[error("the packet is not authentic")]
     NotAuthentic,
+    /// The peer uses more media sources than a call has; this one is not heard.
+    #[error("the other side uses too many media sources")]
+    TooManySources,
     /// A packet of our own cannot be protected.
     #[error("the packet cannot be protected: {0}")]
     Unprotectable(String),

@@ -1,8 +1,12 @@
 //! One DTLS association and the media keys that come out of it.
 
-use std::{collections::VecDeque, sync::Arc, time::Instant};
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use dimpl::{Dtls, DtlsCertificate, KeyingMaterial, ProtocolVersion, SrtpProfile};
+use dimpl::{Config, Dtls, DtlsCertificate, KeyingMaterial, ProtocolVersion, SrtpProfile, UnexpectedMessageError};
 use floe_wire::note::SecurityFacts;
 
 use crate::{
@@ -14,6 +18,18 @@ use crate::{
 const DATAGRAM: usize = 2048;
 /// Application data nobody reads is bounded like everything else.
 const MAX_QUEUED: usize = 64;
+/// First retransmission. RFC 9147 section 5.8.2 recommends 1 s where nothing is known of the path; ICE has just measured
+/// it, and a lost flight should not cost a second of silence.
+const FIRST_RETRANSMISSION: Duration = Duration::from_millis(400);
+/// More than fit into [`HANDSHAKE_TIMEOUT`]: the deadline ends a handshake, not the count, which repeated datagrams of
+/// the peer use up as well.
+const RETRANSMISSIONS: usize = 12;
+/// Least time between two looks at the library's timers. While a DTLS 1.3 flight has a gap, dimpl 0.9 wants to
+/// acknowledge what it has again and again without time passing; a caller that polls until it is told to wait would
+/// never get there, and the peer would drown in acknowledgements.
+const PACE: Duration = Duration::from_millis(50);
+/// The time after which ICE gives a silent path up, too.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// One DTLS association and the media keys that come out of it.
 pub struct SecureSession {
@@ -26,8 +42,12 @@ pub struct SecureSession {
     is_connected: bool,
     media: Option<Srtp>,
     queue: VecDeque<Output>,
+    /// The latest time that was passed in.
+    now: Instant,
     wake: Option<Instant>,
     failure: Option<SecureError>,
+    /// The DTLS side has failed after the keys were in place; media goes on, handshake messages do not.
+    is_deaf: bool,
 }
 
 /// What the session wants done.
@@ -47,17 +67,11 @@ pub enum Output {
 
 impl SecureSession {
     /// Prepares an association; the client's first flight is made by the first [`SecureSession::poll`].
-    ///
-    /// # Errors
-    /// None; a certificate that the library cannot read shows when polled.
     #[must_use]
     pub fn new(is_client: bool, certificate: &Certificate, expected: Fingerprint, now: Instant) -> Self {
-        // Reachability of the peer's address is proved by ICE, so the cookie's extra round trip buys nothing.
-        let config = dimpl::Config::builder().use_server_cookie(false).build();
         let own =
             DtlsCertificate { certificate: certificate.der.clone(), private_key: certificate.private_key.clone() };
-        let config = config.expect("the default configuration with one switch changed is valid");
-        let mut dtls = Dtls::new_auto(Arc::new(config), own, now);
+        let mut dtls = Dtls::new_auto(config(), own, now);
         dtls.set_active(is_client);
         Self {
             dtls,
@@ -69,38 +83,44 @@ impl SecureSession {
             is_connected: false,
             media: None,
             queue: VecDeque::new(),
+            now,
             wake: Some(now),
             failure: None,
+            is_deaf: false,
         }
     }
 
-    /// Takes a DTLS datagram. Malformed, replayed and premature records are dropped by the library without harm.
+    /// Takes a DTLS datagram. Malformed, replayed and premature records are dropped without harm.
     ///
     /// # Errors
-    /// When the association is over: [`SecureError::WrongFingerprint`], [`SecureError::Handshake`] or
-    /// [`SecureError::NoMediaKeys`]; every later call says the same.
+    /// [`SecureError::BadDatagram`] for what was ignored. When the association is over,
+    /// [`SecureError::WrongFingerprint`], [`SecureError::Handshake`] or [`SecureError::NoMediaKeys`]; every later call
+    /// says the same.
     pub fn handle_datagram(&mut self, datagram: &[u8], now: Instant) -> Result<(), SecureError> {
         self.check()?;
-        if datagram.len() > DATAGRAM {
-            return Ok(());
+        if datagram.len() > DATAGRAM || self.is_deaf {
+            return Err(SecureError::BadDatagram);
         }
         self.advance(now)?;
         let outcome = self.dtls.handle_packet(datagram);
-        self.note_failure(outcome)?;
-        self.collect()
+        let noted = self.note_failure(outcome);
+        self.check()?;
+        self.collect().and(noted)
     }
 
     /// The next thing to do.
     ///
     /// # Errors
-    /// As [`SecureSession::handle_datagram`].
+    /// When the association is over, as [`SecureSession::handle_datagram`].
     pub fn poll(&mut self, now: Instant) -> Result<Output, SecureError> {
         if let Some(output) = self.queue.pop_front() {
             return Ok(output);
         }
         self.check()?;
         if self.wake.is_some_and(|wake| wake <= now) {
-            self.advance(now)?;
+            // What ends the association is kept, and told by the check.
+            let _ = self.advance(now);
+            self.check()?;
         }
         Ok(self.queue.pop_front().or(self.wake.map(Output::Wait)).unwrap_or(Output::Idle))
     }
@@ -113,7 +133,7 @@ impl SecureSession {
 
     /// Tells the peer that the association ends (close_notify); poll once more for it.
     pub fn close(&mut self) {
-        if self.failure.is_none() && self.dtls.close().is_ok() {
+        if self.failure.is_none() && !self.is_deaf && self.dtls.close().is_ok() {
             // What close queued is all that is wanted; a failure now has nobody to tell.
             let _ = self.collect();
         }
@@ -160,13 +180,25 @@ impl SecureSession {
     }
 
     fn advance(&mut self, now: Instant) -> Result<(), SecureError> {
+        self.now = now;
         let outcome = self.dtls.handle_timeout(now);
         self.note_failure(outcome)?;
         self.collect()
     }
 
     fn note_failure(&mut self, outcome: Result<(), dimpl::Error>) -> Result<(), SecureError> {
-        outcome.map_err(|error| self.fail(SecureError::Handshake(error.to_string())))
+        let Err(error) = outcome else { return Ok(()) };
+        if leaves_the_library_as_it_was(&error) {
+            return Err(SecureError::BadDatagram);
+        }
+        if self.media.is_some() {
+            // The media keys are as good as before, and anybody can send a datagram that upsets a DTLS state machine.
+            // All that is lost is the peer's close_notify; its silence tells as well.
+            self.is_deaf = true;
+            self.wake = None;
+            return Err(SecureError::BadDatagram);
+        }
+        Err(self.fail(SecureError::Handshake(error.to_string())))
     }
 
     fn fail(&mut self, failure: SecureError) -> SecureError {
@@ -180,6 +212,9 @@ impl SecureSession {
 
     /// Empties the library's output, up to the time it wants to be woken at.
     fn collect(&mut self) -> Result<(), SecureError> {
+        if self.is_deaf {
+            return Ok(());
+        }
         let mut buffer = vec![0; DATAGRAM];
         loop {
             match self.dtls.poll_output(&mut buffer) {
@@ -189,7 +224,7 @@ impl SecureSession {
                 }
                 dimpl::Output::BufferTooSmall { needed } => buffer.resize(needed, 0),
                 dimpl::Output::Timeout(at) => {
-                    self.wake = Some(at);
+                    self.wake = Some(at.max(self.now + PACE));
                     return self.conclude();
                 }
                 dimpl::Output::Connected => self.is_connected = true,
@@ -238,6 +273,26 @@ impl SecureSession {
         self.push(Output::Secured(facts));
         Ok(())
     }
+}
+
+fn config() -> Arc<Config> {
+    let config = Config::builder()
+        // Reachability of the peer's address is proved by ICE, so the cookie's extra round trip buys nothing.
+        .use_server_cookie(false)
+        .flight_start_rto(FIRST_RETRANSMISSION)
+        .flight_retries(RETRANSMISSIONS)
+        .handshake_timeout(HANDSHAKE_TIMEOUT)
+        .build();
+    Arc::new(config.expect("constant settings within the library's limits are valid"))
+}
+
+/// The library calls every error fatal, but refuses these datagrams before it touches any state.
+fn leaves_the_library_as_it_was(error: &dimpl::Error) -> bool {
+    matches!(
+        error,
+        dimpl::Error::UnexpectedMessage(UnexpectedMessageError::UnrecognizedAutoServerResponse)
+            | dimpl::Error::ReceiveQueueFull
+    )
 }
 
 fn version_name(version: Option<ProtocolVersion>) -> &'static str {

@@ -12,9 +12,13 @@ use crate::SecureError;
 
 /// Packets that may arrive late before they count as replayed (RFC 3711 section 3.3.2 asks for at least 64).
 const REPLAY_WINDOW: usize = 256;
+/// A call has one source of each kind; a peer that restarts its audio may take a few.
+const MAX_SOURCES: usize = 16;
 /// An RTP header, and an RTCP header with the sender's source and the SRTCP index.
 const SHORTEST_RTP: usize = 12;
-const SHORTEST_RTCP: usize = 12;
+const SHORTEST_RTCP: usize = 8 + SRTCP_INDEX;
+/// The E bit and the index; the last four bytes with AES-GCM (RFC 7714 section 9.3), before the tag with AES-CM.
+const SRTCP_INDEX: usize = 4;
 
 /// Both directions of protected media.
 pub(crate) struct Srtp {
@@ -23,11 +27,12 @@ pub(crate) struct Srtp {
 }
 
 /// The receiving direction. The library keeps a state for every source it is shown, authentic or not; so strangers
-/// are tried on a context of their own, and only an authentic source takes the place of the known one.
+/// are tried on a context of their own, and only authentic sources are kept. None is forgotten, or its packets could be
+/// replayed.
 struct Inbound {
     keys: Keys,
-    rtp: Option<Source>,
-    rtcp: Option<Source>,
+    rtp: Vec<Source>,
+    rtcp: Vec<Source>,
 }
 
 struct Source {
@@ -73,7 +78,7 @@ impl Srtp {
             salt: salts[server * salt_len..][..salt_len].to_vec(),
         };
         let (ours, theirs) = if is_client { (side(0), side(1)) } else { (side(1), side(0)) };
-        Ok(Self { outbound: ours.context()?, inbound: Inbound { keys: theirs, rtp: None, rtcp: None } })
+        Ok(Self { outbound: ours.context()?, inbound: Inbound { keys: theirs, rtp: Vec::new(), rtcp: Vec::new() } })
     }
 
     pub fn protect_rtp(&mut self, packet: &[u8]) -> Result<Vec<u8>, SecureError> {
@@ -96,7 +101,7 @@ impl Srtp {
     }
 
     pub fn unprotect_rtcp(&mut self, packet: &[u8]) -> Result<Vec<u8>, SecureError> {
-        if packet.len() < SHORTEST_RTCP + self.inbound.keys.tag_len {
+        if packet.len() < SHORTEST_RTCP + self.inbound.keys.tag_len || !self.inbound.keys.is_encrypted_rtcp(packet) {
             return Err(SecureError::NotAuthentic);
         }
         let ssrc = ssrc_at(packet, 4)?;
@@ -106,6 +111,16 @@ impl Srtp {
 }
 
 impl Keys {
+    /// Whether the E bit is set (RFC 3711 section 3.4). The library hands out AES-CM packets without it and without a
+    /// look at their tag, so anybody could forge reports; peers of a call always encrypt.
+    fn is_encrypted_rtcp(&self, packet: &[u8]) -> bool {
+        let trailer = match self.profile {
+            ProtectionProfile::AeadAes128Gcm | ProtectionProfile::AeadAes256Gcm => SRTCP_INDEX,
+            _ => SRTCP_INDEX + self.tag_len,
+        };
+        packet.len().checked_sub(trailer).and_then(|at| packet.get(at)).is_some_and(|byte| byte & 0x80 != 0)
+    }
+
     fn context(&self) -> Result<Context, SecureError> {
         let rtp = Some(srtp_replay_protection(REPLAY_WINDOW));
         let rtcp = Some(srtcp_replay_protection(REPLAY_WINDOW));
@@ -113,19 +128,22 @@ impl Keys {
     }
 }
 
-/// Unprotects with the known source's context, or tries a stranger on a fresh one and keeps it if it is authentic.
+/// Unprotects with a known source's context, or tries a stranger on a fresh one and keeps it if it is authentic.
 fn unprotect(
     keys: &Keys,
-    known: &mut Option<Source>,
+    known: &mut Vec<Source>,
     ssrc: u32,
     decrypt: impl Fn(&mut Context) -> Result<Vec<u8>, Error>,
 ) -> Result<Vec<u8>, SecureError> {
-    if let Some(source) = known.as_mut().filter(|source| source.ssrc == ssrc) {
+    if let Some(source) = known.iter_mut().find(|source| source.ssrc == ssrc) {
         return decrypt(&mut source.context).map_err(refusal);
     }
     let mut source = Source { ssrc, context: keys.context()? };
     let plain = decrypt(&mut source.context).map_err(refusal)?;
-    *known = Some(source);
+    if known.len() == MAX_SOURCES {
+        return Err(SecureError::TooManySources);
+    }
+    known.push(source);
     Ok(plain)
 }
 
