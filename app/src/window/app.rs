@@ -48,10 +48,8 @@ impl FloeWindow {
     /// Takes the settings over and begins a demo or a call.
     pub fn new(engine: Engine, file: Option<SettingsFile>, demo: Option<Scenario>, ctx: &egui::Context) -> Self {
         theme::install(ctx);
-        let loaded = file.as_ref().map_or_else(
-            || Loaded { settings: Settings::default(), note: None },
-            SettingsFile::load,
-        );
+        let loaded =
+            file.as_ref().map_or_else(|| Loaded { settings: Settings::default(), note: None }, SettingsFile::load);
         ctx.set_theme(loaded.settings.theme.to_egui());
         let mut window = Self {
             session: Session::new(engine, ctx.clone()),

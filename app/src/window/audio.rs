@@ -123,8 +123,7 @@ mod tests {
 
     #[test]
     fn concealment_is_told_in_time_and_share() {
-        let audio =
-            AudioMeasure { concealed_samples: 4_800, played_samples: 48_000, ..AudioMeasure::default() };
+        let audio = AudioMeasure { concealed_samples: 4_800, played_samples: 48_000, ..AudioMeasure::default() };
         assert_eq!(concealed(&audio), "100 ms (10.0 %)");
     }
 }

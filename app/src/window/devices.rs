@@ -42,8 +42,8 @@ impl DeviceWatch {
         }
         let (sender, receiver) = channel();
         let spawned = thread::Builder::new().name("floe-devices".to_owned()).spawn(move || {
-            let list = floe_audio::devices()
-                .map_or_else(|error| DeviceList::Failed(error.to_string()), DeviceList::Known);
+            let list =
+                floe_audio::devices().map_or_else(|error| DeviceList::Failed(error.to_string()), DeviceList::Known);
             // The window may be gone by then; nobody is left to tell.
             let _ = sender.send(list);
             done();

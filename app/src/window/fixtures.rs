@@ -222,8 +222,10 @@ fn interfaces() -> Vec<InterfaceInfo> {
 }
 
 fn servers() -> Vec<ServerView> {
-    let answered =
-        |mapped, ms: u64| ServerVerdict::Answered { mapped: address(mapped), rtt: Duration::from_micros(ms * 1000 + 400) };
+    let answered = |mapped, ms: u64| ServerVerdict::Answered {
+        mapped: address(mapped),
+        rtt: Duration::from_micros(ms * 1000 + 400),
+    };
     vec![
         ServerView {
             url: "stun:stun.example.org:3478".to_owned(),

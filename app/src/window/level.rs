@@ -42,9 +42,7 @@ pub fn meter(ui: &mut Ui, name: &str, dbfs: Option<f64>, muted: bool) -> egui::R
         };
         painter.rect_filled(segment, 1.0, color);
     }
-    response.widget_info(|| {
-        egui::WidgetInfo::labeled(egui::Role::Meter, true, format!("{name}: {reading}"))
-    });
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Meter, true, format!("{name}: {reading}")));
     response.on_hover_text(format!("{name}: {reading} (0 dBFS is the loudest a sample can be)"))
 }
 

@@ -79,9 +79,10 @@ fn servers(model: &Model<'_>, picture: &Picture, wishes: &mut Vec<Wish>, ui: &mu
 
 fn server_line(server: &ServerView, picture: &Picture, ui: &mut Ui) {
     let palette = Palette::of(ui.visuals());
-    let from = server.base.and_then(|base| picture.base(base)).map_or(String::new(), |base| {
-        format!(" from {}", base.interface)
-    });
+    let from = server
+        .base
+        .and_then(|base| picture.base(base))
+        .map_or(String::new(), |base| format!(" from {}", base.interface));
     ui.horizontal_wrapped(|ui| match &server.verdict {
         ServerVerdict::Answered { mapped, rtt } => {
             ui.label(RichText::new("✔").color(palette.succeeded));

@@ -34,7 +34,9 @@ pub fn line(
 /// Writes a section's heading: small, spaced capitals.
 pub fn heading(ui: &mut Ui, text: &str) -> egui::Response {
     let palette = Palette::of(ui.visuals());
-    ui.label(RichText::new(text.to_uppercase()).size(theme::SMALL).color(palette.weak).extra_letter_spacing(1.0).strong())
+    ui.label(
+        RichText::new(text.to_uppercase()).size(theme::SMALL).color(palette.weak).extra_letter_spacing(1.0).strong(),
+    )
 }
 
 /// Writes a sentence in the secondary colour.

@@ -40,9 +40,7 @@ impl Picker {
                 let dialog = dialog.set_title("Save report").set_file_name("floe-report.json");
                 Box::pin(dialog.add_filter("JSON", &["json"]).save_file())
             }
-            FileFor::Wav => {
-                Box::pin(dialog.set_title("Send a WAV file").add_filter("WAV", &["wav"]).pick_file())
-            }
+            FileFor::Wav => Box::pin(dialog.set_title("Send a WAV file").add_filter("WAV", &["wav"]).pick_file()),
         };
         let (sender, answer) = channel();
         let ctx = ctx.clone();

@@ -31,7 +31,12 @@ pub fn view(model: &Model<'_>, ui: &mut Ui) -> Vec<Wish> {
         let refused: u64 = picture.counters.refused.iter().map(|(_, count)| count).sum();
         let why: Vec<String> =
             picture.counters.refused.iter().map(|(reason, count)| format!("{count} × {}", reason.name())).collect();
-        item(ui, &format!("Refused {refused}"), &told(why, "Packets that were not for us or not authentic"), refused > 0);
+        item(
+            ui,
+            &format!("Refused {refused}"),
+            &told(why, "Packets that were not for us or not authentic"),
+            refused > 0,
+        );
         let dropped: u64 = picture.counters.dropped.iter().map(|(_, count)| count).sum();
         let what: Vec<String> =
             picture.counters.dropped.iter().map(|(kind, count)| format!("{count} × {}", dropped_name(*kind))).collect();

@@ -250,17 +250,8 @@ mod tests {
     #[test]
     fn every_text_colour_reads_on_every_background_in_both_themes() {
         for (name, p) in [("dark", DARK), ("light", LIGHT)] {
-            let texts = [
-                p.text,
-                p.weak,
-                p.accent,
-                p.succeeded,
-                p.in_progress,
-                p.waiting,
-                p.frozen,
-                p.failed,
-                p.selected,
-            ];
+            let texts =
+                [p.text, p.weak, p.accent, p.succeeded, p.in_progress, p.waiting, p.frozen, p.failed, p.selected];
             let mut backgrounds = vec![p.background, p.surface, p.sunken];
             backgrounds.extend(texts.map(|color| p.tinted(color)));
             for text in texts {

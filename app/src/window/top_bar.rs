@@ -152,9 +152,7 @@ const fn standing_sign(standing: Standing) -> PairState {
 const fn standing_color(standing: Standing, palette: &Palette) -> Color32 {
     match standing {
         Standing::Idle | Standing::Ended => palette.waiting,
-        Standing::WaitingForCode | Standing::Preparing | Standing::Checking | Standing::Securing => {
-            palette.in_progress
-        }
+        Standing::WaitingForCode | Standing::Preparing | Standing::Checking | Standing::Securing => palette.in_progress,
         Standing::Connected => palette.succeeded,
         Standing::Interrupted => palette.selected,
         Standing::Failed => palette.failed,

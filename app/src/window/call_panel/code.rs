@@ -64,12 +64,8 @@ fn code_box(code: &str, ui: &mut Ui) {
         .show(ui, |ui| {
             ui.set_width(ui.available_width());
             ScrollArea::vertical().id_salt("code").max_height(BOX_HEIGHT).show(ui, |ui| {
-                let mut job = egui::text::LayoutJob::simple(
-                    code.to_owned(),
-                    theme::mono(),
-                    palette.text,
-                    ui.available_width(),
-                );
+                let mut job =
+                    egui::text::LayoutJob::simple(code.to_owned(), theme::mono(), palette.text, ui.available_width());
                 job.wrap.break_anywhere = true;
                 ui.add(egui::Label::new(job).wrap());
             });

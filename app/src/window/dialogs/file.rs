@@ -22,7 +22,10 @@ pub struct PathDraft {
 /// Where to write the report.
 pub fn save_report(draft: &mut PathDraft, wishes: &mut Vec<Wish>, ui: &mut Ui) {
     super::title(ui, "Save report");
-    super::hint(ui, "What was tried and how it went, as JSON. It holds addresses of both sides, but no key and no audio.");
+    super::hint(
+        ui,
+        "What was tried and how it went, as JSON. It holds addresses of both sides, but no key and no audio.",
+    );
     path_field("Report file", draft, FileFor::Report, wishes, ui);
     confirm("Save", draft, ui, |path| wishes.push(Wish::SaveReport(path)));
 }
@@ -40,7 +43,8 @@ pub fn choose_wav(draft: &mut PathDraft, wishes: &mut Vec<Wish>, ui: &mut Ui) {
 
 fn path_field(name: &str, draft: &mut PathDraft, what: FileFor, wishes: &mut Vec<Wish>, ui: &mut Ui) {
     ui.horizontal(|ui| {
-        let edit = TextEdit::singleline(&mut draft.path).id_salt(name).desired_width(420.0).hint_text("Path of the file");
+        let edit =
+            TextEdit::singleline(&mut draft.path).id_salt(name).desired_width(420.0).hint_text("Path of the file");
         let response = ui.add(edit);
         response.widget_info(|| {
             let mut info = egui::WidgetInfo::labeled(egui::Role::TextInput, true, name);

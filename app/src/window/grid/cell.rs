@@ -35,11 +35,8 @@ pub fn paint(pair: &PairView, rect: Rect, chosen: bool, response: &Response, ui:
     let palette = Palette::of(ui.visuals());
     let painter = ui.painter();
     let color = palette.pair_state(pair.state);
-    let answered = ui.ctx().animate_bool_with_time(
-        response.id.with("answered"),
-        pair.state == PairState::Succeeded,
-        0.6,
-    );
+    let answered =
+        ui.ctx().animate_bool_with_time(response.id.with("answered"), pair.state == PairState::Succeeded, 0.6);
     painter.rect_filled(rect, theme::ROUNDING, palette.tinted(color));
     outline(pair, rect, chosen, response, ui);
     if answered > 0.0 && answered < 1.0 {

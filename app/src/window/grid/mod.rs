@@ -105,17 +105,12 @@ fn draw(table: &GridTable<'_>, picture: &Picture, state: &mut GridState, ui: &mu
     let columns = table.columns.len();
     let room = ui.available_width() - ROW_HEADER - GAP * columns as f32;
     let width = (room / columns as f32).clamp(CELL.x, WIDEST_CELL);
-    let size = vec2(
-        ROW_HEADER + (width + GAP) * columns as f32,
-        COLUMN_HEADER + (CELL.y + GAP) * table.rows.len() as f32,
-    );
+    let size =
+        vec2(ROW_HEADER + (width + GAP) * columns as f32, COLUMN_HEADER + (CELL.y + GAP) * table.rows.len() as f32);
     let (area, _) = ui.allocate_exact_size(size, Sense::hover());
     let place = |row: usize, column: usize| {
         let left_top = area.left_top()
-            + vec2(
-                ROW_HEADER + GAP + column as f32 * (width + GAP),
-                COLUMN_HEADER + GAP + row as f32 * (CELL.y + GAP),
-            );
+            + vec2(ROW_HEADER + GAP + column as f32 * (width + GAP), COLUMN_HEADER + GAP + row as f32 * (CELL.y + GAP));
         Rect::from_min_size(left_top, vec2(width, CELL.y))
     };
     for (index, column) in table.columns.iter().enumerate() {
@@ -155,9 +150,8 @@ fn pair_cell(
         response.scroll_to_me(None);
     }
     let chosen = shown(picture, state).is_some_and(|shown| shown.id == pair.id);
-    response.widget_info(|| {
-        egui::WidgetInfo::selected(egui::Role::Button, true, chosen, cell::spoken(row, column, pair))
-    });
+    response
+        .widget_info(|| egui::WidgetInfo::selected(egui::Role::Button, true, chosen, cell::spoken(row, column, pair)));
     cell::paint(pair, rect, chosen, &response, ui);
     response.on_hover_ui(|ui| {
         ui.label(&pair.why);

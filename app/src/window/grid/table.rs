@@ -124,9 +124,10 @@ fn remote(picture: &Picture, generation: Generation, address: SocketAddr) -> Opt
 impl<'a> GridTable<'a> {
     /// The cell whose pair is wanted.
     pub fn find(&self, wanted: impl Fn(&PairView) -> bool) -> Option<(usize, usize)> {
-        self.cells.iter().enumerate().find_map(|(row, cells)| {
-            Some((row, cells.iter().position(|cell| cell.is_some_and(&wanted))?))
-        })
+        self.cells
+            .iter()
+            .enumerate()
+            .find_map(|(row, cells)| Some((row, cells.iter().position(|cell| cell.is_some_and(&wanted))?)))
     }
 
     /// The next pair in a direction, over cells without one.

@@ -159,8 +159,7 @@ fn middle(model: &Model<'_>, facts: &PathFacts) -> Link {
         {
             let rtt = format::or_unknown(facts.rtt, format::ms);
             let loss = facts.loss_percent.map_or(String::new(), |percent| format!("  ·  {percent:.1} % lost"));
-            let style =
-                if model.standing() == Standing::Interrupted { LinkStyle::Dead } else { LinkStyle::Known };
+            let style = if model.standing() == Standing::Interrupted { LinkStyle::Dead } else { LinkStyle::Known };
             link(format!("{rtt}{loss}"), style)
         }
         Standing::Checking => {
@@ -261,9 +260,10 @@ impl SideRoute {
     fn of(model: &Model<'_>, pair: &PairView) -> Self {
         let picture = model.picture();
         let base = picture.base(pair.id.base);
-        let from = base.map_or_else(|| pair.id.base.to_string(), |base| {
-            format!("{} {}", base.interface, format::shorten(&base.address.ip().to_string(), 16))
-        });
+        let from = base.map_or_else(
+            || pair.id.base.to_string(),
+            |base| format!("{} {}", base.interface, format::shorten(&base.address.ip().to_string(), 16)),
+        );
         let kind = pair
             .remote_candidate
             .as_deref()

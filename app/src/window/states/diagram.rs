@@ -2,9 +2,7 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use egui::{
-    Align2, CornerRadius, Painter, Pos2, Rect, Sense, Shape, Stroke, StrokeKind, Ui, Vec2, pos2, vec2,
-};
+use egui::{Align2, CornerRadius, Painter, Pos2, Rect, Sense, Shape, Stroke, StrokeKind, Ui, Vec2, pos2, vec2};
 use floe_inspect::picture::Visit;
 use floe_wire::Stamp;
 
@@ -232,7 +230,6 @@ fn rail(from: Rect, to: Rect, beside: Beside, stroke: Stroke, painter: &Painter)
     painter.add(Shape::line(points, stroke));
     pen::arrow_head(painter, tip, vec2(-beside.sign, 0.0), stroke.color, HEAD + stroke.width);
 }
-
 
 /// A quarter turn from `a` over the corner `b` to `c`.
 fn corner(a: Pos2, b: Pos2, c: Pos2) -> impl Iterator<Item = Pos2> {

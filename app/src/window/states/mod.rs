@@ -30,8 +30,7 @@ pub fn view(model: &Model<'_>, ui: &mut Ui) -> Vec<Wish> {
         let least: f32 = sizes.iter().map(|size| size.x).sum();
         // What is spare goes to each machine alike, so that arrows keep their distance.
         let spare = ((ui.available_width() - least) / 3.0).max(0.0);
-        let (whole, _) =
-            ui.allocate_exact_size(vec2(least + spare * 3.0, height + TITLE_HEIGHT), Sense::hover());
+        let (whole, _) = ui.allocate_exact_size(vec2(least + spare * 3.0, height + TITLE_HEIGHT), Sense::hover());
         let mut x = whole.left();
         let mut column = |width: f32| {
             let rect = egui::Rect::from_min_size(pos2(x, whole.top()), vec2(width + spare, whole.height()));
@@ -49,12 +48,7 @@ pub fn view(model: &Model<'_>, ui: &mut Ui) -> Vec<Wish> {
     Vec::new()
 }
 
-fn machine<S: Machine>(
-    area: egui::Rect,
-    visits: &[floe_inspect::picture::Visit<S>],
-    model: &Model<'_>,
-    ui: &mut Ui,
-) {
+fn machine<S: Machine>(area: egui::Rect, visits: &[floe_inspect::picture::Visit<S>], model: &Model<'_>, ui: &mut Ui) {
     let palette = Palette::of(ui.visuals());
     let title = egui::Rect::from_min_size(area.min, vec2(area.width(), TITLE_HEIGHT));
     let text = RichText::new(S::TITLE).size(theme::BODY).color(palette.text).strong();
