@@ -1,3 +1,5 @@
+//! NATs by RFC 4787, in sentences.
+
 use super::*;
 
 fn at(address: &str) -> SocketAddr {

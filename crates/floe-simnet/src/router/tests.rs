@@ -1,3 +1,5 @@
+//! Routers that forward, translate and refuse.
+
 use super::*;
 use crate::{LinkProfile, NatConfig, fabric::Fabric};
 

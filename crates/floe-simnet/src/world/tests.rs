@@ -1,3 +1,5 @@
+//! Worlds of every scenario, end to end.
+
 use std::{future::poll_fn, net::SocketAddr};
 
 use floe_transport::{ServerUrl, UdpSocket, clock};

@@ -1,3 +1,5 @@
+//! Bases over a network made for the test.
+
 use std::{
     collections::VecDeque,
     sync::{Mutex, Weak},

@@ -1,3 +1,5 @@
+//! Discovery against servers that answer, stay silent or lie.
+
 use super::*;
 
 const URL: &str = "stun:stun.example.org";

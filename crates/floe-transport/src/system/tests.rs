@@ -1,3 +1,5 @@
+//! The system's network, over loopback.
+
 use std::{future::poll_fn, time::Duration};
 
 use super::*;
