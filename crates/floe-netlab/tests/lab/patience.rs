@@ -53,7 +53,6 @@ fn check_evidence(report: &Value) {
     let pairs = report["candidatePairs"].as_array().unwrap();
     let selected = pairs.iter().find(|pair| pair["selected"] == true || pair["nominated"] == true).unwrap();
     assert!(selected["requestsSent"].as_u64().unwrap() > 0 && selected["responsesReceived"].as_u64().unwrap() > 0);
-    assert!(count(&report["diagnosis"]) > 0, "it says what happened: {report:#}");
 }
 
 #[test]
