@@ -135,7 +135,7 @@ const fn sign(severity: Severity) -> &'static str {
     match severity {
         Severity::Detail | Severity::Info => "",
         Severity::Warning => "⚠ ",
-        Severity::Error => "✖ ",
+        Severity::Error => "✗ ",
     }
 }
 

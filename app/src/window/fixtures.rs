@@ -6,7 +6,7 @@ use floe_call::{AudioSource, PasteOutcome, Playback, Snapshot};
 use floe_inspect::{
     Picture,
     picture::{
-        BaseView, CandidateView, Event, PairId, PairState, PairView, PeerCode, Phase, PhaseKind, PhaseProgress, Sample,
+        BaseView, CandidateView, Event, Mapping, PairId, PairState, PairView, PeerCode, Phase, PhaseKind, PhaseProgress, Sample,
         SecurityView, Selection, ServerVerdict, ServerView, Severity, Traffic, Visit,
     },
 };
@@ -188,6 +188,7 @@ fn connected_picture() -> Picture {
         security: SecurityView::Secured(facts()),
         audio: Some(audio()),
         events: events(),
+        mappings: mappings(),
         ..Picture::default()
     };
     picture.selections =
@@ -244,6 +245,20 @@ fn servers() -> Vec<ServerView> {
                 error: "Its name does not resolve; check the spelling in the settings.".to_owned(),
             },
         },
+    ]
+}
+
+fn mappings() -> Vec<Mapping> {
+    let seen = |base, destination, is_server, mapped| Mapping {
+        base,
+        destination: address(destination),
+        is_server,
+        mapped: address(mapped),
+    };
+    vec![
+        seen(ETH, "192.0.2.3:3478", true, "203.0.113.21:61044"),
+        seen(WLAN, "192.0.2.3:3478", true, "203.0.113.84:40110"),
+        seen(ETH, "198.51.100.7:54400", false, "203.0.113.21:61044"),
     ]
 }
 

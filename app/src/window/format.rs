@@ -16,6 +16,9 @@ pub fn ms(duration: Duration) -> String {
 /// Milliseconds given as a number.
 #[must_use]
 pub fn ms_value(ms: f64) -> String {
+    if ms > 0.0 && ms < 0.05 {
+        return "<0.1 ms".to_owned();
+    }
     if ms < 9.95 { format!("{ms:.1} ms") } else { format!("{ms:.0} ms") }
 }
 
@@ -112,6 +115,7 @@ mod tests {
     fn milliseconds_lose_their_decimals_above_ten() {
         assert_eq!(ms(Duration::from_micros(1240)), "1.2 ms");
         assert_eq!(ms(Duration::from_micros(9960)), "10 ms");
+        assert_eq!(ms(Duration::from_nanos(20_300)), "<0.1 ms");
         assert_eq!(ms(Duration::from_micros(31_400)), "31 ms");
     }
 

@@ -16,8 +16,8 @@ use super::{
 
 const TOP: f32 = 46.0;
 const BOTTOM: f32 = 26.0;
-const LEFT: f32 = 248.0;
-const RIGHT: f32 = 212.0;
+const LEFT: f32 = 244.0;
+const RIGHT: f32 = 204.0;
 /// From this width on, the columns are wider.
 const WIDE: f32 = 1400.0;
 

@@ -18,7 +18,8 @@ use super::{
 pub fn view(model: &Model<'_>, ui: &mut Ui) -> Vec<Wish> {
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         pen::heading(ui, "What happened");
-        ui.spacing_mut().item_spacing.y = 2.0;
+        ui.spacing_mut().item_spacing.y = 0.0;
+        ui.spacing_mut().interact_size.y = 20.0;
         let phases = &model.picture().phases;
         if phases.is_empty() {
             pen::note(ui, "A call goes through seven phases, from gathering to conclusion. Each is ticked off here.");
@@ -74,7 +75,7 @@ fn phase(phase: &Phase, model: &Model<'_>, ui: &mut Ui) {
             pen::note(ui, &phase.detail);
         });
     }
-    ui.add_space(2.0);
+    ui.add_space(6.0);
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -117,6 +118,7 @@ fn findings(model: &Model<'_>, ui: &mut Ui) {
     let findings = &model.reading.findings;
     let Some(heading) = heading(model) else { return };
     pen::heading(ui, &heading);
+    ui.add_space(4.0);
     if findings.is_empty() {
         pen::note(ui, "Nothing to do: no known trouble was seen.");
     }

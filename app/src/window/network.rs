@@ -85,12 +85,12 @@ fn server_line(server: &ServerView, picture: &Picture, ui: &mut Ui) {
         .map_or(String::new(), |base| format!(" from {}", base.interface));
     ui.horizontal_wrapped(|ui| match &server.verdict {
         ServerVerdict::Answered { mapped, rtt } => {
-            ui.label(RichText::new("✔").color(palette.succeeded));
+            ui.label(RichText::new("✓").color(palette.succeeded));
             ui.label(RichText::new(&server.url).font(theme::mono()));
             pen::note(ui, format!("{from} sees {mapped}, {}", format::ms(*rtt)));
         }
         ServerVerdict::Failed { error } => {
-            ui.label(RichText::new("✖").color(palette.failed));
+            ui.label(RichText::new("✗").color(palette.failed));
             ui.label(RichText::new(&server.url).font(theme::mono()));
             ui.label(RichText::new(format!("{from} {error}")).size(theme::SMALL).color(palette.failed));
         }
@@ -100,7 +100,7 @@ fn server_line(server: &ServerView, picture: &Picture, ui: &mut Ui) {
 fn base_facts(base: &BaseView, picture: &Picture, ui: &mut Ui) {
     let palette = Palette::of(ui.visuals());
     ui.horizontal(|ui| {
-        ui.label(RichText::new(&base.interface).size(theme::BODY).strong());
+        ui.label(RichText::new(&base.interface).font(theme::strong(theme::BODY)));
         pen::note(ui, format::interface_kind(base.kind));
         ui.label(RichText::new(base.address.to_string()).font(theme::mono()).color(palette.accent));
         if let Some(closed) = base.closed {

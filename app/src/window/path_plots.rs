@@ -97,7 +97,7 @@ fn plot(series: &Series<'_>, size: egui::Vec2, ui: &mut Ui) {
     ui.spacing_mut().item_spacing.y = 2.0;
     ui.horizontal(|ui| {
         ui.set_height(title_height);
-        ui.label(RichText::new(series.title).size(theme::SMALL).strong()).on_hover_text(series.meaning);
+        ui.label(RichText::new(series.title).font(theme::strong(theme::SMALL))).on_hover_text(series.meaning);
         let newest = series.samples.last().map(|sample| sample.value);
         let text = format::or_unknown(newest, |value| number(value, series.unit));
         ui.label(RichText::new(text).size(theme::SMALL).color(series.color));

@@ -35,7 +35,7 @@ pub fn line(
 pub fn heading(ui: &mut Ui, text: &str) -> egui::Response {
     let palette = Palette::of(ui.visuals());
     ui.label(
-        RichText::new(text.to_uppercase()).size(theme::SMALL).color(palette.weak).extra_letter_spacing(1.0).strong(),
+        RichText::new(text.to_uppercase()).font(theme::strong(theme::SMALL)).color(palette.weak).extra_letter_spacing(1.0),
     )
 }
 
@@ -48,7 +48,7 @@ pub fn note(ui: &mut Ui, text: impl Into<String>) -> egui::Response {
 /// Writes an error in place: sign, sentence.
 pub fn trouble(ui: &mut Ui, text: &str) -> egui::Response {
     let palette = Palette::of(ui.visuals());
-    let text = RichText::new(format!("✖ {text}")).size(theme::SMALL).color(palette.failed);
+    let text = RichText::new(format!("✗ {text}")).size(theme::SMALL).color(palette.failed);
     ui.add(egui::Label::new(text).wrap())
 }
 
@@ -129,6 +129,35 @@ pub fn star(painter: &Painter, center: Pos2, radius: f32, color: Color32) {
     painter.add(Shape::convex_polygon(pentagon, color, Stroke::NONE));
 }
 
+/// A sun: the light theme.
+pub fn sun(painter: &Painter, rect: Rect, color: Color32, _: Color32) {
+    painter.circle_stroke(rect.center(), 3.4, Stroke::new(1.6, color));
+    for step in 0..8 {
+        let ray = Vec2::angled(TAU * step as f32 / 8.0);
+        painter.line_segment([rect.center() + ray * 5.6, rect.center() + ray * 7.8], Stroke::new(1.6, color));
+    }
+}
+
+/// A moon: the dark theme.
+pub fn moon(painter: &Painter, rect: Rect, color: Color32, behind: Color32) {
+    painter.circle_filled(rect.center(), 6.8, color);
+    painter.circle_filled(rect.center() + vec2(3.4, -2.4), 5.8, behind);
+}
+
+/// A gear: the settings.
+pub fn gear(painter: &Painter, rect: Rect, color: Color32, _: Color32) {
+    painter.circle_stroke(rect.center(), 4.6, Stroke::new(2.2, color));
+    for step in 0..8 {
+        let tooth = Vec2::angled(TAU * (step as f32 + 0.5) / 8.0);
+        painter.line_segment([rect.center() + tooth * 5.0, rect.center() + tooth * 7.8], Stroke::new(2.4, color));
+    }
+}
+
+/// A question mark: help.
+pub fn question(painter: &Painter, rect: Rect, color: Color32, _: Color32) {
+    line(painter, rect, Align2::CENTER_CENTER, "?", theme::strong(theme::BODY), color);
+}
+
 /// A dashed line.
 pub fn dashed(painter: &Painter, from: Pos2, to: Pos2, stroke: Stroke) {
     painter.extend(Shape::dashed_line(&[from, to], stroke, 7.0, 5.0));
@@ -155,6 +184,8 @@ pub fn facts(ui: &mut Ui, salt: &str, rows: &[(&str, String)]) {
     let columns = ((ui.available_width() / 240.0) as usize).clamp(1, 4);
     let palette = Palette::of(ui.visuals());
     let width = ui.available_width() / columns as f32 - theme::GRID * 2.0;
+    // Rows of text need no room for fingers.
+    ui.spacing_mut().interact_size.y = theme::SMALL;
     egui::Grid::new(salt).num_columns(columns).spacing(vec2(theme::GRID * 2.0, 4.0)).show(ui, |ui| {
         for row in rows.chunks(columns) {
             for (name, value) in row {

@@ -61,7 +61,8 @@ const SMALL: Vec2 = vec2(1000.0, 700.0);
 
 fn window(stage: Stage, size: Vec2, brightness: egui::Theme) -> Harness<'static, Stage> {
     let mut harness = Harness::builder()
-        .with_size(size)
+        // The harness keeps a margin of 8 points around what it draws.
+        .with_size(size + vec2(16.0, 16.0))
         .with_theme(brightness)
         .with_context_setup(theme::install)
         .build_ui_state(|ui, stage: &mut Stage| stage.draw(ui), stage);

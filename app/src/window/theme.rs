@@ -1,7 +1,9 @@
 //! All colours, text sizes and distances of the window, for both themes.
 
+use std::sync::Arc;
+
 use egui::{
-    Color32, Context, CornerRadius, FontFamily, FontId, Margin, Stroke, Style, TextStyle, Theme as Brightness, Visuals,
+    Color32, Context, CornerRadius, FontData, FontDefinitions, FontFamily, FontId, Margin, Stroke, Style, TextStyle, Theme as Brightness, Visuals,
     style::{ScrollStyle, WidgetVisuals},
 };
 use floe_inspect::picture::{PairState, Severity};
@@ -16,6 +18,8 @@ pub const BODY: f32 = 14.0;
 pub const LARGE: f32 = 20.0;
 /// Least height of anything that can be hit.
 pub const HIT: f32 = 28.0;
+/// Name of the emphasised font family.
+const STRONG: &str = "strong";
 /// Rounding of cards, cells and buttons.
 pub const ROUNDING: u8 = 6;
 
@@ -165,11 +169,40 @@ pub fn large() -> FontId {
     FontId::proportional(LARGE)
 }
 
-/// Installs both themes into egui.
+/// The emphasised font in a given size.
+#[must_use]
+pub fn strong(size: f32) -> FontId {
+    FontId::new(size, FontFamily::Name(STRONG.into()))
+}
+
+/// Installs the fonts and both themes into egui.
 pub fn install(ctx: &Context) {
+    ctx.set_fonts(fonts());
     for (brightness, palette) in [(Brightness::Dark, &DARK), (Brightness::Light, &LIGHT)] {
         ctx.style_mut_of(brightness, |style| apply(style, palette));
     }
+}
+
+/// Inter for text; egui's own fonts stand in for signs it lacks.
+fn fonts() -> FontDefinitions {
+    let mut fonts = FontDefinitions::default();
+    let inter = [
+        ("Inter", &include_bytes!("../../../assets/fonts/Inter-Regular.otf")[..]),
+        ("Inter SemiBold", &include_bytes!("../../../assets/fonts/Inter-SemiBold.otf")[..]),
+    ];
+    for (name, bytes) in inter {
+        fonts.font_data.insert(name.to_owned(), Arc::new(FontData::from_static(bytes)));
+    }
+    let others = fonts.families.get(&FontFamily::Proportional).cloned().unwrap_or_default();
+    let with = |first: &str| {
+        let mut names = vec![first.to_owned(), "Hack".to_owned()];
+        names.extend(others.iter().cloned());
+        names
+    };
+    fonts.families.insert(FontFamily::Proportional, with("Inter"));
+    fonts.families.insert(FontFamily::Name(STRONG.into()), with("Inter SemiBold"));
+    fonts.families.entry(FontFamily::Monospace).or_default().push("Inter".to_owned());
+    fonts
 }
 
 fn apply(style: &mut Style, palette: &Palette) {

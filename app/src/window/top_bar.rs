@@ -1,6 +1,6 @@
 //! The top bar: where the call stands, demos, the report, theme, settings.
 
-use egui::{Align, Color32, Frame, Layout, Margin, RichText, Sense, Stroke, Ui, vec2};
+use egui::{Align, Color32, Frame, Layout, Margin, Rect, RichText, Sense, Stroke, Ui, vec2};
 use floe_inspect::picture::PairState;
 use floe_simnet::Scenario;
 
@@ -17,7 +17,7 @@ use super::{
 pub fn view(model: &Model<'_>, ui: &mut Ui) -> Vec<Wish> {
     let mut wishes = Vec::new();
     ui.horizontal_centered(|ui| {
-        ui.label(RichText::new("Floe").size(theme::LARGE).strong());
+        ui.label(RichText::new("Floe").font(theme::strong(theme::LARGE)));
         if let Journey::Demo(scenario) = model.journey {
             ui.label(RichText::new(format!("demo: {}", scenario.name())).color(Palette::of(ui.visuals()).weak));
         }
@@ -31,14 +31,14 @@ pub fn view(model: &Model<'_>, ui: &mut Ui) -> Vec<Wish> {
 }
 
 fn buttons(model: &Model<'_>, wishes: &mut Vec<Wish>, ui: &mut Ui) {
-    if icon(ui, "?", "Help", "Keys and signs  (F1)") {
+    if icon(ui, pen::question, "Help", "Keys and signs  (F1)") {
         wishes.push(Wish::Open(DialogKind::Help));
     }
-    if icon(ui, "⚙", "Settings", "Servers, devices, interfaces, theme") {
+    if icon(ui, pen::gear, "Settings", "Servers, devices, interfaces, theme") {
         wishes.push(Wish::Open(DialogKind::Settings));
     }
     let dark = ui.visuals().dark_mode;
-    let (sign, name) = if dark { ("☀", "Light theme") } else { ("🌙", "Dark theme") };
+    let (sign, name): (Sign, _) = if dark { (pen::sun, "Light theme") } else { (pen::moon, "Dark theme") };
     if icon(ui, sign, name, name) {
         let theme = if dark { ThemeChoice::Light } else { ThemeChoice::Dark };
         wishes.push(Wish::ChangeSettings(Settings { theme, ..model.settings.clone() }));
@@ -49,11 +49,16 @@ fn buttons(model: &Model<'_>, wishes: &mut Vec<Wish>, ui: &mut Ui) {
     if save.on_disabled_hover_text("There is nothing to report before a call").clicked() {
         wishes.push(Wish::Open(DialogKind::SaveReport));
     }
-    ui.menu_button("Demo ⏷", |ui| demos(wishes, ui)).response.on_hover_text("Two peers over a simulated network");
+    ui.menu_button("Demo ▼", |ui| demos(wishes, ui)).response.on_hover_text("Two peers over a simulated network");
 }
 
-fn icon(ui: &mut Ui, sign: &str, name: &str, hover: &str) -> bool {
-    let response = ui.add(egui::Button::new(sign).min_size(vec2(32.0, theme::HIT)));
+/// Draws a sign into a square.
+type Sign = fn(&egui::Painter, Rect, Color32, Color32);
+
+fn icon(ui: &mut Ui, sign: Sign, name: &str, hover: &str) -> bool {
+    let response = ui.add(egui::Button::new("").min_size(vec2(34.0, theme::HIT)));
+    let visuals = ui.style().interact(&response);
+    sign(ui.painter(), response.rect, visuals.fg_stroke.color, visuals.weak_bg_fill);
     response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, name));
     response.on_hover_text(hover).clicked()
 }
@@ -84,8 +89,8 @@ fn pill(model: &Model<'_>, ui: &mut Ui) {
         .inner_margin(Margin::symmetric(10, 4));
     let response = frame
         .show(ui, |ui| {
+            ui.spacing_mut().interact_size.y = 18.0;
             ui.horizontal(|ui| {
-                ui.spacing_mut().interact_size.y = 18.0;
                 let (rect, _) = ui.allocate_exact_size(vec2(14.0, 14.0), Sense::hover());
                 pen::pair_sign(ui.painter(), rect.center(), 6.0, standing_sign(standing), color);
                 ui.add(egui::Label::new(RichText::new(&text).size(theme::BODY)).selectable(false));

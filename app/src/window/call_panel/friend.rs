@@ -32,7 +32,7 @@ pub fn view(model: &Model<'_>, state: &mut CallPanelState, wishes: &mut Vec<Wish
 fn accepted(model: &Model<'_>, ui: &mut Ui) {
     let palette = Palette::of(ui.visuals());
     let count = model.picture().remote_candidates.len() as u64;
-    let text = format!("✔ in use, {}", format::plural(count, "address", "addresses"));
+    let text = format!("✓ in use, {}", format::plural(count, "address", "addresses"));
     ui.label(RichText::new(text).size(theme::SMALL).color(palette.succeeded));
 }
 
@@ -57,8 +57,9 @@ fn paste_box(model: &Model<'_>, state: &mut CallPanelState, wishes: &mut Vec<Wis
     });
     let pasted = response.changed() && state.pasted.len() >= before + PASTED_AT_ONCE;
     let empty = state.pasted.trim().is_empty();
-    let button = egui::Button::new("Connect").min_size(vec2(ui.available_width(), theme::HIT));
-    let pressed = ui.add_enabled(!empty, button).on_disabled_hover_text("Paste your friend's code first").clicked();
+    let size = vec2(ui.available_width(), theme::HIT);
+    let connect = ui.add_enabled_ui(!empty, |ui| ui.add_sized(size, egui::Button::new("Connect"))).inner;
+    let pressed = connect.on_disabled_hover_text("Paste your friend's code first").clicked();
     if pasted || pressed {
         wishes.push(Wish::Call(Command::PasteCode(state.pasted.clone())));
     }
@@ -80,7 +81,7 @@ fn words(model: &Model<'_>, ui: &mut Ui) {
                     ui.set_width(ui.available_width());
                     ui.spacing_mut().item_spacing.y = 2.0;
                     let spoken = facts.sas.join("  ");
-                    ui.add(egui::Label::new(RichText::new(spoken).size(theme::BODY).strong()).wrap());
+                    ui.add(egui::Label::new(RichText::new(spoken).font(theme::strong(theme::BODY))).wrap());
                     pen::note(ui, "Read these aloud: same words on both sides, nobody in between.");
                 });
         }

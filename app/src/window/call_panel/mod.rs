@@ -75,18 +75,18 @@ fn actions(model: &Model<'_>, wishes: &mut Vec<Wish>, ui: &mut Ui) {
     let over = matches!(model.standing(), Standing::Idle | Standing::Ended | Standing::Failed)
         && (model.journey == Journey::Idle || model.snapshot.finished);
     if over {
-        let text = RichText::new("New call").color(palette.on_accent).strong();
-        let button = egui::Button::new(text).fill(palette.accent_fill).min_size(size);
-        if ui.add(button).on_hover_text("Makes a fresh code for a new call").clicked() {
+        let text = RichText::new("New call").font(theme::strong(theme::BODY)).color(palette.on_accent);
+        let button = egui::Button::new(text).fill(palette.accent_fill);
+        if ui.add_sized(size, button).on_hover_text("Makes a fresh code for a new call").clicked() {
             wishes.push(Wish::NewCall);
         }
         return;
     }
     let title = if matches!(model.journey, Journey::Demo(_)) { "End the demo" } else { "Hang up" };
-    let text = RichText::new(title).color(palette.failed).strong();
+    let text = RichText::new(title).font(theme::strong(theme::BODY)).color(palette.failed);
     let stroke = egui::Stroke::new(1.0, palette.failed);
-    let button = egui::Button::new(text).fill(palette.surface).stroke(stroke).min_size(size);
-    if ui.add(button).on_hover_text("Ends the call; everything stays here to look at").clicked() {
+    let button = egui::Button::new(text).fill(palette.surface).stroke(stroke);
+    if ui.add_sized(size, button).on_hover_text("Ends the call; everything stays here to look at").clicked() {
         wishes.push(Wish::Call(Command::HangUp));
     }
 }

@@ -1,6 +1,6 @@
 //! Sound: levels, mute, what is sent and where it is played.
 
-use egui::{ComboBox, Ui, vec2};
+use egui::{ComboBox, RichText, Ui, vec2};
 use floe_audio::{DeviceInfo, Devices};
 use floe_call::{AudioSource, Command, Playback};
 
@@ -41,17 +41,17 @@ pub fn view(model: &Model<'_>, wishes: &mut Vec<Wish>, ui: &mut Ui) {
 
 fn mute(muted: bool, wishes: &mut Vec<Wish>, ui: &mut Ui) {
     let title = if muted { "Unmute" } else { "Mute" };
-    let button = egui::Button::new(title).selected(muted).min_size(vec2(ui.available_width(), theme::HIT));
+    let size = vec2(ui.available_width(), theme::HIT);
     let hover = if muted { "Your friend hears silence. Click to be heard  (M)" } else { "Sends silence  (M)" };
-    if ui.add(button).on_hover_text(hover).clicked() {
+    if ui.add_sized(size, egui::Button::new(title).selected(muted)).on_hover_text(hover).clicked() {
         wishes.push(Wish::Call(Command::SetMuted(!muted)));
     }
 }
 
 fn source(model: &Model<'_>, wishes: &mut Vec<Wish>, ui: &mut Ui) {
     let devices = known(model.devices).map_or(&[][..], |devices| &devices.inputs);
-    let combo = combo("Send", source_name(model.source, devices), ui);
-    let response = combo.show_ui(ui, |ui| {
+    let selected = source_name(model.source, devices);
+    let response = combo("Send", selected, ui, |ui| {
         let mut choose = |choice: AudioSource, name: &str, ui: &mut Ui| {
             if ui.selectable_label(*model.source == choice, name).clicked() {
                 wishes.push(Wish::Call(Command::SetSource(choice)));
@@ -73,8 +73,8 @@ fn source(model: &Model<'_>, wishes: &mut Vec<Wish>, ui: &mut Ui) {
 
 fn playback(model: &Model<'_>, wishes: &mut Vec<Wish>, ui: &mut Ui) {
     let devices = known(model.devices).map_or(&[][..], |devices| &devices.outputs);
-    let combo = combo("Play", playback_name(model.playback, devices), ui);
-    let response = combo.show_ui(ui, |ui| {
+    let selected = playback_name(model.playback, devices);
+    let response = combo("Play", selected, ui, |ui| {
         let mut choose = |choice: Playback, name: &str, ui: &mut Ui| {
             if ui.selectable_label(*model.playback == choice, name).clicked() {
                 wishes.push(Wish::Call(Command::SetPlayback(choice)));
@@ -90,16 +90,20 @@ fn playback(model: &Model<'_>, wishes: &mut Vec<Wish>, ui: &mut Ui) {
 }
 
 /// A list that is opened is worth being fresh: devices come and go.
-fn opened<R>(response: &egui::InnerResponse<Option<R>>, model: &Model<'_>, wishes: &mut Vec<Wish>) {
+fn opened(response: &egui::Response, model: &Model<'_>, wishes: &mut Vec<Wish>) {
     let listing = matches!(model.devices, DeviceList::Listing);
-    if response.response.clicked() && !listing {
+    if response.clicked() && !listing {
         wishes.push(Wish::RefreshDevices);
     }
 }
 
-fn combo<'a>(label: &'a str, selected: String, ui: &Ui) -> ComboBox<'a> {
-    let name = 40.0;
-    ComboBox::new(label, label).selected_text(selected).truncate().width(ui.available_width() - name)
+fn combo(label: &str, selected: String, ui: &mut Ui, choices: impl FnOnce(&mut Ui)) -> egui::Response {
+    ui.horizontal(|ui| {
+        let name = ui.add_sized(vec2(32.0, theme::HIT), egui::Label::new(RichText::new(label).size(theme::SMALL)));
+        let combo = ComboBox::from_id_salt(label).selected_text(selected).truncate().width(ui.available_width());
+        combo.show_ui(ui, choices).response.labelled_by(name.id)
+    })
+    .inner
 }
 
 fn known(list: &DeviceList) -> Option<&Devices> {

@@ -45,10 +45,14 @@ pub fn paint(pair: &PairView, rect: Rect, chosen: bool, response: &Response, ui:
         painter.rect_stroke(rect.expand(answered * 4.0), theme::ROUNDING, ring, StrokeKind::Outside);
     }
 
-    let sign = pos2(rect.left() + 16.0, rect.top() + 16.0);
+    let sign = pos2(rect.left() + 15.0, rect.top() + 16.0);
     pen::pair_sign(painter, sign, 7.0, pair.state, color);
-    let first = Rect::from_min_max(pos2(sign.x + 14.0, rect.top() + 5.0), pos2(rect.right() - 26.0, rect.top() + 27.0));
-    pen::line(painter, first, Align2::LEFT_CENTER, super::cell_text(pair), theme::body(), palette.text);
+    let marked = pair.selected || pair.nominated;
+    let end = rect.right() - if marked { 24.0 } else { 4.0 };
+    let first = Rect::from_min_max(pos2(sign.x + 12.0, rect.top() + 5.0), pos2(end, rect.top() + 27.0));
+    // The number is what one looks for; a word for a state may be smaller.
+    let font = if pair.rtt.is_some() { theme::body() } else { theme::small() };
+    pen::line(painter, first, Align2::LEFT_CENTER, super::cell_text(pair), font, palette.text);
     if pair.selected {
         pen::star(painter, pos2(rect.right() - 15.0, sign.y), 8.0, palette.selected_line);
     } else if pair.nominated {
@@ -92,7 +96,7 @@ pub fn no_pair(rect: Rect, ui: &mut Ui) {
 pub fn column_header(column: &Column<'_>, rect: Rect, ui: &mut Ui) {
     let palette = Palette::of(ui.visuals());
     let title = match column.candidate {
-        Some(view) => format!("friend {} · {}", column.kind(), view.id),
+        Some(view) => format!("{} · {}", column.kind(), view.id),
         None => "friend".to_owned(),
     };
     header(rect.shrink2(vec2(4.0, 0.0)), &title, &column.short(), palette, ui);
@@ -113,7 +117,7 @@ pub fn row_header(row: &Row<'_>, rect: Rect, ui: &mut Ui) {
         Some(view) => format!("{} · {}", row.interface(), format::interface_kind(view.kind)),
         None => row.interface().to_owned(),
     };
-    let ip = format::shorten(&row.ip_text(), 17);
+    let ip = format::shorten(&row.ip_text(), 14);
     header(rect.shrink2(vec2(0.0, 4.0)), &title, &ip, palette, ui);
     ui.interact(rect, ui.scope_id().with(("row", row.base)), Sense::hover()).on_hover_text(row.address_text());
 }

@@ -21,12 +21,12 @@ use super::{
 };
 
 /// Least size of a cell, so that it can be hit.
-const CELL: egui::Vec2 = vec2(108.0, 48.0);
+const CELL: egui::Vec2 = vec2(96.0, 48.0);
 /// Beyond this width a cell holds nothing but air.
 const WIDEST_CELL: f32 = 200.0;
-const ROW_HEADER: f32 = 128.0;
+const ROW_HEADER: f32 = 104.0;
 const COLUMN_HEADER: f32 = 40.0;
-const GAP: f32 = 4.0;
+const GAP: f32 = 3.0;
 
 /// Which cell the user is looking at.
 #[derive(Debug, Default)]
@@ -94,7 +94,8 @@ fn summary(picture: &Picture, ui: &mut Ui) {
             ui.label(egui::RichText::new(format!("{count} {}", state.name())).size(theme::SMALL));
             ui.add_space(8.0);
         }
-        pen::note(ui, "↑ checks sent/answered  ↓ received/answered");
+        let text = egui::RichText::new("↑ sent/answered   ↓ received/answered").size(theme::SMALL).color(palette.weak);
+        ui.add(egui::Label::new(text).extend()).on_hover_text("Checks we sent, and checks your friend sent");
     });
 }
 

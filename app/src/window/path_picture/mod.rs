@@ -14,8 +14,8 @@ use super::{
 };
 
 const PLACE_HEIGHT: f32 = 46.0;
-const PLACE_WIDTH: f32 = 128.0;
-const LINK: f32 = 46.0;
+const PLACE_WIDTH: f32 = 118.0;
+const LINK: f32 = 42.0;
 const SIDE_ROW: f32 = 20.0;
 /// Text of the headline with the space above it.
 const HEADLINE: f32 = 34.0;
@@ -157,7 +157,11 @@ fn draw_link(link: &Link, from: egui::Pos2, to: egui::Pos2, palette: &Palette, u
     }
     let middle = from.lerp(to, 0.5);
     if !link.label.is_empty() && link.is_long {
-        pen::chip(painter, middle, &link.label, label_color(link.style, palette), palette.background);
+        // What comes after the first number gives way where the link is short.
+        let wide = painter.layout_no_wrap(link.label.clone(), theme::small(), palette.text).size().x;
+        let fits = wide + 24.0 <= to.x - from.x;
+        let label = if fits { link.label.as_str() } else { link.label.split("  ·").next().unwrap_or_default() };
+        pen::chip(painter, middle, label, label_color(link.style, palette), palette.background);
     } else if !link.label.is_empty() {
         let above = Rect::from_center_size(middle - vec2(0.0, 14.0), vec2((to.x - from.x - 4.0).max(8.0), 16.0));
         pen::line(painter, above, Align2::CENTER_CENTER, link.label.as_str(), theme::small(), palette.text);

@@ -277,7 +277,7 @@ impl SideRoute {
             }
             PairState::InProgress => (LinkStyle::Trying, format!("{checks}, no answer yet")),
             PairState::Waiting | PairState::Frozen => (LinkStyle::Unknown, pair.state.name().to_owned()),
-            PairState::Failed => (LinkStyle::Dead, format!("✖ {checks}, no answer")),
+            PairState::Failed => (LinkStyle::Dead, format!("✗ {checks}, no answer")),
         };
         Self { pair: pair.id, from, to, label, style, why: pair.why.clone() }
     }

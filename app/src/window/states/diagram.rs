@@ -14,17 +14,20 @@ use crate::window::{
 
 const NODE_HEIGHT: f32 = 28.0;
 const LEAST_GAP: f32 = 20.0;
-const WIDEST_GAP: f32 = 52.0;
+const WIDEST_GAP: f32 = 44.0;
 const LANE: f32 = 13.0;
 const FIRST_LANE: f32 = 14.0;
 const HEAD: f32 = 6.0;
+const TITLE: f32 = 28.0;
+/// Beyond this, a diagram is no easier to read.
+const LARGEST_SCALE: f32 = 1.5;
 
 /// Least size at which a machine reads.
 pub fn least_size<S: Machine>() -> Vec2 {
     let nodes = S::STATES.len() as f32;
     vec2(
         node_width::<S>() + reach(lanes::<S>(true)) + reach(lanes::<S>(false)),
-        nodes * NODE_HEIGHT + nodes * LEAST_GAP,
+        TITLE + nodes * (NODE_HEIGHT + LEAST_GAP),
     )
 }
 
@@ -43,13 +46,14 @@ fn lanes<S: Machine>(left: bool) -> usize {
 
 fn node_width<S: Machine>() -> f32 {
     let longest = S::STATES.iter().map(|state| state.label().len()).max().unwrap_or(0);
-    // 6.1 points per letter of the small font, and a margin on both sides.
-    (longest as f32 * 6.1 + 16.0).max(72.0)
+    // 6.8 points per letter of the small font, and a margin on both sides.
+    (longest as f32 * 6.8 + 14.0).max(72.0)
 }
 
 /// Draws a machine into `area` and names every node for screen readers.
 pub fn draw<S: Machine>(visits: &[Visit<S>], now: Stamp, area: Rect, ui: &mut Ui) {
     let sketch = Sketch::new(visits, area);
+    sketch.title(area, ui);
     sketch.arrows(ui);
     for (index, state) in S::STATES.iter().enumerate() {
         sketch.node(index, *state, now, ui);
@@ -60,25 +64,43 @@ struct Sketch<'a, S> {
     visits: &'a [Visit<S>],
     walked: HashSet<(S, S)>,
     nodes: Vec<Rect>,
+    scale: f32,
 }
 
 impl<'a, S: Machine> Sketch<'a, S> {
     fn new(visits: &'a [Visit<S>], area: Rect) -> Self {
+        let least = least_size::<S>();
+        let scale = (area.size() / least).min_elem().clamp(1.0, LARGEST_SCALE);
         let count = S::STATES.len() as f32;
-        let gap = ((area.height() - count * NODE_HEIGHT) / count).clamp(LEAST_GAP, WIDEST_GAP);
-        let (left, right) = (reach(lanes::<S>(true)), reach(lanes::<S>(false)));
-        let width = node_width::<S>();
-        let spare = (area.width() - width - left - right).max(0.0);
-        let x = area.left() + left + spare / 2.0;
+        let height = NODE_HEIGHT * scale;
+        let gap = ((area.height() - TITLE) / count - height).clamp(LEAST_GAP * scale, WIDEST_GAP * scale);
+        let width = node_width::<S>() * scale;
+        let spare = (area.width() - least.x * scale).max(0.0);
+        let x = area.left() + reach(lanes::<S>(true)) * scale + spare / 2.0;
         let node = |index: usize| {
-            let y = area.top() + index as f32 * (NODE_HEIGHT + gap);
-            Rect::from_min_size(pos2(x, y), vec2(width, NODE_HEIGHT))
+            let y = area.top() + TITLE + index as f32 * (height + gap);
+            Rect::from_min_size(pos2(x, y), vec2(width, height))
         };
         Self {
             visits,
             walked: visits.windows(2).map(|pair| (pair[0].state, pair[1].state)).collect(),
             nodes: (0..S::STATES.len()).map(node).collect(),
+            scale,
         }
+    }
+
+    fn title(&self, area: Rect, ui: &Ui) {
+        let Some(first) = self.nodes.first() else { return };
+        let place = Rect::from_center_size(
+            pos2(first.center().x, area.top() + TITLE / 2.0 - 3.0),
+            vec2(area.width(), TITLE),
+        );
+        let color = Palette::of(ui.visuals()).text;
+        pen::line(ui.painter(), place, Align2::CENTER_CENTER, S::TITLE, theme::strong(theme::BODY), color);
+    }
+
+    fn font(&self) -> egui::FontId {
+        if self.scale >= 1.2 { theme::body() } else { theme::small() }
     }
 
     fn rect(&self, state: S) -> Rect {
@@ -106,8 +128,8 @@ impl<'a, S: Machine> Sketch<'a, S> {
         let (from, to) = (self.rect(arrow.from), self.rect(arrow.to));
         match arrow.way {
             Way::Straight => straight(from, to, stroke, painter),
-            Way::Left(lane) => rail(from, to, Beside { lane, sign: -1.0 }, stroke, painter),
-            Way::Right(lane) => rail(from, to, Beside { lane, sign: 1.0 }, stroke, painter),
+            Way::Left(lane) => rail(from, to, Beside { lane, sign: -1.0, scale: self.scale }, stroke, painter),
+            Way::Right(lane) => rail(from, to, Beside { lane, sign: 1.0, scale: self.scale }, stroke, painter),
         }
     }
 
@@ -123,7 +145,7 @@ impl<'a, S: Machine> Sketch<'a, S> {
         let painter = ui.painter();
         let stroke = Stroke::new(if stay.current { 2.0 } else { 1.0 }, line);
         painter.rect(rect, CornerRadius::same(8), fill, stroke, StrokeKind::Inside);
-        pen::line(painter, rect.shrink2(vec2(5.0, 0.0)), Align2::CENTER_CENTER, state.label(), theme::small(), text);
+        pen::line(painter, rect.shrink2(vec2(5.0, 0.0)), Align2::CENTER_CENTER, state.label(), self.font(), text);
         if stay.visits > 0 {
             let under = Rect::from_min_size(rect.left_bottom() + vec2(4.0, 2.0), vec2(rect.width() * 0.62, 15.0));
             pen::line(painter, under, Align2::LEFT_CENTER, stay.dwell(), theme::small(), palette.text);
@@ -198,6 +220,7 @@ struct Beside {
     lane: u8,
     /// -1 on the left, 1 on the right.
     sign: f32,
+    scale: f32,
 }
 
 impl Beside {
@@ -207,19 +230,19 @@ impl Beside {
 
     /// Where an arrow leaves a node: above its middle, each lane at its own height.
     fn port(self, rect: Rect) -> Pos2 {
-        pos2(self.edge(rect), rect.center().y - 2.0 + f32::from(self.lane) * 5.0)
+        pos2(self.edge(rect), rect.center().y + (f32::from(self.lane) * 5.0 - 2.0) * self.scale)
     }
 
     /// Where a lane's arrow head meets its node: apart from where arrows leave.
     fn dock(self, rect: Rect) -> Pos2 {
-        pos2(self.edge(rect), rect.center().y - 8.0)
+        pos2(self.edge(rect), rect.center().y - 8.0 * self.scale)
     }
 }
 
 /// An arrow out of `from`, along its lane, into `to`, with rounded corners.
 fn rail(from: Rect, to: Rect, beside: Beside, stroke: Stroke, painter: &Painter) {
     let (start, end) = (beside.port(from), beside.dock(to));
-    let x = beside.edge(from) + beside.sign * (FIRST_LANE + f32::from(beside.lane) * LANE);
+    let x = beside.edge(from) + beside.sign * (FIRST_LANE + f32::from(beside.lane) * LANE) * beside.scale;
     let bend = 5.0;
     let vertical = (end.y - start.y).signum() * bend;
     let mut points = vec![start];

@@ -3,7 +3,7 @@
 mod diagram;
 mod machines;
 
-use egui::{RichText, ScrollArea, Sense, Ui, pos2, vec2};
+use egui::{ScrollArea, Sense, Ui, pos2, vec2};
 use floe_wire::{GatheringState, IceConnectionState, SignalingState};
 
 use self::machines::Machine;
@@ -11,11 +11,8 @@ use super::{
     format,
     model::Model,
     pen,
-    theme::{self, Palette},
     wish::Wish,
 };
-
-const TITLE_HEIGHT: f32 = 26.0;
 
 /// Draws the three machines.
 pub fn view(model: &Model<'_>, ui: &mut Ui) -> Vec<Wish> {
@@ -26,11 +23,11 @@ pub fn view(model: &Model<'_>, ui: &mut Ui) -> Vec<Wish> {
             diagram::least_size::<GatheringState>(),
             diagram::least_size::<IceConnectionState>(),
         ];
-        let height = sizes.iter().map(|size| size.y).fold(ui.available_height() - TITLE_HEIGHT - 24.0, f32::max);
+        let height = sizes.iter().map(|size| size.y).fold(ui.available_height() - 8.0, f32::max);
         let least: f32 = sizes.iter().map(|size| size.x).sum();
         // What is spare goes to each machine alike, so that arrows keep their distance.
         let spare = ((ui.available_width() - least) / 3.0).max(0.0);
-        let (whole, _) = ui.allocate_exact_size(vec2(least + spare * 3.0, height + TITLE_HEIGHT), Sense::hover());
+        let (whole, _) = ui.allocate_exact_size(vec2(least + spare * 3.0, height), Sense::hover());
         let mut x = whole.left();
         let mut column = |width: f32| {
             let rect = egui::Rect::from_min_size(pos2(x, whole.top()), vec2(width + spare, whole.height()));
@@ -49,10 +46,5 @@ pub fn view(model: &Model<'_>, ui: &mut Ui) -> Vec<Wish> {
 }
 
 fn machine<S: Machine>(area: egui::Rect, visits: &[floe_inspect::picture::Visit<S>], model: &Model<'_>, ui: &mut Ui) {
-    let palette = Palette::of(ui.visuals());
-    let title = egui::Rect::from_min_size(area.min, vec2(area.width(), TITLE_HEIGHT));
-    let text = RichText::new(S::TITLE).size(theme::BODY).color(palette.text).strong();
-    ui.put(title, egui::Label::new(text).selectable(false));
-    let below = egui::Rect::from_min_max(pos2(area.left(), title.bottom()), area.max);
-    diagram::draw(visits, model.picture().ended_at.map_or(model.now, |ended| ended.max(model.picture().at)), below, ui);
+    diagram::draw(visits, model.picture().ended_at.map_or(model.now, |ended| ended.max(model.picture().at)), area, ui);
 }
