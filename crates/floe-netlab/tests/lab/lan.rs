@@ -46,6 +46,8 @@ fn two_calls_on_one_lan_connect_and_each_hears_the_other() {
         // Whoever pasted last had nobody to wait for: the other side was already checking.
         let quickest = selected_ms(&alice).min(selected_ms(&bob));
         assert!(quickest < 250.0, "{quickest} ms from the second code to a selected pair");
+        let code_ready = alice.report["timings"]["codeReadyMs"].as_f64().unwrap();
+        assert!(code_ready < 500.0, "{code_ready} ms to a code, with no server to wait for");
         let (role_of_alice, role_of_bob) = (&alice.report["role"], &bob.report["role"]);
         assert_ne!(role_of_alice, role_of_bob, "one side controls");
         assert_eq!(alice.report["security"]["sas"], bob.report["security"]["sas"], "both show the same words");
