@@ -16,6 +16,7 @@ pub(crate) struct Media {
     session: SecureSession,
     has_path: bool,
     wait: Option<Instant>,
+    has_failed: bool,
     pending: VecDeque<MediaOutput>,
 }
 
@@ -45,6 +46,7 @@ impl Media {
             session,
             has_path: false,
             wait: None,
+            has_failed: false,
             pending: VecDeque::new(),
         }
     }
@@ -66,10 +68,8 @@ impl Media {
     pub fn on_dtls(&mut self, datagram: &[u8], now: Instant) -> Result<(), RefusalReason> {
         match self.session.handle_datagram(datagram, now) {
             Ok(()) => Ok(()),
-            Err(error @ SecureError::WrongFingerprint { .. }) => {
-                self.pending.push_back(MediaOutput::Failed(error.to_string()));
-                Ok(())
-            }
+            // Polling tells what ends the association; here it would be told twice.
+            Err(SecureError::WrongFingerprint { .. }) => Ok(()),
             Err(error) => {
                 tracing::debug!(%error, "DTLS datagram not accepted");
                 Err(RefusalReason::BadDtls)
@@ -82,7 +82,7 @@ impl Media {
         if let Some(output) = self.pending.pop_front() {
             return Some(output);
         }
-        if !self.has_path {
+        if !self.has_path || self.has_failed {
             return None;
         }
         match self.session.poll(now) {
@@ -97,7 +97,11 @@ impl Media {
             }
             Ok(Output::Secured(facts)) => Some(MediaOutput::Secured(facts)),
             Ok(Output::PeerClosed) => Some(MediaOutput::PeerLeft),
-            Err(error) => Some(MediaOutput::Failed(error.to_string())),
+            Err(error) => {
+                self.has_failed = true;
+                self.wait = None;
+                Some(MediaOutput::Failed(error.to_string()))
+            }
         }
     }
 

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use floe_call::{AudioSource, Call, CallConfig, Command, PasteOutcome, Snapshot};
 use floe_inspect::{Picture, Report, picture::SecurityView};
+use floe_signal::Code;
 use floe_simnet::{Scenario, World};
 use floe_wire::{CandidateType, IceConnectionState, note::EndReason};
 use tokio::time::timeout;
@@ -210,4 +211,18 @@ async fn muting_sends_silence_and_keeps_the_stream() {
     .await;
     assert!(pair.a.snapshot().picture.muted);
     assert_eq!(pair.b.snapshot().picture.ice_connection_state(), IceConnectionState::Completed);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_is_not_the_codes_ends_the_call_with_a_clear_message() {
+    let pair = Pair::start(Scenario::Lan);
+    let (code_a, code_b) = (code_of(&pair.a).await, code_of(&pair.b).await);
+    let (mut forged, _) = Code::decode(&code_b).expect("a code just made");
+    forged.fingerprint[0] ^= 1;
+    pair.a.send(Command::PasteCode(forged.encode()));
+    pair.b.send(Command::PasteCode(code_a));
+    let snapshot = until(&pair.a, "the call has ended", |snapshot| snapshot.finished).await;
+    let Some(EndReason::Insecure { error }) = &snapshot.picture.ended else { panic!("{:?}", snapshot.picture.ended) };
+    assert!(error.contains("not the owner of the code"), "{error}");
+    assert!(snapshot.picture.audio.as_ref().is_none_or(|audio| audio.packets_sent == 0));
 }
