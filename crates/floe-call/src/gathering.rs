@@ -84,6 +84,7 @@ impl Gathering {
         gathering.enter(GatheringState::Gathering);
         gathering.open_bases(config, network, inbound);
         gathering.resolve_servers(config, network);
+        gathering.advance();
         gathering
     }
 
