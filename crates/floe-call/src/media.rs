@@ -13,7 +13,8 @@ pub(crate) struct Media {
     client: bool,
     certificate: Certificate,
     expected: Fingerprint,
-    session: SecureSession,
+    /// Made when first needed: its keys cost milliseconds that the first checks should not wait for.
+    session: Option<SecureSession>,
     has_path: bool,
     wait: Option<Instant>,
     has_failed: bool,
@@ -36,14 +37,12 @@ pub(crate) enum MediaOutput {
 
 impl Media {
     /// Waits for a path. The controlling side is the DTLS client: it knows the nominated pair first.
-    pub fn new(role: IceRole, certificate: &Certificate, expected: Fingerprint, now: Instant) -> Self {
-        let client = role == IceRole::Controlling;
-        let session = SecureSession::new(client, certificate, expected, now);
+    pub fn new(role: IceRole, certificate: &Certificate, expected: Fingerprint) -> Self {
         Self {
-            client,
+            client: role == IceRole::Controlling,
             certificate: certificate.clone(),
             expected,
-            session,
+            session: None,
             has_path: false,
             wait: None,
             has_failed: false,
@@ -57,16 +56,20 @@ impl Media {
             return;
         }
         self.has_path = true;
-        if self.client {
-            // Retransmission timers count from the first flight that can leave.
-            self.session = SecureSession::new(true, &self.certificate, self.expected, now);
-        }
+        self.session(now);
         self.pending.push_back(MediaOutput::HandshakeStarted { client: self.client });
     }
 
-    /// Takes a DTLS datagram.
+    fn session(&mut self, now: Instant) -> &mut SecureSession {
+        self.session.get_or_insert_with(|| SecureSession::new(self.client, &self.certificate, self.expected, now))
+    }
+
+    /// Takes a DTLS datagram. The peer may have a path before we do: a server listens from the start.
     pub fn on_dtls(&mut self, datagram: &[u8], now: Instant) -> Result<(), RefusalReason> {
-        match self.session.handle_datagram(datagram, now) {
+        if self.client && !self.has_path {
+            return Err(RefusalReason::BadDtls);
+        }
+        match self.session(now).handle_datagram(datagram, now) {
             Ok(()) => Ok(()),
             // Polling tells what ends the association; here it would be told twice.
             Err(SecureError::WrongFingerprint { .. }) => Ok(()),
@@ -85,7 +88,7 @@ impl Media {
         if !self.has_path || self.has_failed {
             return None;
         }
-        match self.session.poll(now) {
+        match self.session(now).poll(now) {
             Ok(Output::Transmit(datagram)) => Some(MediaOutput::Transmit(datagram)),
             Ok(Output::Wait(at)) => {
                 self.wait = Some(at);
@@ -112,18 +115,20 @@ impl Media {
 
     /// Encrypts an RTP or RTCP packet; none while there are no keys.
     pub fn protect(&mut self, kind: PacketKind, packet: &[u8]) -> Option<Vec<u8>> {
+        let session = self.session.as_mut()?;
         let protected = match kind {
-            PacketKind::Rtcp => self.session.protect_rtcp(packet),
-            _ => self.session.protect_rtp(packet),
+            PacketKind::Rtcp => session.protect_rtcp(packet),
+            _ => session.protect_rtp(packet),
         };
         protected.inspect_err(|error| tracing::debug!(%error, "packet not sent")).ok()
     }
 
     /// Authenticates and decrypts an SRTP or SRTCP packet.
     pub fn unprotect(&mut self, kind: PacketKind, packet: &[u8]) -> Result<Vec<u8>, RefusalReason> {
+        let session = self.session.as_mut().ok_or(RefusalReason::BadMedia)?;
         let plain = match kind {
-            PacketKind::Rtcp => self.session.unprotect_rtcp(packet),
-            _ => self.session.unprotect_rtp(packet),
+            PacketKind::Rtcp => session.unprotect_rtcp(packet),
+            _ => session.unprotect_rtp(packet),
         };
         plain.map_err(|error| match error {
             SecureError::Replayed => RefusalReason::ReplayedMedia,
@@ -133,6 +138,8 @@ impl Media {
 
     /// Says goodbye to the peer.
     pub fn close(&mut self) {
-        self.session.close();
+        if let Some(session) = &mut self.session {
+            session.close();
+        }
     }
 }

@@ -241,7 +241,7 @@ impl Session {
         let credentials = Credentials { ufrag: code.ufrag, password: code.password };
         let now = Instant::now();
         self.path.set_remote(role, credentials, &code.candidates, now).await;
-        self.media = Some(Media::new(role, &self.identity.certificate, fingerprint, now));
+        self.media = Some(Media::new(role, &self.identity.certificate, fingerprint));
         self.drain_path();
     }
 
