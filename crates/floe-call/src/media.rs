@@ -50,13 +50,12 @@ impl Media {
         }
     }
 
-    /// A pair was selected; the first one starts the handshake.
-    pub fn on_path(&mut self, now: Instant) {
+    /// A pair was selected; the first one lets the handshake begin at the next poll.
+    pub fn on_path(&mut self) {
         if self.has_path {
             return;
         }
         self.has_path = true;
-        self.session(now);
         self.pending.push_back(MediaOutput::HandshakeStarted { client: self.client });
     }
 

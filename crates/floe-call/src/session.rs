@@ -318,7 +318,7 @@ impl Session {
             PathEvent::Selected { generation, base, remote } => {
                 self.tap.note(Note::PairSelected { generation, base, remote });
                 if let Some(media) = &mut self.media {
-                    media.on_path(Instant::now());
+                    media.on_path();
                 }
             }
             PathEvent::LivenessChanged { liveness, .. } => {
