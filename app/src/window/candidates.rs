@@ -29,13 +29,13 @@ pub fn view(model: &Model<'_>, ui: &mut Ui) -> Vec<Wish> {
     }
     ScrollArea::both().auto_shrink(false).show(ui, |ui| {
         pen::heading(ui, "Yours");
-        table("local candidates", &picture.local_candidates, Whose::Yours, ui);
+        ui.scope(|ui| table("local candidates", &picture.local_candidates, Whose::Yours, ui));
         ui.add_space(theme::GRID);
         pen::heading(ui, "Your friend's");
         if picture.remote_candidates.is_empty() {
             pen::note(ui, "They come with your friend's code, or with the first check from an address not in it.");
         } else {
-            table("remote candidates", &picture.remote_candidates, Whose::Friends, ui);
+            ui.scope(|ui| table("remote candidates", &picture.remote_candidates, Whose::Friends, ui));
         }
     });
     Vec::new()
@@ -48,6 +48,7 @@ enum Whose {
 }
 
 fn table(salt: &str, candidates: &[CandidateView], whose: Whose, ui: &mut Ui) {
+    ui.spacing_mut().item_spacing.y = 0.0;
     let mut builder = TableBuilder::new(ui)
         .id_salt(salt)
         .striped(true)

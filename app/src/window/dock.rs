@@ -92,15 +92,6 @@ impl DockState {
     pub fn show(&mut self, panel: Panel) {
         self.tree.make_active(|_, tile| matches!(tile, Tile::Pane(pane) if *pane == panel));
     }
-
-    /// Whether a panel can be seen.
-    #[must_use]
-    pub fn is_shown(&self, panel: Panel) -> bool {
-        self.tree
-            .active_tiles()
-            .into_iter()
-            .any(|id| matches!(self.tree.tiles.get(id), Some(Tile::Pane(pane)) if *pane == panel))
-    }
 }
 
 /// Draws the panels.

@@ -99,6 +99,7 @@ pub fn view(model: &Model<'_>, state: &mut EventsState, ui: &mut Ui) -> Vec<Wish
 
 fn table(events: &[Arc<Event>], lines: &[usize], ui: &mut Ui) {
     let height = ui.available_height() - 8.0;
+    ui.spacing_mut().item_spacing.y = 0.0;
     TableBuilder::new(ui)
         .id_salt("log")
         .striped(true)

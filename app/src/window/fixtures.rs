@@ -6,8 +6,8 @@ use floe_call::{AudioSource, PasteOutcome, Playback, Snapshot};
 use floe_inspect::{
     Picture,
     picture::{
-        BaseView, CandidateView, Event, Mapping, PairId, PairState, PairView, PeerCode, Phase, PhaseKind, PhaseProgress, Sample,
-        SecurityView, Selection, ServerVerdict, ServerView, Severity, Traffic, Visit,
+        BaseView, CandidateView, Event, Mapping, PairId, PairState, PairView, PeerCode, Phase, PhaseKind,
+        PhaseProgress, Sample, SecurityView, Selection, ServerVerdict, ServerView, Severity, Traffic, Visit,
     },
 };
 use floe_wire::{

@@ -1,5 +1,7 @@
 //! What happened: the phases of the call, and what to do about what went wrong.
 
+use std::time::Duration;
+
 use egui::{Frame, Margin, Rect, RichText, ScrollArea, Sense, Stroke, Ui, pos2, vec2};
 use floe_inspect::{
     Finding,
@@ -8,7 +10,7 @@ use floe_inspect::{
 
 use super::{
     format,
-    model::Model,
+    model::{Model, Standing},
     pen,
     theme::{self, Palette},
     wish::Wish,
@@ -17,6 +19,12 @@ use super::{
 /// Draws the phases and the findings.
 pub fn view(model: &Model<'_>, ui: &mut Ui) -> Vec<Wish> {
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+        // After a failure, what to do comes before how it came about.
+        let advice_first = model.standing() == Standing::Failed;
+        if advice_first {
+            findings(model, ui);
+            ui.add_space(theme::GRID);
+        }
         pen::heading(ui, "What happened");
         ui.spacing_mut().item_spacing.y = 0.0;
         ui.spacing_mut().interact_size.y = 20.0;
@@ -30,8 +38,10 @@ pub fn view(model: &Model<'_>, ui: &mut Ui) -> Vec<Wish> {
         for each in phases {
             phase(each, model, ui);
         }
-        ui.add_space(theme::GRID);
-        findings(model, ui);
+        if !advice_first {
+            ui.add_space(theme::GRID);
+            findings(model, ui);
+        }
     });
     Vec::new()
 }
@@ -51,7 +61,7 @@ fn phase(phase: &Phase, model: &Model<'_>, ui: &mut Ui) {
     let (sign, color, time) = match phase.progress {
         PhaseProgress::Ahead => (Sign::Ahead, palette.weak, String::new()),
         PhaseProgress::Running { since } => (Sign::Running, palette.in_progress, format::span(model.now.since(since))),
-        PhaseProgress::Done { since, until } => (Sign::Done, palette.succeeded, format::span(until.since(since))),
+        PhaseProgress::Done { since, until } => (Sign::Done, palette.succeeded, took(until.since(since))),
         PhaseProgress::Failed { since, until } => (Sign::Failed, palette.failed, format::span(until.since(since))),
     };
     let response = ui
@@ -72,10 +82,19 @@ fn phase(phase: &Phase, model: &Model<'_>, ui: &mut Ui) {
     if !phase.detail.is_empty() {
         ui.horizontal(|ui| {
             ui.add_space(16.0);
-            pen::note(ui, &phase.detail);
+            // Where the column is narrow, the whole line is in the tooltip.
+            let text = RichText::new(&phase.detail).size(theme::SMALL).color(palette.weak);
+            let label = egui::Label::new(text);
+            let wide = ui.available_width() > 220.0;
+            ui.add(if wide { label.wrap() } else { label.truncate() });
         });
     }
     ui.add_space(6.0);
+}
+
+/// A phase that took no measurable time was done at once, not in zero milliseconds.
+fn took(span: Duration) -> String {
+    if span.is_zero() { "at once".to_owned() } else { format::span(span) }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -115,6 +134,7 @@ fn draw_sign(sign: Sign, rect: Rect, color: egui::Color32, ui: &Ui) {
 }
 
 fn findings(model: &Model<'_>, ui: &mut Ui) {
+    let before = ui.spacing().item_spacing.y;
     let findings = &model.reading.findings;
     let Some(heading) = heading(model) else { return };
     pen::heading(ui, &heading);
@@ -126,6 +146,7 @@ fn findings(model: &Model<'_>, ui: &mut Ui) {
     for finding in findings {
         card(finding, ui);
     }
+    ui.spacing_mut().item_spacing.y = before;
 }
 
 fn heading(model: &Model<'_>) -> Option<String> {

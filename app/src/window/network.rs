@@ -83,6 +83,7 @@ fn server_line(server: &ServerView, picture: &Picture, ui: &mut Ui) {
         .base
         .and_then(|base| picture.base(base))
         .map_or(String::new(), |base| format!(" from {}", base.interface));
+    ui.spacing_mut().interact_size.y = 20.0;
     ui.horizontal_wrapped(|ui| match &server.verdict {
         ServerVerdict::Answered { mapped, rtt } => {
             ui.label(RichText::new("✓").color(palette.succeeded));
@@ -99,6 +100,7 @@ fn server_line(server: &ServerView, picture: &Picture, ui: &mut Ui) {
 
 fn base_facts(base: &BaseView, picture: &Picture, ui: &mut Ui) {
     let palette = Palette::of(ui.visuals());
+    ui.spacing_mut().interact_size.y = 20.0;
     ui.horizontal(|ui| {
         ui.label(RichText::new(&base.interface).font(theme::strong(theme::BODY)));
         pen::note(ui, format::interface_kind(base.kind));

@@ -1,7 +1,7 @@
 //! Plots of the path in use: round trip, loss, jitter, buffer.
 
 use egui::{Color32, RichText, Ui, vec2};
-use egui_plot::{GridMark, Line, Plot, PlotPoints};
+use egui_plot::{AxisHints, GridMark, Line, Plot, PlotPoints};
 use floe_inspect::picture::Sample;
 
 use super::{
@@ -68,21 +68,22 @@ pub fn view(model: &Model<'_>, ui: &mut Ui) -> Vec<Wish> {
             samples: &series.buffer_ms,
         },
     ];
-    let gap = theme::GRID;
-    let columns = if ui.available_width() >= 460.0 { 2 } else { 1 };
-    let rows = plots.len() / columns;
-    let size = vec2(
-        (ui.available_width() - gap * (columns as f32 - 1.0)) / columns as f32,
-        ((ui.available_height() - gap * (rows as f32 - 1.0)) / rows as f32).max(96.0),
-    );
     egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+        let gap = theme::GRID;
+        ui.spacing_mut().item_spacing = vec2(gap, gap);
+        let columns = if ui.available_width() >= 460.0 { 2 } else { 1 };
+        let rows = plots.len() / columns;
+        let share = |whole: f32, parts: usize| (whole - gap * (parts as f32 - 1.0)) / parts as f32;
+        let size = vec2(
+            share(ui.available_width(), columns).floor(),
+            share(ui.available_height() - 4.0, rows).floor().max(110.0),
+        );
         for row in plots.chunks(columns) {
-            ui.horizontal(|ui| {
-                ui.spacing_mut().item_spacing.x = gap;
+            ui.horizontal_top(|ui| {
                 for series in row {
-                    ui.allocate_ui(size, |ui| {
+                    ui.allocate_ui_with_layout(size, egui::Layout::top_down(egui::Align::Min), |ui| {
                         ui.set_min_size(size);
-                        ui.vertical(|ui| plot(series, size, ui));
+                        plot(series, size, ui);
                     });
                 }
             });
@@ -93,10 +94,12 @@ pub fn view(model: &Model<'_>, ui: &mut Ui) -> Vec<Wish> {
 
 fn plot(series: &Series<'_>, size: egui::Vec2, ui: &mut Ui) {
     let palette = Palette::of(ui.visuals());
-    let title_height = 18.0;
-    ui.spacing_mut().item_spacing.y = 2.0;
+    let title_height = 20.0;
+    ui.spacing_mut().item_spacing.y = 0.0;
+    ui.spacing_mut().interact_size.y = title_height;
+    // The plot writes its axes in the body font.
+    ui.style_mut().text_styles.insert(egui::TextStyle::Body, theme::small());
     ui.horizontal(|ui| {
-        ui.set_height(title_height);
         ui.label(RichText::new(series.title).font(theme::strong(theme::SMALL))).on_hover_text(series.meaning);
         let newest = series.samples.last().map(|sample| sample.value);
         let text = format::or_unknown(newest, |value| number(value, series.unit));
@@ -106,7 +109,7 @@ fn plot(series: &Series<'_>, size: egui::Vec2, ui: &mut Ui) {
         series.samples.iter().map(|sample| [sample.at.0.as_secs_f64(), sample.value]).collect();
     let unit = series.unit;
     Plot::new(series.title)
-        .height((size.y - title_height - 4.0).max(60.0))
+        .height((size.y - title_height).max(60.0))
         .width(size.x)
         .include_y(0.0)
         .include_y(series.least_top)
@@ -118,16 +121,21 @@ fn plot(series: &Series<'_>, size: egui::Vec2, ui: &mut Ui) {
         .show_grid([false, true])
         .grid_color(palette.border)
         .set_margin_fraction(vec2(0.0, 0.08))
-        .y_axis_min_width(34.0)
+        .grid_spacing(egui::Rangef::new(10.0, 80.0))
+        .custom_y_axes(vec![
+            AxisHints::new_y()
+                .min_thickness(30.0)
+                .label_spacing(egui::Rangef::new(14.0, 20.0))
+                .formatter(|mark, _| format!("{:.0}", mark.value)),
+        ])
         .x_axis_formatter(|mark: GridMark, _| clock(mark.value))
-        .y_axis_formatter(|mark: GridMark, _| format!("{:.0}", mark.value))
         .label_formatter(move |hover| match hover {
             egui_plot::HoverPosition::NearDataPoint { position, .. } => {
                 Some(format!("{}\n{}", clock(position.x), number(position.y, unit)))
             }
             egui_plot::HoverPosition::Elsewhere { .. } => None,
         })
-        .show(ui, |plot| plot.line(Line::new(series.title, points).color(series.color).width(1.6)));
+        .show(ui, |plot| plot.line(Line::new(series.title, points).color(series.color).width(2.0)));
 }
 
 fn clock(seconds: f64) -> String {

@@ -35,7 +35,10 @@ pub fn line(
 pub fn heading(ui: &mut Ui, text: &str) -> egui::Response {
     let palette = Palette::of(ui.visuals());
     ui.label(
-        RichText::new(text.to_uppercase()).font(theme::strong(theme::SMALL)).color(palette.weak).extra_letter_spacing(1.0),
+        RichText::new(text.to_uppercase())
+            .font(theme::strong(theme::SMALL))
+            .color(palette.weak)
+            .extra_letter_spacing(1.0),
     )
 }
 

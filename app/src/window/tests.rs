@@ -1,11 +1,15 @@
 //! The window as people and screen readers meet it.
 
-use egui::{Vec2, vec2};
-use egui_kittest::Harness;
-use floe_call::{AudioSource, Playback, Snapshot};
+use egui::{Key, Modifiers, Vec2, vec2};
+use egui_kittest::{
+    Harness,
+    kittest::{NodeT as _, Queryable as _},
+};
+use floe_call::{AudioSource, Command, Playback, Snapshot};
 
 use super::{
     devices::DeviceList,
+    dialogs::{Dialog, PathDraft, SettingsDraft},
     dock::Panel,
     fixtures,
     frame::{self, ViewState},
@@ -13,7 +17,7 @@ use super::{
     reading::Reading,
     settings::Settings,
     theme,
-    wish::Wish,
+    wish::{DialogKind, Wish},
 };
 
 struct Stage {
@@ -70,6 +74,241 @@ fn window(stage: Stage, size: Vec2, brightness: egui::Theme) -> Harness<'static,
     harness
 }
 
+/// A window at the smallest promised size, in the dark theme.
+fn small(snapshot: Snapshot) -> Harness<'static, Stage> {
+    window(Stage::new(snapshot), SMALL, egui::Theme::Dark)
+}
+
+fn wishes(harness: &mut Harness<'static, Stage>) -> Vec<Wish> {
+    std::mem::take(&mut harness.state_mut().wishes)
+}
+
+#[test]
+fn a_cell_of_the_grid_says_what_it_is() {
+    let harness = small(fixtures::connected());
+    harness.get_by_label("pair eth0 192.168.1.2 to srflx 198.51.100.7: succeeded, 31 ms, selected");
+    harness.get_by_label("pair wlan0 192.168.2.7 to host 192.168.178.40: failed");
+}
+
+#[test]
+fn a_clicked_cell_explains_itself_below_the_grid() {
+    let mut harness = small(fixtures::connected());
+    harness.get_by_label("pair wlan0 192.168.2.7 to relay 192.0.2.200: frozen").click();
+    harness.run();
+    harness.get_by_label("Waits for the first pair of its foundation to be answered.");
+}
+
+#[test]
+fn arrow_keys_move_between_pairs() {
+    let mut harness = small(fixtures::connected());
+    harness.get_by_label_contains("pair eth0 192.168.1.2 to host").focus();
+    harness.run();
+    for (key, expected) in [
+        (Key::ArrowRight, "pair eth0 192.168.1.2 to prflx"),
+        (Key::ArrowDown, "pair wlan0 192.168.2.7 to prflx"),
+        (Key::ArrowLeft, "pair wlan0 192.168.2.7 to host"),
+        (Key::ArrowUp, "pair eth0 192.168.1.2 to host"),
+        (Key::ArrowUp, "pair eth0 192.168.1.2 to host"),
+    ] {
+        harness.key_press(key);
+        harness.run();
+        assert!(harness.get_by_label_contains(expected).is_focused(), "{key:?} should lead to {expected}");
+    }
+}
+
+#[test]
+fn cells_are_large_enough_to_hit_and_lie_inside_the_smallest_window() {
+    let harness = small(fixtures::connected());
+    let cells: Vec<_> = harness.get_all_by_label_contains("pair ").map(|node| node.rect()).collect();
+    assert_eq!(cells.len(), 8);
+    for cell in cells {
+        assert!(cell.width() >= 96.0 && cell.height() >= 44.0, "{cell:?}");
+        assert!(cell.right() <= SMALL.x + 8.0, "{cell:?} is clipped");
+    }
+}
+
+#[test]
+fn a_refused_code_is_named_below_the_paste_box() {
+    let harness = small(fixtures::refused_paste());
+    let error = harness.get_by_label_contains("This code is cut off after 97 of 156 characters").rect();
+    let paste_box = harness.get_by_label("Friend's code").rect();
+    assert!(error.top() >= paste_box.bottom());
+}
+
+#[test]
+fn a_code_pasted_anywhere_is_taken() {
+    let mut harness = small(fixtures::waiting_for_code());
+    harness.event(egui::Event::Paste("floe:ABC".to_owned()));
+    harness.run();
+    assert!(wishes(&mut harness).contains(&Wish::Call(Command::PasteCode("floe:ABC".to_owned()))));
+}
+
+#[test]
+fn a_code_pasted_into_the_box_is_taken_without_a_click() {
+    let mut harness = small(fixtures::waiting_for_code());
+    harness.get_by_label("Friend's code").focus();
+    harness.run();
+    harness.event(egui::Event::Paste(fixtures::CODE.to_owned()));
+    harness.run();
+    let taken = wishes(&mut harness);
+    assert_eq!(taken, [Wish::Call(Command::PasteCode(fixtures::CODE.to_owned()))]);
+}
+
+#[test]
+fn the_mute_button_and_its_key_ask_for_the_same() {
+    let mut harness = small(fixtures::connected());
+    harness.get_by_label("Mute").click();
+    harness.run();
+    assert_eq!(wishes(&mut harness), [Wish::Call(Command::SetMuted(true))]);
+    harness.key_press(Key::M);
+    harness.run();
+    assert_eq!(wishes(&mut harness), [Wish::Call(Command::SetMuted(true))]);
+}
+
+#[test]
+fn letters_typed_into_a_field_are_not_keys_of_the_window() {
+    let mut harness = small(fixtures::waiting_for_code());
+    harness.get_by_label("Friend's code").focus();
+    harness.run();
+    harness.key_press(Key::M);
+    harness.key_press(Key::Num3);
+    harness.run();
+    assert_eq!(wishes(&mut harness), []);
+}
+
+#[test]
+fn copying_with_nothing_selected_copies_our_code() {
+    let mut harness = small(fixtures::waiting_for_code());
+    harness.event(egui::Event::Copy);
+    harness.run();
+    assert_eq!(wishes(&mut harness), [Wish::Copy { text: fixtures::CODE.to_owned(), what: "Your code" }]);
+}
+
+#[test]
+fn number_keys_ask_for_panels() {
+    let mut harness = small(fixtures::connected());
+    harness.key_press(Key::Num7);
+    harness.run();
+    assert_eq!(wishes(&mut harness), [Wish::ShowPanel(Panel::Events)]);
+    harness.state_mut().view.dock.show(Panel::Events);
+    harness.run();
+    harness.get_by_label("Your friend is heard");
+}
+
+#[test]
+fn the_current_state_of_each_machine_is_marked() {
+    let mut stage = Stage::new(fixtures::connected());
+    stage.view.dock.show(Panel::States);
+    let harness = window(stage, SMALL, egui::Theme::Light);
+    for label in [
+        "Signaling stable: current, 04:12 · 2×",
+        "Gathering complete: current, 04:13",
+        "ICE connection completed: current, 04:11",
+    ] {
+        harness.get_by_label(label);
+    }
+    harness.get_by_label("ICE connection checking: visited, 58 ms");
+    harness.get_by_label("ICE connection failed: not visited");
+}
+
+#[test]
+fn every_state_lies_inside_the_smallest_window_and_none_overlap() {
+    let mut stage = Stage::new(fixtures::connected());
+    stage.view.dock.show(Panel::States);
+    let harness = window(stage, SMALL, egui::Theme::Dark);
+    let nodes: Vec<egui::Rect> = ["Signaling ", "Gathering ", "ICE connection "]
+        .iter()
+        .flat_map(|machine| harness.get_all_by_label_contains(machine))
+        .filter(|node| node.accesskit_node().label().is_some_and(|label| label.contains(": ")))
+        .map(|node| node.rect())
+        .collect();
+    assert_eq!(nodes.len(), 16);
+    for (index, node) in nodes.iter().enumerate() {
+        assert!(node.bottom() < SMALL.y - 18.0 && node.right() < SMALL.x - 200.0, "{node:?} is clipped");
+        assert!(nodes[index + 1..].iter().all(|other| !node.intersects(*other)), "{node:?} overlaps another");
+    }
+}
+
+#[test]
+fn the_words_to_compare_come_with_what_to_do_with_them() {
+    let harness = small(fixtures::connected());
+    harness.get_by_label("amber  maple  orbit  velvet");
+    harness.get_by_label_contains("Read these aloud");
+}
+
+#[test]
+fn the_bar_says_where_the_call_stands() {
+    let harness = small(fixtures::connected());
+    harness.get_by_label("State: Connected  ·  direct  ·  31 ms  ·  04:12");
+    let harness = small(fixtures::checking());
+    harness.get_by_label("State: Looking for a path");
+}
+
+#[test]
+fn a_finished_call_offers_a_new_one_and_no_used_up_code() {
+    let mut harness = small(fixtures::failed());
+    assert!(harness.query_by_label("Copy").is_none());
+    harness.get_by_label("New call").click();
+    harness.run();
+    assert_eq!(wishes(&mut harness), [Wish::NewCall]);
+}
+
+#[test]
+fn an_empty_window_teaches_in_every_panel() {
+    let mut stage = Stage::new(Snapshot::default());
+    stage.journey = Journey::Idle;
+    let mut harness = window(stage, SMALL, egui::Theme::Dark);
+    for panel in [Panel::Grid, Panel::Candidates, Panel::Path, Panel::Audio, Panel::Network, Panel::Events] {
+        harness.state_mut().view.dock.show(panel);
+        harness.run();
+        harness.get_by_label("Press New call on the left, or choose a demo above.");
+    }
+}
+
+#[test]
+fn help_opens_with_its_key_and_closes_with_escape() {
+    let mut harness = small(fixtures::connected());
+    harness.key_press(Key::F1);
+    harness.run();
+    assert_eq!(wishes(&mut harness), [Wish::Open(DialogKind::Help)]);
+    harness.state_mut().view.dialog = Some(Dialog::Help);
+    harness.run();
+    harness.get_by_label("Keys and signs");
+    harness.key_press_modifiers(Modifiers::NONE, Key::Escape);
+    harness.run();
+    assert!(wishes(&mut harness).contains(&Wish::CloseDialog));
+}
+
+#[test]
+fn a_mistyped_server_is_named_and_cannot_be_saved() {
+    let mut stage = Stage::new(fixtures::connected());
+    stage.settings.stun_servers = vec!["http://stun.example.org".to_owned()];
+    stage.view.dialog = Some(Dialog::Settings(SettingsDraft::of(&stage.settings)));
+    let harness = window(stage, SMALL, egui::Theme::Light);
+    harness.get_by_label_contains("Line 1: ");
+    assert!(harness.get_by_label("Save settings").accesskit_node().is_disabled());
+}
+
+#[test]
+fn a_demo_shows_either_peer() {
+    let mut stage = Stage::new(fixtures::connected());
+    stage.journey = Journey::Demo(floe_simnet::Scenario::default());
+    let mut harness = window(stage, SMALL, egui::Theme::Dark);
+    harness.get_by_label("Friend (B)").click();
+    harness.run();
+    assert_eq!(wishes(&mut harness), [Wish::ShowSide(Side::Friend)]);
+}
+
+#[test]
+fn the_log_shows_only_what_is_searched_for() {
+    let mut stage = Stage::new(fixtures::connected());
+    stage.view.dock.show(Panel::Events);
+    stage.view.dock.events.filter = "heard".to_owned();
+    let harness = window(stage, SMALL, egui::Theme::Dark);
+    harness.get_by_label("Your friend is heard");
+    assert!(harness.query_by_label("Your code is ready").is_none());
+}
+
 /// Renders pictures for looking at, into the folder that `FLOE_WINDOW_PICTURES` names.
 #[test]
 fn the_window_can_be_rendered_in_both_themes_at_both_sizes() {
@@ -97,6 +336,29 @@ fn the_window_can_be_rendered_in_both_themes_at_both_sizes() {
                     image.save(std::path::Path::new(&folder).join(format!("{name}.png"))).unwrap();
                 }
             }
+        }
+    }
+}
+
+/// Renders each dialog, under the same conditions.
+#[test]
+fn the_dialogs_can_be_rendered_in_both_themes() {
+    let Some(folder) = std::env::var_os("FLOE_WINDOW_PICTURES") else { return };
+    type Open = fn(&Settings) -> Dialog;
+    let dialogs: [(&str, Open); 4] = [
+        ("help", |_| Dialog::Help),
+        ("qr", |_| Dialog::QrCode),
+        ("settings", |settings| Dialog::Settings(SettingsDraft::of(settings))),
+        ("report", |_| Dialog::SaveReport(PathDraft { path: "/home/me/floe-report-1.json".to_owned(), error: None })),
+    ];
+    for (name, open) in dialogs {
+        for (look, brightness) in [("dark", egui::Theme::Dark), ("light", egui::Theme::Light)] {
+            let mut stage = Stage::new(fixtures::connected());
+            stage.settings.stun_servers = vec!["stun:stun.example.org:3478".to_owned(), "stn:typo".to_owned()];
+            stage.view.dialog = Some(open(&stage.settings));
+            let mut harness = window(stage, SMALL, brightness);
+            let image = harness.render().unwrap();
+            image.save(std::path::Path::new(&folder).join(format!("dialog-{name}-{look}.png"))).unwrap();
         }
     }
 }

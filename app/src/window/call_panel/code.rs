@@ -9,7 +9,7 @@ use crate::window::{
     wish::{DialogKind, Wish},
 };
 
-const BOX_HEIGHT: f32 = 68.0;
+const BOX_HEIGHT: f32 = 84.0;
 
 /// Draws the code with its buttons.
 pub fn view(model: &Model<'_>, wishes: &mut Vec<Wish>, ui: &mut Ui) {
@@ -17,6 +17,10 @@ pub fn view(model: &Model<'_>, wishes: &mut Vec<Wish>, ui: &mut Ui) {
         pen::heading(ui, "Your code");
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| light(model, ui));
     });
+    if model.snapshot.finished {
+        pen::note(ui, "A code is good for one call. A new call makes a new one.");
+        return;
+    }
     let Some(code) = &model.snapshot.code else {
         pen::note(ui, "It is being made: interfaces are opened and your servers asked.");
         return;

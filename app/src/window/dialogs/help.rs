@@ -30,7 +30,8 @@ const SIGNS: [(PairState, &str); 5] = [
 /// Draws the sheet.
 pub fn view(ui: &mut Ui) {
     super::title(ui, "Keys and signs");
-    Grid::new("keys").num_columns(2).spacing(vec2(24.0, 6.0)).show(ui, |ui| {
+    ui.spacing_mut().interact_size.y = 18.0;
+    Grid::new("keys").num_columns(2).spacing(vec2(24.0, 2.0)).show(ui, |ui| {
         for (key, purpose) in KEYS {
             line(ui, key, purpose);
         }
@@ -40,16 +41,16 @@ pub fn view(ui: &mut Ui) {
     });
     ui.separator();
     let palette = Palette::of(ui.visuals());
-    Grid::new("signs").num_columns(2).spacing(vec2(12.0, 6.0)).show(ui, |ui| {
+    Grid::new("signs").num_columns(2).spacing(vec2(12.0, 2.0)).show(ui, |ui| {
         for (state, meaning) in SIGNS {
             let (rect, _) = ui.allocate_exact_size(vec2(18.0, 18.0), Sense::hover());
             pen::pair_sign(ui.painter(), rect.center(), 7.0, state, palette.pair_state(state));
-            ui.label(format!("{}: {meaning}", state.name()));
+            ui.label(RichText::new(format!("{}: {meaning}", state.name())).size(theme::SMALL));
             ui.end_row();
         }
         let (rect, _) = ui.allocate_exact_size(vec2(18.0, 18.0), Sense::hover());
         pen::star(ui.painter(), rect.center(), 8.0, palette.selected_line);
-        ui.label("selected: audio goes over this pair");
+        ui.label(RichText::new("selected: audio goes over this pair").size(theme::SMALL));
         ui.end_row();
     });
     super::close_row(ui);
@@ -57,6 +58,6 @@ pub fn view(ui: &mut Ui) {
 
 fn line(ui: &mut Ui, key: &str, purpose: &str) {
     ui.label(RichText::new(key).font(theme::mono()).color(Palette::of(ui.visuals()).accent));
-    ui.label(purpose);
+    ui.label(RichText::new(purpose).size(theme::SMALL));
     ui.end_row();
 }

@@ -5,7 +5,7 @@ mod help;
 mod qr;
 mod settings;
 
-use egui::{Id, Modal, Ui};
+use egui::{Frame, Id, Modal, Ui};
 
 pub use self::{file::PathDraft, settings::SettingsDraft};
 use super::{model::Model, pen, theme, wish::Wish};
@@ -29,7 +29,8 @@ pub enum Dialog {
 pub fn view(model: &Model<'_>, dialog: &mut Option<Dialog>, ui: &mut Ui) -> Vec<Wish> {
     let Some(open) = dialog else { return Vec::new() };
     let mut wishes = Vec::new();
-    let response = Modal::new(Id::unique("dialog")).show(ui.ctx(), |ui| {
+    let frame = Frame::popup(ui.style()).inner_margin(theme::GRID * 2.0);
+    let response = Modal::new(Id::unique("dialog")).frame(frame).show(ui.ctx(), |ui| {
         ui.set_max_width(560.0);
         ui.spacing_mut().item_spacing.y = theme::GRID;
         match open {

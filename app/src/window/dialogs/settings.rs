@@ -1,6 +1,6 @@
 //! The settings: servers, devices, interfaces, theme.
 
-use egui::{ComboBox, TextEdit, Ui};
+use egui::{ComboBox, TextEdit, Ui, vec2};
 use floe_audio::DeviceInfo;
 use floe_transport::ServerUrl;
 
@@ -162,7 +162,8 @@ fn source(source: &mut Source, inputs: &[DeviceInfo], ui: &mut Ui) {
         Source::Microphone(None) => "Default microphone".to_owned(),
         Source::Microphone(Some(id)) => device_name(id, inputs),
     };
-    ComboBox::new("settings source", "Send").width(340.0).truncate().selected_text(name(source)).show_ui(ui, |ui| {
+    let selected = name(source);
+    choice("Send", selected, ui, |ui| {
         let mut choices = vec![Source::Microphone(None), Source::Tone, Source::None];
         choices.extend(inputs.iter().map(|device| Source::Microphone(Some(device.id.clone()))));
         for choice in choices {
@@ -178,13 +179,23 @@ fn output(output: &mut Output, outputs: &[DeviceInfo], ui: &mut Ui) {
         Output::Speaker(None) => "Default speaker".to_owned(),
         Output::Speaker(Some(id)) => device_name(id, outputs),
     };
-    ComboBox::new("settings output", "Play").width(340.0).truncate().selected_text(name(output)).show_ui(ui, |ui| {
+    let selected = name(output);
+    choice("Play", selected, ui, |ui| {
         let mut choices = vec![Output::Speaker(None), Output::None];
         choices.extend(outputs.iter().map(|device| Output::Speaker(Some(device.id.clone()))));
         for choice in choices {
             let text = name(&choice);
             ui.selectable_value(output, choice, text);
         }
+    });
+}
+
+/// A list with its name in front.
+fn choice(name: &str, selected: String, ui: &mut Ui, choices: impl FnOnce(&mut Ui)) {
+    ui.horizontal(|ui| {
+        let label = ui.add_sized(vec2(40.0, theme::HIT), egui::Label::new(name));
+        let list = ComboBox::from_id_salt(("settings", name)).width(340.0).truncate().selected_text(selected);
+        list.show_ui(ui, choices).response.labelled_by(label.id);
     });
 }
 

@@ -86,7 +86,8 @@ fn teach(model: &Model<'_>, ui: &mut Ui) {
 fn summary(picture: &Picture, ui: &mut Ui) {
     let palette = Palette::of(ui.visuals());
     ui.horizontal_wrapped(|ui| {
-        ui.spacing_mut().item_spacing.x = 4.0;
+        ui.spacing_mut().item_spacing = vec2(4.0, 2.0);
+        ui.spacing_mut().interact_size.y = 18.0;
         for state in STATES {
             let count = picture.pairs.iter().filter(|pair| pair.state == state).count();
             let (rect, _) = ui.allocate_exact_size(vec2(16.0, 16.0), Sense::hover());

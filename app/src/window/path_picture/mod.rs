@@ -2,7 +2,7 @@
 
 mod route;
 
-use egui::{Align2, Color32, Rect, RichText, Sense, Stroke, StrokeKind, Ui, pos2, vec2};
+use egui::{Align2, Color32, Rect, Sense, Stroke, StrokeKind, Ui, pos2, vec2};
 use floe_inspect::Tone;
 
 use self::route::{Link, LinkStyle, Place, Route, SideRoute};
@@ -18,7 +18,7 @@ const PLACE_WIDTH: f32 = 118.0;
 const LINK: f32 = 42.0;
 const SIDE_ROW: f32 = 20.0;
 /// Text of the headline with the space above it.
-const HEADLINE: f32 = 34.0;
+const HEADLINE: f32 = 36.0;
 
 /// How many routes beside the main one fit.
 fn side_rows(height: f32) -> usize {
@@ -58,13 +58,13 @@ fn headline(model: &Model<'_>, rect: Rect, ui: &mut Ui) {
         Tone::Bad => palette.failed,
     };
     let text = sentence(model);
-    // A long sentence takes the ordinary size before it is cut off.
+    // A long sentence takes two lines of the ordinary size.
     let wide = ui.painter().layout_no_wrap(text.clone(), theme::large(), color).size().x;
-    let size = if wide <= rect.width() { theme::LARGE } else { theme::BODY };
-    ui.put(rect, |ui: &mut Ui| {
-        let label = egui::Label::new(RichText::new(text).size(size).color(color)).truncate();
-        ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| ui.add(label)).inner
-    });
+    let font = if wide <= rect.width() { theme::large() } else { theme::body() };
+    let mut job = egui::text::LayoutJob::simple(text, font, color, rect.width());
+    job.wrap.max_rows = 2;
+    let layout = egui::Layout::left_to_right(egui::Align::Center);
+    ui.scope_builder(egui::UiBuilder::new().max_rect(rect).layout(layout), |ui| ui.add(egui::Label::new(job).wrap()));
 }
 
 /// The headline; before the first call, what to do first.

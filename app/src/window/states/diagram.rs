@@ -91,10 +91,8 @@ impl<'a, S: Machine> Sketch<'a, S> {
 
     fn title(&self, area: Rect, ui: &Ui) {
         let Some(first) = self.nodes.first() else { return };
-        let place = Rect::from_center_size(
-            pos2(first.center().x, area.top() + TITLE / 2.0 - 3.0),
-            vec2(area.width(), TITLE),
-        );
+        let place =
+            Rect::from_center_size(pos2(first.center().x, area.top() + TITLE / 2.0 - 3.0), vec2(area.width(), TITLE));
         let color = Palette::of(ui.visuals()).text;
         pen::line(ui.painter(), place, Align2::CENTER_CENTER, S::TITLE, theme::strong(theme::BODY), color);
     }

@@ -7,12 +7,7 @@ use egui::{ScrollArea, Sense, Ui, pos2, vec2};
 use floe_wire::{GatheringState, IceConnectionState, SignalingState};
 
 use self::machines::Machine;
-use super::{
-    format,
-    model::Model,
-    pen,
-    wish::Wish,
-};
+use super::{format, model::Model, pen, wish::Wish};
 
 /// Draws the three machines.
 pub fn view(model: &Model<'_>, ui: &mut Ui) -> Vec<Wish> {
