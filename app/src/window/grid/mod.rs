@@ -184,13 +184,10 @@ fn move_with_arrows(tables: &[GridTable<'_>], state: &mut GridState, ui: &mut Ui
         if !ui.input_mut(|input| input.consume_key(Modifiers::NONE, key)) {
             continue;
         }
-        let next = tables[index].neighbour(row, column, step).or_else(|| {
-            let other = match step.0 {
-                1 => tables.get(index + 1)?.first(),
-                -1 => tables.get(index.checked_sub(1)?)?.last(),
-                _ => None,
-            };
-            other
+        let next = tables[index].neighbour(row, column, step).or_else(|| match step.0 {
+            1 => tables.get(index + 1)?.first(),
+            -1 => tables.get(index.checked_sub(1)?)?.last(),
+            _ => None,
         });
         if let Some(pair) = next {
             state.chosen = Some(pair.id);
