@@ -117,6 +117,14 @@ fn arrow_keys_move_between_pairs() {
 }
 
 #[test]
+fn an_arrow_key_without_focus_enters_the_grid_at_the_pair_in_use() {
+    let mut harness = small(fixtures::connected());
+    harness.key_press(Key::ArrowDown);
+    harness.run();
+    assert!(harness.get_by_label_contains("31 ms, selected").is_focused());
+}
+
+#[test]
 fn cells_are_large_enough_to_hit_and_lie_inside_the_smallest_window() {
     let harness = small(fixtures::connected());
     let cells: Vec<_> = harness.get_all_by_label_contains("pair ").map(|node| node.rect()).collect();
@@ -311,10 +319,12 @@ fn the_log_shows_only_what_is_searched_for() {
 
 /// Renders pictures for looking at, into the folder that `FLOE_WINDOW_PICTURES` names.
 #[test]
+#[ignore = "draws pictures for people to look at"]
 fn the_window_can_be_rendered_in_both_themes_at_both_sizes() {
     let Some(folder) = std::env::var_os("FLOE_WINDOW_PICTURES") else { return };
     let only = std::env::var("FLOE_WINDOW_ONLY").unwrap_or_default();
-    let moments: [(&str, fn() -> Snapshot); 5] = [
+    type Moment = (&'static str, fn() -> Snapshot);
+    let moments: [Moment; 5] = [
         ("connected", fixtures::connected),
         ("waiting", fixtures::refused_paste),
         ("checking", fixtures::checking),
@@ -342,6 +352,7 @@ fn the_window_can_be_rendered_in_both_themes_at_both_sizes() {
 
 /// Renders each dialog, under the same conditions.
 #[test]
+#[ignore = "draws pictures for people to look at"]
 fn the_dialogs_can_be_rendered_in_both_themes() {
     let Some(folder) = std::env::var_os("FLOE_WINDOW_PICTURES") else { return };
     type Open = fn(&Settings) -> Dialog;

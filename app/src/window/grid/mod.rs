@@ -48,6 +48,7 @@ pub fn view(model: &Model<'_>, state: &mut GridState, ui: &mut Ui) -> Vec<Wish> 
     ScrollArea::both().auto_shrink(false).show(ui, |ui| {
         summary(picture, ui);
         let tables = table::of(picture);
+        enter_with_arrows(picture, state, ui);
         move_with_arrows(&tables, state, ui);
         for table in &tables {
             if tables.len() > 1 {
@@ -167,6 +168,25 @@ fn cell_id(pair: PairId) -> Id {
     Id::unique(("pair cell", pair))
 }
 
+/// An arrow key pressed while nothing has the focus leads to the pair whose details are shown.
+fn enter_with_arrows(picture: &Picture, state: &GridState, ui: &mut Ui) {
+    if ui.memory(|memory| memory.focused().is_some() || memory.top_modal_layer().is_some()) {
+        return;
+    }
+    let pressed = ARROWS.iter().any(|(key, _)| ui.input_mut(|input| input.consume_key(Modifiers::NONE, *key)));
+    if let (true, Some(pair)) = (pressed, shown(picture, state)) {
+        ui.memory_mut(|memory| {
+            memory.request_focus(cell_id(pair.id));
+            // egui saw the key as well and would go one step further.
+            memory.move_focus(egui::FocusDirection::None);
+        });
+    }
+}
+
+/// The arrow keys, each with its step in rows and columns.
+const ARROWS: [(Key, (isize, isize)); 4] =
+    [(Key::ArrowLeft, (0, -1)), (Key::ArrowRight, (0, 1)), (Key::ArrowUp, (-1, 0)), (Key::ArrowDown, (1, 0))];
+
 fn move_with_arrows(tables: &[GridTable<'_>], state: &mut GridState, ui: &mut Ui) {
     let focused = ui.memory(egui::Memory::focused);
     let at = tables.iter().enumerate().find_map(|(index, table)| {
@@ -178,9 +198,7 @@ fn move_with_arrows(tables: &[GridTable<'_>], state: &mut GridState, ui: &mut Ui
     // Arrows belong to the grid while one of its cells has the focus; Tab still leaves it.
     let arrows = EventFilter { horizontal_arrows: true, vertical_arrows: true, ..EventFilter::default() };
     ui.memory_mut(|memory| memory.set_focus_lock_filter(focused, arrows));
-    for (key, step) in
-        [(Key::ArrowLeft, (0, -1)), (Key::ArrowRight, (0, 1)), (Key::ArrowUp, (-1, 0)), (Key::ArrowDown, (1, 0))]
-    {
+    for (key, step) in ARROWS {
         if !ui.input_mut(|input| input.consume_key(Modifiers::NONE, key)) {
             continue;
         }
