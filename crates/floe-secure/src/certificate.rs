@@ -19,6 +19,8 @@ impl Certificate {
     /// # Errors
     /// When the system gives no randomness.
     pub fn generate() -> Result<Self, SecureError> {
+        // A certificate is made while nobody waits; a handshake is not.
+        crate::session::prepare();
         Self::try_generate().map_err(|error| SecureError::Certificate(error.to_string()))
     }
 

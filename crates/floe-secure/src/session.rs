@@ -2,7 +2,7 @@
 
 use std::{
     collections::VecDeque,
-    sync::Arc,
+    sync::{Arc, LazyLock},
     time::{Duration, Instant},
 };
 
@@ -71,7 +71,7 @@ impl SecureSession {
     pub fn new(is_client: bool, certificate: &Certificate, expected: Fingerprint, now: Instant) -> Self {
         let own =
             DtlsCertificate { certificate: certificate.der.clone(), private_key: certificate.private_key.clone() };
-        let mut dtls = Dtls::new_auto(config(), own, now);
+        let mut dtls = Dtls::new_auto(Arc::clone(&CONFIG), own, now);
         dtls.set_active(is_client);
         Self {
             dtls,
@@ -275,7 +275,9 @@ impl SecureSession {
     }
 }
 
-fn config() -> Arc<Config> {
+/// The library's settings, the same for every session. It tests its cryptography whenever settings are made, which
+/// takes as long as a handshake, so they are made once.
+static CONFIG: LazyLock<Arc<Config>> = LazyLock::new(|| {
     let config = Config::builder()
         // Reachability of the peer's address is proved by ICE, so the cookie's extra round trip buys nothing.
         .use_server_cookie(false)
@@ -284,6 +286,11 @@ fn config() -> Arc<Config> {
         .handshake_timeout(HANDSHAKE_TIMEOUT)
         .build();
     Arc::new(config.expect("constant settings within the library's limits are valid"))
+});
+
+/// Makes the settings, so that no handshake has to wait for them.
+pub(crate) fn prepare() {
+    LazyLock::force(&CONFIG);
 }
 
 /// The library calls every error fatal, but refuses these datagrams before it touches any state.
