@@ -14,5 +14,5 @@ pub fn package() -> Result<()> {
         "cargo-deb is not installed; it builds the package: cargo install --locked cargo-deb"
     );
     ensure_installed(&[Need::Build])?;
-    run(&mut cargo(&["deb", "--locked", "--package", "floe"]))
+    run(&mut cargo(&["deb", "--locked", "--profile", "dist", "--package", "floe"]))
 }
