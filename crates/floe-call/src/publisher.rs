@@ -88,8 +88,51 @@ impl Publisher {
         self.last_published = now;
         self.is_dirty = false;
         let picture = Arc::new(self.inspector.picture().clone());
+        let snapshot = Snapshot { picture, code: extras.code, paste: extras.paste, finished };
         // Nobody watching any more is no reason to stop: the call ends by its commands.
-        self.snapshots.send_replace(Arc::new(Snapshot { picture, code: extras.code, paste: extras.paste, finished }));
-        (self.repaint)();
+        if self.snapshots.send_if_modified(|last| replace_if_news(last, snapshot)) {
+            (self.repaint)();
+        }
+    }
+}
+
+/// Replaces a snapshot by one that says something else than that time has passed; waiting for a person costs nothing.
+fn replace_if_news(last: &mut Arc<Snapshot>, mut next: Snapshot) -> bool {
+    let at = next.picture.at;
+    Arc::make_mut(&mut next.picture).at = last.picture.at;
+    if **last == next {
+        return false;
+    }
+    Arc::make_mut(&mut next.picture).at = at;
+    *last = Arc::new(next);
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use floe_inspect::Picture;
+    use floe_wire::Stamp;
+
+    use super::*;
+
+    fn snapshot(at_ms: u64, muted: bool) -> Snapshot {
+        let picture = Picture { at: Stamp(Duration::from_millis(at_ms)), muted, ..Picture::default() };
+        Snapshot { picture: Arc::new(picture), ..Snapshot::default() }
+    }
+
+    #[test]
+    fn time_alone_is_no_news() {
+        let mut last = Arc::new(snapshot(10, false));
+        assert!(!replace_if_news(&mut last, snapshot(900, false)));
+        assert_eq!(last.picture.at, Stamp::from_millis(10));
+    }
+
+    #[test]
+    fn news_comes_with_its_time() {
+        let mut last = Arc::new(snapshot(10, false));
+        assert!(replace_if_news(&mut last, snapshot(900, true)));
+        assert!(last.picture.muted && last.picture.at == Stamp::from_millis(900));
     }
 }

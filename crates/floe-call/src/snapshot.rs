@@ -5,7 +5,7 @@ use std::sync::Arc;
 use floe_inspect::Picture;
 
 /// What a call looks like from outside.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Snapshot {
     /// The fold over the record so far.
     pub picture: Arc<Picture>,

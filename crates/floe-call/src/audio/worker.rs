@@ -41,6 +41,7 @@ pub(super) struct Worker {
     sent_level: LevelMeter,
     received_level: LevelMeter,
     tone: ToneMeter,
+    last_measure: AudioMeasure,
     ticks: u64,
 }
 
@@ -78,6 +79,7 @@ impl Worker {
             sent_level: LevelMeter::new(),
             received_level: LevelMeter::new(),
             tone: ToneMeter::new(),
+            last_measure: AudioMeasure::default(),
             ticks: 0,
         };
         for trouble in [source_trouble, sink_trouble, codec_trouble].into_iter().flatten() {
@@ -147,8 +149,7 @@ impl Worker {
         self.capture(now);
         self.play(now);
         if self.ticks.is_multiple_of(MEASURE_TICKS) {
-            let measure = self.measure();
-            self.emit(AudioOutput::Measured(measure));
+            self.tell_measure();
         }
         if self.is_sending && self.ticks.is_multiple_of(REPORT_TICKS) {
             self.report();
@@ -195,6 +196,15 @@ impl Worker {
         self.tone.push(&frame);
         let trouble = self.sink.write(now, &frame);
         self.say(trouble);
+    }
+
+    /// Tells counters and levels that changed; a call that waits for a person has none that do.
+    fn tell_measure(&mut self) {
+        let measure = self.measure();
+        if measure != self.last_measure {
+            self.last_measure = measure.clone();
+            self.emit(AudioOutput::Measured(measure));
+        }
     }
 
     fn measure(&mut self) -> AudioMeasure {
@@ -245,8 +255,7 @@ impl Worker {
     }
 
     fn finish(mut self) {
-        let measure = self.measure();
-        self.emit(AudioOutput::Measured(measure));
+        self.tell_measure();
         if self.is_sending
             && let Some(codec) = &self.codec
         {
