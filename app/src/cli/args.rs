@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser};
 use floe_call::AudioSource;
 use floe_simnet::Scenario;
+use floe_transport::{ServerUrl, UrlError};
 
 /// Calls a peer directly and shows the path it found.
 ///
@@ -38,7 +39,7 @@ pub(super) struct CallOptions {
     #[arg(long, value_name = "CODE")]
     pub code: Option<String>,
     /// A STUN server, `stun:host[:port]`; may be given several times. None is contacted otherwise.
-    #[arg(long = "stun", value_name = "URL")]
+    #[arg(long = "stun", value_name = "URL", value_parser = stun_server)]
     pub stun: Vec<String>,
     /// Use only this interface; may be given several times.
     #[arg(long = "interface", value_name = "NAME")]
@@ -106,6 +107,10 @@ fn scenario(name: &str) -> Result<Scenario, String> {
     })
 }
 
+fn stun_server(url: &str) -> Result<String, UrlError> {
+    ServerUrl::parse(url).map(|_| url.to_owned())
+}
+
 /// The tone of `--audio tone`: concert pitch, easy to recognise and to measure.
 pub(super) const TONE_HZ: u32 = 440;
 
@@ -128,6 +133,12 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_server_that_is_no_stun_url_is_refused_before_the_call() {
+        assert!(stun_server("http://example.org").is_err());
+        assert!(stun_server("stun:stun.example.org").is_ok());
     }
 
     #[test]

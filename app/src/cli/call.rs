@@ -96,7 +96,12 @@ impl<'a> Conversation<'a> {
             tokio::select! {
                 changed = snapshots.changed() => if changed.is_err() { return Ok(()) },
                 Some(code) = codes.recv() => { self.call.send(Command::PasteCode(code)); }
-                () = sleep_until(self.deadline) => return Ok(()),
+                () = sleep_until(self.deadline) => {
+                    if !self.is_secured {
+                        progress.say(&format!("Not connected within {} s (--wait); giving up.", self.options.wait));
+                    }
+                    return Ok(());
+                }
                 () = &mut terminated => return Ok(()),
             }
         }
