@@ -15,7 +15,8 @@ const USAGE: &str = "\
 Usage: cargo xtask COMMAND
 
   demo [SCENARIO]  install what is missing, build, and open the window with the demo running
-                   (without a display: run the demo in this terminal for ten seconds)
+                   (without a display: run the demo in this terminal for ten seconds);
+                   --release builds what is shipped, which takes longer
   test             install what the tests need, then run all of them
   lint             formatting, tidy, clippy, documentation, licences and sources of dependencies
   ci               lint, then test
