@@ -12,7 +12,7 @@ use super::{
     devices::DeviceWatch,
     dialogs::Dialog,
     frame::{self, ViewState},
-    model::Model,
+    model::{Model, Standing},
     picker::Picker,
     session::Session,
     settings::{Loaded, Settings, SettingsFile},
@@ -23,8 +23,10 @@ use crate::engine::Engine;
 
 /// How long a toast stays.
 const TOAST: Duration = Duration::from_secs(3);
-/// Clocks on the screen show whole seconds or a running tenth; twice a second keeps them honest.
-const CLOCK_PACE: Duration = Duration::from_millis(500);
+/// How often clocks are painted while checks run: they show tenths.
+const QUICK_CLOCK: Duration = Duration::from_millis(250);
+/// How often they are painted otherwise: a code may wait for its answer for hours.
+const SLOW_CLOCK: Duration = Duration::from_secs(1);
 
 /// The window's owner.
 pub struct FloeWindow {
@@ -127,14 +129,22 @@ impl eframe::App for FloeWindow {
             toast: self.toast.as_ref().map(|toast| toast.text.as_str()),
             notice: self.notice.as_deref(),
         };
-        let running = model.is_running();
+        let clock = model.is_running().then(|| match model.standing() {
+            Standing::Checking | Standing::Securing | Standing::Interrupted => QUICK_CLOCK,
+            Standing::Idle
+            | Standing::Preparing
+            | Standing::WaitingForCode
+            | Standing::Connected
+            | Standing::Failed
+            | Standing::Ended => SLOW_CLOCK,
+        });
         let wishes = frame::view(&model, &mut self.view, ui);
         let ctx = ui.ctx().clone();
         for wish in wishes {
             self.carry_out(wish, &ctx);
         }
-        if running {
-            ctx.request_repaint_after(CLOCK_PACE);
+        if let Some(pace) = clock {
+            ctx.request_repaint_after(pace);
         }
     }
 

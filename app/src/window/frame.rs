@@ -18,7 +18,8 @@ const TOP: f32 = 46.0;
 const BOTTOM: f32 = 26.0;
 const LEFT: f32 = 244.0;
 const RIGHT: f32 = 204.0;
-/// From this width on, the columns are wider.
+/// From these widths on, the columns are wider.
+const ROOMY: f32 = 1200.0;
 const WIDE: f32 = 1400.0;
 
 /// What the user is looking at.
@@ -61,7 +62,11 @@ pub fn view(model: &Model<'_>, state: &mut ViewState, ui: &mut Ui) -> Vec<Wish> 
     Side::top("path").exact_size(hero).resizable(false).frame(column).show(ui, |ui| {
         wishes.extend(path_picture::view(model, ui));
     });
-    let right = if wide { RIGHT + 108.0 } else { RIGHT };
+    let right = match size.x {
+        WIDE.. => RIGHT + 108.0,
+        ROOMY.. => RIGHT + 56.0,
+        _ => RIGHT,
+    };
     Side::right("happened").exact_size(right).resizable(false).frame(column).show(ui, |ui| {
         wishes.extend(happened::view(model, ui));
     });

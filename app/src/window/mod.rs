@@ -19,6 +19,7 @@ mod keys;
 mod level;
 mod model;
 mod network;
+mod paint_pace;
 mod path_picture;
 mod path_plots;
 mod pen;

@@ -11,6 +11,7 @@ use floe_wire::Stamp;
 
 use super::{
     model::{Journey, Side},
+    paint_pace::PaintPace,
     reading::Reading,
     settings::{Settings, TONE_HZ},
 };
@@ -22,8 +23,6 @@ const FRIENDS_TONE_HZ: u32 = 660;
 const DEMO_SEED: u64 = 1;
 /// How long the goodbye may take when the window closes.
 const GOODBYE: Duration = Duration::from_secs(1);
-/// Snapshots arrive up to 20 times a second; painting half of them is smooth enough and halves the work.
-const PAINT_PACE: Duration = Duration::from_millis(100);
 
 /// The calls behind the window.
 pub struct Session {
@@ -161,7 +160,8 @@ impl Session {
 
     fn config(&self, source: AudioSource, playback: Playback) -> CallConfig {
         let context = self.context.clone();
-        let repaint = Arc::new(move || context.request_repaint_after(PAINT_PACE));
+        let pace = PaintPace::default();
+        let repaint = Arc::new(move || context.request_repaint_after(pace.wait(Instant::now())));
         CallConfig { source, playback, repaint, ..CallConfig::default() }
     }
 

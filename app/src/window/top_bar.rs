@@ -1,6 +1,10 @@
 //! The top bar: where the call stands, demos, the report, theme, settings.
 
-use egui::{Align, Color32, Frame, Layout, Margin, Rect, RichText, Sense, Stroke, Ui, vec2};
+use egui::{
+    Align, Color32, Frame, Layout, Margin, Rect, RichText, Sense, Stroke, Ui,
+    epaint::text::{LayoutJob, TextFormat},
+    vec2,
+};
 use floe_inspect::picture::PairState;
 use floe_simnet::Scenario;
 
@@ -64,16 +68,27 @@ fn icon(ui: &mut Ui, sign: Sign, name: &str, hover: &str) -> bool {
 }
 
 fn demos(wishes: &mut Vec<Wish>, ui: &mut Ui) {
-    ui.set_min_width(320.0);
+    ui.set_width(400.0);
+    ui.spacing_mut().item_spacing.y = 2.0;
     pen::note(ui, "Nothing leaves this computer. A running call is ended.");
     for scenario in Scenario::ALL.iter().copied() {
-        let response = ui.button(scenario.name()).on_hover_text(scenario.describe());
+        let response = ui.add(egui::Button::new(entry(scenario, ui)).wrap());
+        response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::MenuItem, true, scenario.name()));
         if response.clicked() {
             wishes.push(Wish::StartDemo(scenario));
             ui.close();
         }
-        pen::note(ui, scenario.describe());
     }
+}
+
+/// A scenario's name, and under it what happens there.
+fn entry(scenario: Scenario, ui: &Ui) -> LayoutJob {
+    let palette = Palette::of(ui.visuals());
+    let mut job = LayoutJob::default();
+    job.append(scenario.name(), 0.0, TextFormat::simple(theme::strong(theme::BODY), palette.text));
+    let described = format!("\n{}", scenario.describe());
+    job.append(&described, 0.0, TextFormat::simple(theme::small(), palette.weak));
+    job
 }
 
 /// The state of the call: sign, word, path, round trip, time.

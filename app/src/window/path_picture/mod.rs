@@ -85,6 +85,11 @@ fn draw_route(route: &Route, row: Rect, ui: &mut Ui) {
         let to = pos2(places[index + 1].left(), row.center().y);
         draw_link(link, from, to, palette, ui);
     }
+    if let [first, second, ..] = places.as_slice() {
+        let above = Rect::from_min_max(pos2(first.right() + 5.0, row.top()), pos2(second.left() - 3.0, row.center().y));
+        let name = route.interface.as_str();
+        pen::line(ui.painter(), above, Align2::LEFT_CENTER, name, theme::small(), palette.text);
+    }
     for (place, rect) in route.places.iter().zip(&places) {
         draw_place(place, *rect, palette, ui);
     }
@@ -156,18 +161,15 @@ fn draw_link(link: &Link, from: egui::Pos2, to: egui::Pos2, palette: &Palette, u
         }
     }
     let middle = from.lerp(to, 0.5);
-    if !link.label.is_empty() && link.is_long {
+    if !link.label.is_empty() {
         // What comes after the first number gives way where the link is short.
         let wide = painter.layout_no_wrap(link.label.clone(), theme::small(), palette.text).size().x;
         let fits = wide + 24.0 <= to.x - from.x;
         let label = if fits { link.label.as_str() } else { link.label.split("  ·").next().unwrap_or_default() };
         pen::chip(painter, middle, label, label_color(link.style, palette), palette.background);
-    } else if !link.label.is_empty() {
-        let above = Rect::from_center_size(middle - vec2(0.0, 14.0), vec2((to.x - from.x - 4.0).max(8.0), 16.0));
-        pen::line(painter, above, Align2::CENTER_CENTER, link.label.as_str(), theme::small(), palette.text);
     }
     if link.style == LinkStyle::Dead {
-        let at = if link.label.is_empty() || !link.is_long { middle } else { middle - vec2(0.0, 18.0) };
+        let at = if link.label.is_empty() { middle } else { middle - vec2(0.0, 18.0) };
         painter.circle_filled(at, 9.0, palette.background);
         pen::cross(painter, at, 5.0, Stroke::new(2.5, color));
     }

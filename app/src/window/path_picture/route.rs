@@ -17,6 +17,8 @@ pub struct Route {
     pub places: Vec<Place>,
     /// `links[n]` joins `places[n]` and `places[n + 1]`.
     pub links: Vec<Link>,
+    /// The interface packets leave by, written where the first link begins.
+    pub interface: String,
 }
 
 /// You, a router, a relay, your friend.
@@ -103,10 +105,10 @@ impl Route {
         let local = Local::of(model, facts);
         let (mut places, mut links) = (Vec::new(), Vec::new());
         places.push(local.place());
-        if let Some(router) = local.router {
+        if let Some(router) = &local.router {
             let hover = "Your router. Others see you at this address";
-            places.push(Place::between("Your router", router, hover));
-            links.push(Link { label: local.interface.clone(), style: LinkStyle::Known, is_long: false });
+            places.push(Place::between("Your router", router.clone(), hover));
+            links.push(Link { label: String::new(), style: LinkStyle::Known, is_long: false });
         }
         if let Some(relay) = &facts.relay {
             let name = match relay.side {
@@ -124,11 +126,7 @@ impl Route {
         }
         places.push(Place::end("Friend", friend.address, friend.hover));
         mark(&mut links, model.standing(), facts.stops);
-        // With no router of ours between, the interface's name goes on the first link there is.
-        if let Some(first) = links.first_mut().filter(|link| link.label.is_empty()) {
-            first.label.clone_from(&local.interface);
-        }
-        Self { places, links }
+        Self { places, links, interface: local.interface }
     }
 }
 
