@@ -182,7 +182,7 @@ fn a_peer_that_knows_only_dtls_1_2_is_spoken_to_in_it() {
         let mut pair = Pair::expecting([&certificates[0], &certificates[1]], expected, |_, bytes| on_time(bytes));
         let Certificate { der, private_key } = certificates[old].clone();
         let own = DtlsCertificate { certificate: der, private_key };
-        pair.sessions[old].dtls = Dtls::new_12(config(), own, pair.now);
+        pair.sessions[old].dtls = Dtls::new_12(Arc::clone(&CONFIG), own, pair.now);
         pair.sessions[old].dtls.set_active(old == 0);
         pair.run();
         let [Some(client), Some(server)] = &pair.secured else { panic!("old {old}: {:?}", pair.failures) };
