@@ -45,6 +45,9 @@ pub(super) fn status_of(picture: &Picture) -> Status {
 /// One sentence on a finished call, for people.
 pub(super) fn sentence_of(picture: &Picture) -> String {
     let mut text = headline(picture).text;
+    if !text.ends_with('.') {
+        text.push('.');
+    }
     if let Some(rtt) = picture.selected_pair().and_then(|pair| pair.rtt) {
         text.push_str(&format!(" Round trip {:.1} ms.", rtt.as_secs_f64() * 1e3));
     }
