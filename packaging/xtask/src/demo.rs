@@ -13,7 +13,7 @@ use crate::{
 const DEFAULT_SCENARIO: &str = "two-nat";
 
 /// Installs what is missing, builds the program, and runs the demo in a window, or in the terminal where there is no
-/// display. `--release` builds what is shipped; without it the build takes a third of the time, shares most of its parts
+/// display. `--release` builds what is shipped; without it the build takes half the time, shares most of its parts
 /// with that of the tests, and draws as smoothly, because what computes by the pixel is optimised in both.
 pub fn demo(arguments: &[String]) -> Result<()> {
     ensure_installed(&[Need::Build, Need::Window])?;
@@ -72,7 +72,7 @@ fn has_display() -> bool {
 /// Builds the program and says where it is.
 fn build(profile: Profile) -> Result<PathBuf> {
     let (options, folder, minutes): (&[&str], _, _) = match profile {
-        Profile::Dev => (&[], "debug", "three"),
+        Profile::Dev => (&[], "debug", "four"),
         Profile::Release => (&["--release"], "release", "eight"),
     };
     eprintln!("Building Floe (the first time takes about {minutes} minutes on two cores)");
