@@ -31,6 +31,7 @@ pub struct Session {
     you: Seat,
     friend: Seat,
     context: egui::Context,
+    pace: Arc<PaintPace>,
     // Last: calls end before the runtime they run on.
     engine: Engine,
 }
@@ -89,7 +90,15 @@ impl Session {
     #[must_use]
     pub fn new(engine: Engine, context: egui::Context) -> Self {
         let seat = || Seat::new(AudioSource::None, Playback::None);
-        Self { active: Active::Idle, side: Side::You, you: seat(), friend: seat(), context, engine }
+        Self {
+            active: Active::Idle,
+            side: Side::You,
+            you: seat(),
+            friend: seat(),
+            context,
+            pace: Arc::default(),
+            engine,
+        }
     }
 
     /// The background runtime.
@@ -160,7 +169,7 @@ impl Session {
 
     fn config(&self, source: AudioSource, playback: Playback) -> CallConfig {
         let context = self.context.clone();
-        let pace = PaintPace::default();
+        let pace = Arc::clone(&self.pace);
         let repaint = Arc::new(move || context.request_repaint_after(pace.wait(Instant::now())));
         CallConfig { source, playback, repaint, ..CallConfig::default() }
     }

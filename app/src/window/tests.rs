@@ -308,6 +308,17 @@ fn a_demo_shows_either_peer() {
 }
 
 #[test]
+fn a_demo_that_is_over_can_run_again() {
+    let scenario = floe_simnet::Scenario::default();
+    let mut stage = Stage::new(fixtures::failed());
+    stage.journey = Journey::Demo(scenario);
+    let mut harness = window(stage, SMALL, egui::Theme::Dark);
+    harness.get_by_label("Run the demo again").click();
+    harness.run();
+    assert_eq!(wishes(&mut harness), [Wish::StartDemo(scenario)]);
+}
+
+#[test]
 fn the_log_shows_only_what_is_searched_for() {
     let mut stage = Stage::new(fixtures::connected());
     stage.view.dock.show(Panel::Events);

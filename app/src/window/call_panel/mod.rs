@@ -74,6 +74,12 @@ fn actions(model: &Model<'_>, wishes: &mut Vec<Wish>, ui: &mut Ui) {
     let size = vec2(width, 36.0);
     let over = matches!(model.standing(), Standing::Idle | Standing::Ended | Standing::Failed)
         && (model.journey == Journey::Idle || model.snapshot.finished);
+    if let (true, Journey::Demo(scenario)) = (over, model.journey) {
+        let again = egui::Button::new("Run the demo again");
+        if ui.add_sized(vec2(width, theme::HIT), again).on_hover_text("The same scenario from its start").clicked() {
+            wishes.push(Wish::StartDemo(scenario));
+        }
+    }
     if over {
         let text = RichText::new("New call").font(theme::strong(theme::BODY)).color(palette.on_accent);
         let button = egui::Button::new(text).fill(palette.accent_fill);
