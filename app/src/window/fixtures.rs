@@ -11,7 +11,7 @@ use floe_inspect::{
     },
 };
 use floe_wire::{
-    BaseId, Candidate, CandidateType, GatheringState, Generation, IceConnectionState, IceRole, InterfaceInfo,
+    BaseId, BaseKind, Candidate, CandidateType, GatheringState, Generation, IceConnectionState, IceRole, InterfaceInfo,
     InterfaceKind, PacketKind, Protocol, SignalingState, Stamp,
     candidate::{pair_priority, priority},
     note::{AudioMeasure, DropKind, EndReason, RefusalReason, SecurityFacts},
@@ -49,7 +49,7 @@ fn base(id: BaseId, interface: &str, kind: InterfaceKind, local: &str, packets: 
         interface: interface.to_owned(),
         kind,
         address: address(local),
-        protocol: Protocol::Udp,
+        base_kind: BaseKind::Udp,
         opened: at(2),
         closed: None,
         sent: Traffic { packets, bytes: packets * 118 },

@@ -110,7 +110,7 @@ fn base_facts(base: &BaseView, picture: &Picture, ui: &mut Ui) {
         }
     });
     let rows = [
-        ("Protocol", base.protocol.name().to_uppercase()),
+        ("Protocol", base.base_kind.protocol().name().to_uppercase()),
         ("Router", router(base, picture)),
         ("Sent", traffic(base.sent)),
         ("Received", traffic(base.received)),

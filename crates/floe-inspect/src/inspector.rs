@@ -90,8 +90,8 @@ impl Inspector {
         match note {
             Note::SessionStarted { wall_ms, version } => self.on_session_started(*wall_ms, version),
             Note::InterfaceListed(interface) => self.on_interface_listed(interface),
-            Note::BaseOpened { base, interface, address, protocol } => {
-                self.on_base_opened(*base, interface, *address, *protocol);
+            Note::BaseOpened { base, interface, address, kind } => {
+                self.on_base_opened(*base, interface, *address, kind);
             }
             Note::BaseFailed { interface, address, error } => self.on_base_failed(interface, *address, error),
             Note::BaseClosed { base } => self.on_base_closed(*base),

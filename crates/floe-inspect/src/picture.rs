@@ -3,8 +3,8 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use floe_wire::{
-    BaseId, Candidate, GatheringState, Generation, IceConnectionState, IceRole, InterfaceInfo, InterfaceKind,
-    PacketKind, Protocol, SignalingState, Stamp,
+    BaseId, BaseKind, Candidate, GatheringState, Generation, IceConnectionState, IceRole, InterfaceInfo, InterfaceKind,
+    PacketKind, SignalingState, Stamp,
     note::{AudioMeasure, DropKind, EndReason, RefusalReason, SecurityFacts},
 };
 
@@ -112,8 +112,8 @@ pub struct BaseView {
     pub kind: InterfaceKind,
     /// Its local address.
     pub address: SocketAddr,
-    /// UDP or TCP.
-    pub protocol: Protocol,
+    /// What it sends through.
+    pub base_kind: BaseKind,
     /// When it was opened.
     pub opened: Stamp,
     /// When it was closed.

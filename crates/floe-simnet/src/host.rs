@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use floe_transport::{BoxFuture, Network, UdpSocket, clock};
+use floe_transport::{BoxFuture, Network, TcpListener, TcpStream, UdpSocket, clock};
 use floe_wire::InterfaceInfo;
 use tokio::sync::mpsc;
 
@@ -47,6 +47,18 @@ impl Network for SimHost {
         Ok(Box::new(SimSocket { host: self.clone(), local, letters: Mutex::new(letters) }))
     }
 
+    fn connect_tcp<'a>(
+        &'a self,
+        _local: SocketAddr,
+        _remote: SocketAddr,
+    ) -> BoxFuture<'a, io::Result<Box<dyn TcpStream>>> {
+        Box::pin(std::future::ready(Err(no_tcp())))
+    }
+
+    fn listen_tcp(&self, _local: SocketAddr) -> io::Result<Box<dyn TcpListener>> {
+        Err(no_tcp())
+    }
+
     fn resolve<'a>(&'a self, host: &'a str, port: u16) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
         let addresses = match host.parse::<IpAddr>() {
             Ok(ip) => Some(vec![ip]),
@@ -57,6 +69,10 @@ impl Network for SimHost {
             None => Err(io::Error::new(io::ErrorKind::NotFound, "no such name in the simulated network")),
         }))
     }
+}
+
+fn no_tcp() -> io::Error {
+    io::Error::new(io::ErrorKind::Unsupported, "the simulated network carries UDP only")
 }
 
 /// A bound socket of a simulated host. The queue's lock is never contended: one task reads a socket.

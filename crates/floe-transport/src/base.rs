@@ -12,7 +12,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use floe_wire::{BaseId, Direction, InterfaceInfo, Note, PacketKind, Protocol, classify, note::DropKind};
+use floe_wire::{BaseId, BaseKind, Direction, InterfaceInfo, Note, PacketKind, classify, note::DropKind};
 use tokio::{sync::mpsc, task::JoinHandle};
 
 use crate::{Network, Tap, UdpSocket, clock};
@@ -75,7 +75,7 @@ impl Base {
     ) -> io::Result<Self> {
         let socket = network.bind_udp(SocketAddr::new(ip, 0))?;
         let address = socket.local_addr()?;
-        tap.note(Note::BaseOpened { base: id, interface: interface.name.clone(), address, protocol: Protocol::Udp });
+        tap.note(Note::BaseOpened { base: id, interface: interface.name.clone(), address, kind: BaseKind::Udp });
         let shared = Arc::new(Shared {
             id,
             socket,

@@ -15,7 +15,7 @@ pub mod tap;
 pub use base::{Base, Inbound};
 pub use clock::Clock;
 pub use discovery::{Discovery, DiscoveryOutput};
-pub use network::{BoxFuture, Network, UdpSocket};
+pub use network::{BoxFuture, Network, TcpListener, TcpStream, UdpSocket};
 pub use server_url::{ServerUrl, UrlError};
 pub use system::SystemNetwork;
 pub use tap::{Tap, TapReceiver};

@@ -9,6 +9,7 @@ use std::{
 };
 
 use floe_wire::InterfaceInfo;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 /// A boxed future, for methods of trait objects.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -26,6 +27,21 @@ pub trait Network: Send + Sync + 'static {
     /// # Errors
     /// The system's refusal.
     fn bind_udp(&self, local: SocketAddr) -> io::Result<Box<dyn UdpSocket>>;
+
+    /// Connects to `remote` from a local address (port 0 picks a free one). The kernel's time-out may be minutes; the
+    /// caller bounds it.
+    fn connect_tcp<'a>(
+        &'a self,
+        local: SocketAddr,
+        remote: SocketAddr,
+    ) -> BoxFuture<'a, io::Result<Box<dyn TcpStream>>>;
+
+    /// Listens on a local address; port 0 picks a free one. The port may be dialed from at the same time
+    /// (RFC 6544 section 4.1, simultaneous-open).
+    ///
+    /// # Errors
+    /// The system's refusal.
+    fn listen_tcp(&self, local: SocketAddr) -> io::Result<Box<dyn TcpListener>>;
 
     /// Resolves a host name or address literal.
     fn resolve<'a>(&'a self, host: &'a str, port: u16) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>>;
@@ -50,4 +66,34 @@ pub trait UdpSocket: Send + Sync + 'static {
     /// # Errors
     /// The system's refusal.
     fn poll_recv_from(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<(usize, SocketAddr)>>;
+}
+
+/// A connected TCP stream, without Nagle's delay.
+pub trait TcpStream: AsyncRead + AsyncWrite + Send + Unpin + 'static {
+    /// Our end.
+    ///
+    /// # Errors
+    /// The system's refusal.
+    fn local_addr(&self) -> io::Result<SocketAddr>;
+
+    /// The other end.
+    ///
+    /// # Errors
+    /// The system's refusal.
+    fn peer_addr(&self) -> io::Result<SocketAddr>;
+}
+
+/// A listening TCP socket.
+pub trait TcpListener: Send + Sync + 'static {
+    /// The address it listens on.
+    ///
+    /// # Errors
+    /// The system's refusal.
+    fn local_addr(&self) -> io::Result<SocketAddr>;
+
+    /// Accepts the next connection.
+    ///
+    /// # Errors
+    /// The system's refusal.
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Box<dyn TcpStream>>>;
 }

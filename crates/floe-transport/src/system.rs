@@ -1,6 +1,7 @@
 //! The system's network: its interfaces, its UDP sockets, its resolver.
 
 mod interfaces;
+mod tcp;
 
 use std::{
     io,
@@ -13,7 +14,7 @@ use floe_wire::{InterfaceInfo, InterfaceKind};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::io::ReadBuf;
 
-use crate::{BoxFuture, Network, UdpSocket};
+use crate::{BoxFuture, Network, TcpListener, TcpStream, UdpSocket};
 
 /// Room for half a second of a burst of full-sized datagrams at 4 Mbit/s, so that a busy machine loses none; systems
 /// grant less where they have a lower limit.
@@ -45,6 +46,13 @@ impl SystemNetwork {
     pub const fn loopback() -> Self {
         Self { scope: Scope::LoopbackOnly }
     }
+
+    fn check_scope(self, local: SocketAddr) -> io::Result<()> {
+        if self.scope == Scope::LoopbackOnly && !local.ip().is_loopback() {
+            return Err(io::Error::new(io::ErrorKind::AddrNotAvailable, "only loopback addresses are used here"));
+        }
+        Ok(())
+    }
 }
 
 impl Default for SystemNetwork {
@@ -62,10 +70,24 @@ impl Network for SystemNetwork {
     }
 
     fn bind_udp(&self, local: SocketAddr) -> io::Result<Box<dyn UdpSocket>> {
-        if self.scope == Scope::LoopbackOnly && !local.ip().is_loopback() {
-            return Err(io::Error::new(io::ErrorKind::AddrNotAvailable, "only loopback addresses are used here"));
-        }
+        self.check_scope(local)?;
         Ok(Box::new(SystemSocket(bind(local)?)))
+    }
+
+    fn connect_tcp<'a>(
+        &'a self,
+        local: SocketAddr,
+        remote: SocketAddr,
+    ) -> BoxFuture<'a, io::Result<Box<dyn TcpStream>>> {
+        Box::pin(async move {
+            self.check_scope(local)?;
+            tcp::connect(local, remote).await
+        })
+    }
+
+    fn listen_tcp(&self, local: SocketAddr) -> io::Result<Box<dyn TcpListener>> {
+        self.check_scope(local)?;
+        tcp::listen(local)
     }
 
     fn resolve<'a>(&'a self, host: &'a str, port: u16) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {

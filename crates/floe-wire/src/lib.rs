@@ -12,7 +12,7 @@ pub mod stamp;
 pub mod state;
 pub mod stun;
 
-pub use base::{BaseId, Generation, InterfaceInfo, InterfaceKind};
+pub use base::{BaseId, BaseKind, Generation, InterfaceInfo, InterfaceKind, RelayProtocol};
 pub use candidate::{Candidate, CandidateType, Protocol, TcpType};
 pub use demux::{PacketKind, classify};
 pub use note::Note;

@@ -8,7 +8,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    BaseId, Candidate, GatheringState, Generation, IceConnectionState, IceRole, InterfaceInfo, Protocol, SignalingState,
+    BaseId, BaseKind, Candidate, GatheringState, Generation, IceConnectionState, IceRole, InterfaceInfo, SignalingState,
 };
 
 /// Something the session knows and the wire does not show.
@@ -23,7 +23,7 @@ pub enum Note {
     },
     /// An interface was found.
     InterfaceListed(InterfaceInfo),
-    /// A socket is bound; packets may leave from it.
+    /// A socket is bound, or a relayed address allocated; packets may leave from it.
     BaseOpened {
         /// Its id in this record.
         base: BaseId,
@@ -31,8 +31,8 @@ pub enum Note {
         interface: String,
         /// Its local address.
         address: SocketAddr,
-        /// UDP or TCP.
-        protocol: Protocol,
+        /// What it sends through.
+        kind: BaseKind,
     },
     /// A socket could not be bound.
     BaseFailed {

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use floe_wire::{BaseId, InterfaceInfo, InterfaceKind, Protocol, note::DropKind, note::RefusalReason};
+use floe_wire::{BaseId, BaseKind, InterfaceInfo, InterfaceKind, note::DropKind, note::RefusalReason};
 
 use super::Inspector;
 use crate::{
@@ -35,14 +35,14 @@ impl Inspector {
         self.say(Severity::Detail, "network", text);
     }
 
-    pub(super) fn on_base_opened(&mut self, base: BaseId, interface: &str, address: SocketAddr, protocol: Protocol) {
+    pub(super) fn on_base_opened(&mut self, base: BaseId, interface: &str, address: SocketAddr, kind: &BaseKind) {
         let listed = self.picture.interfaces.iter().find(|known| known.name == interface);
         let view = BaseView {
             base,
             interface: interface.to_owned(),
             kind: listed.map_or(InterfaceKind::Unknown, |known| known.kind),
             address,
-            protocol,
+            base_kind: kind.clone(),
             opened: self.picture.at,
             closed: None,
             sent: Traffic::default(),
@@ -52,7 +52,7 @@ impl Inspector {
         };
         let fits = self.picture.base(base).is_none() && push_bounded(&mut self.picture.bases, view, ROWS_KEPT);
         self.count_if_dropped(fits);
-        let text = format!("{interface}: packets can leave from {address} ({})", protocol.name());
+        let text = format!("{interface}: packets can leave from {address} ({})", kind.protocol().name());
         self.say(Severity::Info, "gathering", text);
     }
 

@@ -133,7 +133,7 @@ impl Inspector {
     }
 
     pub(super) fn protocol_of(&self, base: BaseId) -> Protocol {
-        self.picture.base(base).map_or(Protocol::Udp, |view| view.protocol)
+        self.picture.base(base).map_or(Protocol::Udp, |view| view.base_kind.protocol())
     }
 
     /// Tells the pairs of a base which candidate of ours they have.

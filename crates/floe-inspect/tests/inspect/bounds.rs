@@ -5,8 +5,8 @@ use std::{net::SocketAddr, time::Duration};
 use bytes::Bytes;
 use floe_inspect::{Inspector, Report, diagnose, failure_code, headline, path_facts};
 use floe_wire::{
-    BaseId, CandidateType, Direction, GatheringState, Generation, IceConnectionState, IceRole, Note, Packet, Record,
-    RecordBody, SignalingState, Stamp,
+    BaseId, BaseKind, CandidateType, Direction, GatheringState, Generation, IceConnectionState, IceRole, Note, Packet,
+    Record, RecordBody, SignalingState, Stamp,
     note::{AudioMeasure, DropKind, EndReason, RefusalReason},
 };
 use proptest::prelude::*;
@@ -182,7 +182,7 @@ fn note() -> impl Strategy<Value = RecordBody> {
         let state = states[number as usize % states.len()];
         match which {
             0 => Note::SessionStarted { wall_ms: number, version: String::new() },
-            1 => Note::BaseOpened { base, interface: "eth0".to_owned(), address, protocol: candidate.protocol },
+            1 => Note::BaseOpened { base, interface: "eth0".to_owned(), address, kind: BaseKind::Udp },
             2 => Note::BaseClosed { base },
             3 => Note::SendFailed { base, remote: address, error: "no route".to_owned() },
             4 => Note::ServerAnswered {

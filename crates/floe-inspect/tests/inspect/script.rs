@@ -8,8 +8,8 @@ use floe_inspect::{
     picture::{PairId, PairView},
 };
 use floe_wire::{
-    BaseId, Candidate, CandidateType, Direction, GatheringState, Generation, IceConnectionState, InterfaceInfo,
-    InterfaceKind, Note, Packet, Protocol, Record, RecordBody, Stamp,
+    BaseId, BaseKind, Candidate, CandidateType, Direction, GatheringState, Generation, IceConnectionState,
+    InterfaceInfo, InterfaceKind, Note, Packet, Protocol, Record, RecordBody, Stamp,
     candidate::priority,
     note::SecurityFacts,
     stun::{Check, TransactionId, binding_error, binding_request, binding_success},
@@ -107,7 +107,7 @@ impl Script {
             kind: InterfaceKind::Ethernet,
             addresses: vec![address.ip()],
         }));
-        self.note(Note::BaseOpened { base, interface: interface.to_owned(), address, protocol: Protocol::Udp });
+        self.note(Note::BaseOpened { base, interface: interface.to_owned(), address, kind: BaseKind::Udp });
     }
 
     pub fn local(&mut self, base: BaseId, candidate: Candidate) -> &mut Self {

@@ -9,7 +9,7 @@ use std::{
 use floe_wire::{InterfaceKind, Record, RecordBody};
 
 use super::*;
-use crate::{BoxFuture, Clock, TapReceiver};
+use crate::{BoxFuture, Clock, TapReceiver, TcpListener, TcpStream};
 
 /// What a scripted socket does next when it is read.
 #[derive(Debug)]
@@ -39,6 +39,14 @@ impl Network for Scripted {
 
     fn bind_udp(&self, _: SocketAddr) -> io::Result<Box<dyn UdpSocket>> {
         Ok(Box::new(ScriptedSocket(Arc::clone(&self.socket))))
+    }
+
+    fn connect_tcp<'a>(&'a self, _: SocketAddr, _: SocketAddr) -> BoxFuture<'a, io::Result<Box<dyn TcpStream>>> {
+        Box::pin(std::future::ready(Err(io::ErrorKind::Unsupported.into())))
+    }
+
+    fn listen_tcp(&self, _: SocketAddr) -> io::Result<Box<dyn TcpListener>> {
+        Err(io::ErrorKind::Unsupported.into())
     }
 
     fn resolve<'a>(&'a self, _: &'a str, _: u16) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {

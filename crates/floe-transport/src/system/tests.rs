@@ -60,3 +60,28 @@ async fn literals_resolve_without_the_systems_help() {
         assert_eq!(network.resolve(host, 7).await.unwrap(), [address.parse().unwrap()]);
     }
 }
+
+#[tokio::test]
+async fn a_tcp_stream_carries_bytes_between_two_loopback_addresses() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    let network = SystemNetwork::loopback();
+    let listener = network.listen_tcp("127.0.0.1:0".parse().unwrap()).unwrap();
+    let dial = network.connect_tcp("127.0.0.2:0".parse().unwrap(), listener.local_addr().unwrap());
+    let (dialed, accepted) = tokio::join!(dial, std::future::poll_fn(|cx| listener.poll_accept(cx)));
+    let (mut dialed, mut accepted) = (dialed.unwrap(), accepted.unwrap());
+    assert_eq!(accepted.peer_addr().unwrap(), dialed.local_addr().unwrap());
+    dialed.write_all(b"hello").await.unwrap();
+    let mut heard = [0; 5];
+    accepted.read_exact(&mut heard).await.unwrap();
+    assert_eq!(&heard, b"hello");
+}
+
+#[tokio::test]
+async fn a_port_that_is_listened_on_may_be_dialed_from() {
+    let network = SystemNetwork::loopback();
+    let ours = network.listen_tcp("127.0.0.1:0".parse().unwrap()).unwrap();
+    let theirs = network.listen_tcp("127.0.0.1:0".parse().unwrap()).unwrap();
+    let dialed = network.connect_tcp(ours.local_addr().unwrap(), theirs.local_addr().unwrap()).await.unwrap();
+    assert_eq!(dialed.local_addr().unwrap(), ours.local_addr().unwrap());
+}
