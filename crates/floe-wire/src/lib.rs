@@ -6,6 +6,7 @@
 pub mod base;
 pub mod candidate;
 pub mod demux;
+pub mod framing;
 pub mod note;
 pub mod record;
 pub mod stamp;
