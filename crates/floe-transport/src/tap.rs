@@ -10,10 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use floe_wire::{
-    BaseId, Direction, Note, Packet, PacketKind, Record, RecordBody, Stamp, classify, note::DropKind,
-    record::MEDIA_SNAP_LEN,
-};
+use floe_wire::{BaseId, Direction, Note, Packet, Record, RecordBody, Stamp, note::DropKind, record::kept_len};
 use tokio::sync::mpsc;
 
 use crate::{Clock, clock};
@@ -60,17 +57,14 @@ impl Tap {
 
     /// Records a datagram as of `at`.
     ///
-    /// Media is cut after [`MEDIA_SNAP_LEN`]; everything else is kept in full.
+    /// Media is cut after [`floe_wire::record::MEDIA_SNAP_LEN`]; everything else is kept in full.
     pub fn packet_at(&self, at: Instant, base: BaseId, direction: Direction, remote: SocketAddr, bytes: &[u8]) {
         // The last quarter of the room is for notes: a flood of datagrams must not hide what the session decided.
         if self.records.capacity() * 4 <= self.records.max_capacity() {
             self.count_drop();
             return;
         }
-        let kept = match classify(bytes) {
-            PacketKind::Rtp | PacketKind::Rtcp => &bytes[..bytes.len().min(MEDIA_SNAP_LEN)],
-            PacketKind::Stun | PacketKind::Dtls | PacketKind::ChannelData | PacketKind::Unknown => bytes,
-        };
+        let kept = &bytes[..kept_len(bytes)];
         let packet = Packet {
             base,
             direction,
@@ -123,6 +117,8 @@ impl TapReceiver {
 
 #[cfg(test)]
 mod tests {
+    use floe_wire::record::MEDIA_SNAP_LEN;
+
     use super::*;
 
     const BASE: BaseId = BaseId(1);

@@ -12,6 +12,7 @@ pub mod record;
 pub mod stamp;
 pub mod state;
 pub mod stun;
+pub mod turn;
 
 pub use base::{BaseId, BaseKind, Generation, InterfaceInfo, InterfaceKind, RelayProtocol};
 pub use candidate::{Candidate, CandidateType, Protocol, TcpType};

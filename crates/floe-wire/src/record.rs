@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::{BaseId, Note, Stamp};
+use crate::{BaseId, Note, PacketKind, Stamp, classify, turn::CHANNEL_DATA_HEADER};
 
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -53,3 +53,34 @@ pub struct Packet {
 /// How much of an SRTP or SRTCP packet a record keeps: the clear header with room for extensions. The payload is
 /// encrypted and tells the inspector nothing.
 pub const MEDIA_SNAP_LEN: usize = 64;
+
+/// How many bytes of a datagram a record keeps: media is cut after [`MEDIA_SNAP_LEN`], also inside TURN ChannelData;
+/// everything else is kept in full.
+#[must_use]
+pub fn kept_len(datagram: &[u8]) -> usize {
+    let is_media = |kind: PacketKind| matches!(kind, PacketKind::Rtp | PacketKind::Rtcp);
+    let kept = match classify(datagram) {
+        PacketKind::Rtp | PacketKind::Rtcp => MEDIA_SNAP_LEN,
+        PacketKind::ChannelData
+            if datagram.get(CHANNEL_DATA_HEADER..).is_some_and(|inner| is_media(classify(inner))) =>
+        {
+            CHANNEL_DATA_HEADER + MEDIA_SNAP_LEN
+        }
+        PacketKind::Stun | PacketKind::Dtls | PacketKind::ChannelData | PacketKind::Unknown => datagram.len(),
+    };
+    kept.min(datagram.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::turn::ChannelData;
+
+    #[test]
+    fn media_is_cut_also_behind_a_channel_number_and_handshakes_are_not() {
+        let (media, dtls) = ([0x80; 200], [22; 200]);
+        assert_eq!([kept_len(&media), kept_len(&dtls), kept_len(&media[..10])], [64, 200, 10]);
+        assert_eq!(kept_len(&ChannelData::encode(0x4000, &media, false)), 68);
+        assert_eq!(kept_len(&ChannelData::encode(0x4000, &dtls, false)), 204);
+    }
+}
