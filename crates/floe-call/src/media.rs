@@ -99,6 +99,8 @@ impl Media {
             }
             Ok(Output::Secured(facts)) => Some(MediaOutput::Secured(facts)),
             Ok(Output::PeerClosed) => Some(MediaOutput::PeerLeft),
+            // Told only of channels that were asked for.
+            Ok(Output::ControlOpened | Output::ControlMessage(_) | Output::ControlClosed(_)) => None,
             Err(error) => {
                 self.has_failed = true;
                 self.wait = None;

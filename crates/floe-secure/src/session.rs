@@ -1,5 +1,7 @@
 //! One DTLS association and the media keys that come out of it.
 
+mod application;
+
 use std::{
     collections::VecDeque,
     sync::{Arc, LazyLock},
@@ -9,8 +11,9 @@ use std::{
 use dimpl::{Config, Dtls, DtlsCertificate, KeyingMaterial, ProtocolVersion, SrtpProfile, UnexpectedMessageError};
 use floe_wire::note::SecurityFacts;
 
+use self::application::Application;
 use crate::{
-    Certificate, Fingerprint, SecureError, sas,
+    Certificate, ControlEnd, Fingerprint, RestartKeys, SecureError, sas,
     srtp::{self, Srtp},
 };
 
@@ -41,6 +44,8 @@ pub struct SecureSession {
     keying: Option<(KeyingMaterial, SrtpProfile)>,
     is_connected: bool,
     media: Option<Srtp>,
+    restart: Option<RestartKeys>,
+    application: Application,
     queue: VecDeque<Output>,
     /// The latest time that was passed in.
     now: Instant,
@@ -61,6 +66,12 @@ pub enum Output {
     Idle,
     /// The peer is the one its code names, and media keys are in place. Told once.
     Secured(SecurityFacts),
+    /// The control channel is open. Told once.
+    ControlOpened,
+    /// A message arrived on the control channel.
+    ControlMessage(Vec<u8>),
+    /// The control channel is over; media goes on. Told once.
+    ControlClosed(ControlEnd),
     /// The peer closed the association.
     PeerClosed,
 }
@@ -82,6 +93,8 @@ impl SecureSession {
             keying: None,
             is_connected: false,
             media: None,
+            restart: None,
+            application: Application::Unwanted,
             queue: VecDeque::new(),
             now,
             wake: Some(now),
@@ -105,7 +118,9 @@ impl SecureSession {
         let outcome = self.dtls.handle_packet(datagram);
         let noted = self.note_failure(outcome);
         self.check()?;
-        self.collect().and(noted)
+        let collected = self.collect();
+        self.serve_control(now);
+        collected.and(noted)
     }
 
     /// The next thing to do.
@@ -122,7 +137,18 @@ impl SecureSession {
             let _ = self.advance(now);
             self.check()?;
         }
-        Ok(self.queue.pop_front().or(self.wake.map(Output::Wait)).unwrap_or(Output::Idle))
+        self.serve_control(now);
+        if let Some(output) = self.queue.pop_front().or_else(|| self.application.poll()) {
+            return Ok(output);
+        }
+        let wake = self.wake.into_iter().chain(self.application.poll_timeout()).min();
+        Ok(wake.map_or(Output::Idle, Output::Wait))
+    }
+
+    /// What credentials of later ICE generations are derived from, once secured.
+    #[must_use]
+    pub const fn restart_keys(&self) -> Option<&RestartKeys> {
+        self.restart.as_ref()
     }
 
     /// Whether media keys are in place.
@@ -196,6 +222,7 @@ impl SecureSession {
             // All that is lost is the peer's close_notify; its silence tells as well.
             self.is_deaf = true;
             self.wake = None;
+            self.application.end();
             return Err(SecureError::BadDatagram);
         }
         Err(self.fail(SecureError::Handshake(error.to_string())))
@@ -205,6 +232,8 @@ impl SecureSession {
         // Whatever the library still has to say about a peer that is not ours stays unsaid, keys first of all.
         self.queue.clear();
         self.media = None;
+        self.restart = None;
+        self.application = Application::Unwanted;
         self.wake = None;
         self.failure = Some(failure.clone());
         failure
@@ -231,8 +260,7 @@ impl SecureSession {
                 dimpl::Output::PeerCert(der) => self.check_certificate(Fingerprint::of_der(der))?,
                 dimpl::Output::KeyingMaterial(keying, profile) => self.keying = Some((keying, profile)),
                 dimpl::Output::CloseNotify => self.push(Output::PeerClosed),
-                // There is no control channel in this version; what a newer peer sends over one is not for us.
-                dimpl::Output::ApplicationData(_) => {}
+                dimpl::Output::ApplicationData(packet) => self.application.take(packet),
                 _ => {}
             }
         }
@@ -270,6 +298,8 @@ impl SecureSession {
             remote_fingerprint: remote.to_string(),
             sas: sas::words(&keying, self.local, remote),
         };
+        self.restart = Some(RestartKeys::new(&keying, self.is_client));
+        self.application.begin(self.is_client, self.now);
         self.push(Output::Secured(facts));
         Ok(())
     }

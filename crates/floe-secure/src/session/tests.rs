@@ -6,6 +6,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod control;
+
 /// One way of the pipe.
 const DELAY: Duration = Duration::from_millis(20);
 /// Longer than any handshake may take.
@@ -29,6 +31,8 @@ struct Pair {
     sessions: [SecureSession; 2],
     secured: [Option<SecurityFacts>; 2],
     closed: [bool; 2],
+    /// What was told of the control channel.
+    control: [Vec<Output>; 2],
     failures: [Option<SecureError>; 2],
     flying: Vec<Flying>,
     sent: usize,
@@ -57,6 +61,7 @@ impl Pair {
             }),
             secured: [None, None],
             closed: [false; 2],
+            control: [const { Vec::new() }; 2],
             failures: [None, None],
             flying: Vec::new(),
             sent: 0,
@@ -129,6 +134,7 @@ impl Pair {
                 Ok(Output::Idle) => return None,
                 Ok(Output::Secured(facts)) => assert!(self.secured[side].replace(facts).is_none(), "secured twice"),
                 Ok(Output::PeerClosed) => self.closed[side] = true,
+                Ok(told) => self.control[side].push(told),
                 Err(error) => {
                     self.failures[side].get_or_insert(error);
                     return None;
