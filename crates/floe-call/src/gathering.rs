@@ -227,7 +227,7 @@ impl Gathering {
         while let Some(output) = self.discovery.poll_output() {
             match output {
                 DiscoveryOutput::Send { base, to, bytes } => self.send(base, &bytes, to),
-                DiscoveryOutput::Mapped { base, server, mapped, rtt } => {
+                DiscoveryOutput::Mapped { base, server, mapped, rtt, .. } => {
                     self.add_mapped(base, server, mapped, rtt);
                 }
                 DiscoveryOutput::Failed { base, server, error } => self.fail_server(&server, Some(base), error),

@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub use floe_wire::Dependence;
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 
 /// Ports a NAT gives out by chance.
@@ -14,17 +15,6 @@ const PORTS: std::ops::RangeInclusive<u16> = 1024..=65_535;
 const MAX_MAPPINGS: usize = 4096;
 /// Remote endpoints one mapping lets in.
 const MAX_PERMISSIONS: usize = 1024;
-
-/// What a decision depends on, of the remote endpoint (RFC 4787 sections 4.1 and 5).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Dependence {
-    /// Nothing of it.
-    EndpointIndependent,
-    /// Its address.
-    AddressDependent,
-    /// Its address and port.
-    AddressAndPortDependent,
-}
 
 /// How external ports are chosen (RFC 4787 section 4.2.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

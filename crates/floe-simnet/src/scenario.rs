@@ -147,13 +147,25 @@ pub(crate) struct Interface {
 pub(crate) struct Server {
     pub name: &'static str,
     pub addresses: [IpAddr; 2],
+    /// What the first of its addresses has beside it, for RFC 5780.
+    pub second: Option<IpAddr>,
 }
 
-/// Two, with different addresses, so that endpoint-dependent mapping shows.
+/// Two, with different addresses, so that endpoint-dependent mapping shows; one of them can tell filtering too.
 pub(crate) const SERVERS: [Server; 2] = [
-    Server { name: "stun1.example", addresses: [v4(192, 0, 2, 1), v6([0x2001, 0xDB8, 1, 0, 0, 0, 0, 1])] },
-    Server { name: "stun2.example", addresses: [v4(198, 51, 100, 1), v6([0x2001, 0xDB8, 2, 0, 0, 0, 0, 1])] },
+    Server {
+        name: "stun1.example",
+        addresses: [v4(192, 0, 2, 1), v6([0x2001, 0xDB8, 1, 0, 0, 0, 0, 1])],
+        second: Some(v4(192, 0, 2, 2)),
+    },
+    Server {
+        name: "stun2.example",
+        addresses: [v4(198, 51, 100, 1), v6([0x2001, 0xDB8, 2, 0, 0, 0, 0, 1])],
+        second: None,
+    },
 ];
+/// The second port of a server with a second address (RFC 5780 section 7.4 wants it to differ as well).
+pub(crate) const SECOND_PORT: u16 = 3479;
 
 /// From a home or a public host to the core of the internet, one way: 30 ms there and back between two of them.
 pub(crate) const ACCESS_LINK: LinkProfile = LinkProfile::delay(Duration::from_micros(7500));

@@ -12,7 +12,7 @@ use floe_wire::InterfaceInfo;
 
 use crate::{
     Counters, LinkProfile, Prefix, Scenario, Simnet,
-    scenario::{ACCESS_LINK, Access, DELEGATED, Interface, Plan, SERVER_LINK, SERVERS, Server, Site},
+    scenario::{ACCESS_LINK, Access, DELEGATED, Interface, Plan, SECOND_PORT, SERVER_LINK, SERVERS, Server, Site},
     simnet::NodeId,
     stun_server::{self, StunServer},
 };
@@ -216,14 +216,17 @@ fn add_host(simnet: &Simnet, router: NodeId, interfaces: &[Interface]) -> NodeId
 
 fn add_server(simnet: &Simnet, core: NodeId, server: &Server) -> io::Result<Vec<StunServer>> {
     let host = simnet.add_host();
-    let addresses: Vec<IpAddr> = server.addresses.to_vec();
+    let addresses: Vec<IpAddr> = server.addresses.into_iter().chain(server.second).collect();
     let kind = floe_wire::InterfaceKind::Ethernet;
-    let info = InterfaceInfo { name: "eth0".to_owned(), kind, addresses: addresses.clone() };
+    let info = InterfaceInfo { name: "eth0".to_owned(), kind, addresses };
     simnet.attach(host, core, info, SERVER_LINK);
     let network = simnet.network(host);
-    let serve = |ip: &IpAddr| stun_server::serve(&network, (*ip, DEFAULT_PORT).into());
-    let servers = addresses.iter().map(serve).collect::<io::Result<_>>()?;
-    simnet.add_name(server.name, addresses);
+    let serve = |ip: IpAddr| match server.second.filter(|second| second.is_ipv4() == ip.is_ipv4()) {
+        Some(second) => stun_server::serve_two(&network, (ip, DEFAULT_PORT).into(), (second, SECOND_PORT).into()),
+        None => stun_server::serve(&network, (ip, DEFAULT_PORT).into()),
+    };
+    let servers = server.addresses.into_iter().map(serve).collect::<io::Result<_>>()?;
+    simnet.add_name(server.name, server.addresses.to_vec());
     Ok(servers)
 }
 

@@ -56,6 +56,10 @@ pub enum DiscoveryOutput {
         mapped: SocketAddr,
         /// From the latest transmission of the request to the answer.
         rtt: Duration,
+        /// The address that was asked.
+        asked: SocketAddr,
+        /// What else the server answers from (OTHER-ADDRESS of RFC 5780).
+        other: Option<SocketAddr>,
     },
     /// A server gave no usable answer.
     Failed {
@@ -154,9 +158,14 @@ impl Discovery {
             query.state = QueryState::Done;
             let (base, server) = (query.base, query.url.clone());
             self.outputs.push_back(match verdict(message, query.server) {
-                Ok(mapped) => {
-                    DiscoveryOutput::Mapped { base, server, mapped, rtt: now.saturating_duration_since(last_send) }
-                }
+                Ok(mapped) => DiscoveryOutput::Mapped {
+                    base,
+                    server,
+                    mapped,
+                    rtt: now.saturating_duration_since(last_send),
+                    asked: from,
+                    other: message.other,
+                },
                 Err(error) => DiscoveryOutput::Failed { base, server, error },
             });
         }

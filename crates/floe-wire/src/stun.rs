@@ -1,5 +1,7 @@
 //! STUN messages as ICE uses them (RFC 8489, RFC 8445 section 7): decoding to facts, encoding of our own.
 
+mod behavior;
+
 use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
@@ -10,6 +12,8 @@ use stun_types::{
         MessageWriteExt as _, MessageWriteVec, ShortTermCredentials, StunParseError, StunWriteError,
     },
 };
+
+pub use self::behavior::{Change, binding_request_with_change, binding_success_of_server, unknown_attributes_error};
 
 /// Attributes that RFC 8445 section 16.1 adds to STUN, and libwebrtc's NOMINATION.
 mod attribute {
@@ -83,6 +87,14 @@ pub struct StunMessage {
     pub nomination: Option<u32>,
     /// ERROR-CODE with its reason phrase.
     pub error: Option<(u16, String)>,
+    /// CHANGE-REQUEST (RFC 5780 section 7.2).
+    pub change: Option<Change>,
+    /// RESPONSE-ORIGIN (RFC 5780 section 7.3): where the server says its answer left from.
+    pub origin: Option<SocketAddr>,
+    /// OTHER-ADDRESS (RFC 5780 section 7.4): what else the server answers from.
+    pub other: Option<SocketAddr>,
+    /// UNKNOWN-ATTRIBUTES of an error 420.
+    pub unknown_attributes: Vec<u16>,
     /// SOFTWARE.
     pub software: Option<String>,
     /// Whether MESSAGE-INTEGRITY is there (not: whether it is right).
@@ -128,6 +140,10 @@ impl StunMessage {
             controlled: None,
             nomination: None,
             error: None,
+            change: None,
+            origin: None,
+            other: None,
+            unknown_attributes: Vec::new(),
             software: None,
             has_integrity: false,
             has_fingerprint: false,
@@ -156,6 +172,13 @@ impl StunMessage {
             }
             0x0020 => self.mapped = Some(XorMappedAddress::try_from(raw)?.addr(self.transaction.into())),
             attribute::MAPPED_ADDRESS => *plain_mapped = mapped_address(&raw.value),
+            behavior::CHANGE_REQUEST => self.change = Some(Change::read(fixed(raw)?)),
+            behavior::RESPONSE_ORIGIN => self.origin = mapped_address(&raw.value),
+            behavior::OTHER_ADDRESS => self.other = mapped_address(&raw.value),
+            behavior::UNKNOWN_ATTRIBUTES => {
+                let (numbers, _) = raw.value.as_chunks();
+                self.unknown_attributes = numbers.iter().map(|number| u16::from_be_bytes(*number)).collect();
+            }
             0x8022 => self.software = Some(Software::try_from(raw)?.software().to_owned()),
             0x8028 => self.has_fingerprint = true,
             attribute::PRIORITY => self.priority = Some(u32::from_be_bytes(fixed(raw)?)),
@@ -330,6 +353,10 @@ pub fn attribute_name(kind: u16) -> Option<&'static str> {
         attribute::ICE_CONTROLLED => "ICE-CONTROLLED",
         attribute::ICE_CONTROLLING => "ICE-CONTROLLING",
         attribute::NOMINATION => "NOMINATION",
+        behavior::CHANGE_REQUEST => "CHANGE-REQUEST",
+        behavior::RESPONSE_PORT => "RESPONSE-PORT",
+        behavior::RESPONSE_ORIGIN => "RESPONSE-ORIGIN",
+        behavior::OTHER_ADDRESS => "OTHER-ADDRESS",
         0xC057 => "GOOG-NETWORK-INFO",
         _ => match AttributeType::new(kind).name() {
             "unknown" => return None,

@@ -135,7 +135,8 @@ fn gathering_is_done_when_the_dead_are_named_and_a_late_answer_still_counts() {
     assert!(driven.discovery.is_done());
     driven.run_until(ms(7600));
     assert!(driven.answer(server()));
-    let expected = DiscoveryOutput::Mapped { base: BASE, server: URL.to_owned(), mapped: mapped(), rtt: ms(100) };
+    let (server, asked) = (URL.to_owned(), server());
+    let expected = DiscoveryOutput::Mapped { base: BASE, server, mapped: mapped(), rtt: ms(100), asked, other: None };
     assert_eq!(*driven.last(), expected);
 }
 
