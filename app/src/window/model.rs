@@ -122,7 +122,7 @@ fn standing(snapshot: &Snapshot) -> Standing {
         Ice::New => Standing::Preparing,
         Ice::Checking => Standing::Checking,
         Ice::Connected | Ice::Completed => match picture.security {
-            SecurityView::Secured(_) => Standing::Connected,
+            SecurityView::Secured(_) | SecurityView::Seen { .. } => Standing::Connected,
             SecurityView::Failed { .. } => Standing::Failed,
             SecurityView::None | SecurityView::Handshaking { .. } => Standing::Securing,
         },

@@ -126,6 +126,10 @@ impl Inspector {
             Note::Muted { muted } => self.on_muted(*muted),
             Note::PacketRefused { base, remote, reason } => self.on_packet_refused(*base, *remote, *reason),
             Note::Dropped { what, count } => self.on_dropped(*what, *count),
+            Note::TrafficCounted { base, remote, direction, counts } => {
+                self.on_traffic_counted(*base, *remote, *direction, counts);
+            }
+            Note::HandshakeSeen { dtls_version } => self.on_handshake_seen(dtls_version.as_deref()),
             Note::Ended { reason } => self.on_ended(reason),
         }
         self.is_phases_stale = true;

@@ -410,6 +410,11 @@ pub enum SecurityView {
     },
     /// Media keys are in place.
     Secured(SecurityFacts),
+    /// Somebody else's capture shows a secure channel without its facts.
+    Seen {
+        /// `DTLS 1.2` or `DTLS 1.3`, where the handshake tells.
+        dtls_version: Option<String>,
+    },
     /// No secure channel.
     Failed {
         /// What happened and what to do.

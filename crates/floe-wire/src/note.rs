@@ -8,7 +8,8 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    BaseId, BaseKind, Candidate, GatheringState, Generation, IceConnectionState, IceRole, InterfaceInfo, SignalingState,
+    BaseId, BaseKind, Candidate, Direction, GatheringState, Generation, IceConnectionState, IceRole, InterfaceInfo,
+    PacketKind, SignalingState,
 };
 
 /// Something the session knows and the wire does not show.
@@ -220,11 +221,39 @@ pub enum Note {
         /// How many since the last such note.
         count: u64,
     },
+    /// Datagrams that are in the record as counts only: media of a long call, or of somebody else's capture.
+    TrafficCounted {
+        /// The base they left from or arrived at.
+        base: BaseId,
+        /// The other end.
+        remote: SocketAddr,
+        /// Which way they went.
+        direction: Direction,
+        /// How many, by what they are.
+        counts: Vec<TrafficCount>,
+    },
+    /// The wire shows a secure channel of which nothing else is known: somebody else's capture holds the DTLS
+    /// handshake and what follows it, but no keys and, since DTLS 1.3, no certificates.
+    HandshakeSeen {
+        /// `DTLS 1.2` or `DTLS 1.3`, where the handshake tells.
+        dtls_version: Option<String>,
+    },
     /// The call is over.
     Ended {
         /// Why.
         reason: EndReason,
     },
+}
+
+/// Datagrams of one kind that are counted and not kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrafficCount {
+    /// What their first bytes say they are.
+    pub kind: PacketKind,
+    /// How many.
+    pub packets: u64,
+    /// Bytes of payload on the wire.
+    pub bytes: u64,
 }
 
 /// What is known once the DTLS handshake is done.

@@ -91,6 +91,6 @@ fn words(model: &Model<'_>, ui: &mut Ui) {
         SecurityView::Failed { error } => {
             pen::trouble(ui, error);
         }
-        SecurityView::None => {}
+        SecurityView::None | SecurityView::Seen { .. } => {}
     }
 }

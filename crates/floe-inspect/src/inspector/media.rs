@@ -23,6 +23,14 @@ impl Inspector {
         self.say(Severity::Info, "security", text);
     }
 
+    pub(super) fn on_handshake_seen(&mut self, dtls_version: Option<&str>) {
+        let at = self.picture.at;
+        self.picture.timings.secured.get_or_insert(at);
+        self.picture.security = SecurityView::Seen { dtls_version: dtls_version.map(str::to_owned) };
+        let version = dtls_version.unwrap_or("DTLS");
+        self.say(Severity::Info, "security", format!("The {version} handshake is over; media is encrypted"));
+    }
+
     pub(super) fn on_security_failed(&mut self, error: &str) {
         self.ending.security_failed = Some(self.picture.at);
         self.picture.security = SecurityView::Failed { error: error.to_owned() };

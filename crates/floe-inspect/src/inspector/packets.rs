@@ -1,7 +1,10 @@
 //! Datagrams: what each one says about the pair it went over.
 
+use std::net::SocketAddr;
+
 use floe_wire::{
-    Direction, Packet, PacketKind, Stamp, classify,
+    BaseId, Direction, Packet, PacketKind, Stamp, classify,
+    note::TrafficCount,
     stun::{Class, METHOD_BINDING, StunMessage},
 };
 
@@ -42,6 +45,31 @@ impl Inspector {
         match packet.direction {
             Direction::Outbound => add_traffic(&mut view.media_sent, packet),
             Direction::Inbound => add_traffic(&mut view.media_received, packet),
+        }
+    }
+
+    /// Takes datagrams that the record holds as counts only.
+    pub(super) fn on_traffic_counted(
+        &mut self,
+        base: BaseId,
+        remote: SocketAddr,
+        direction: Direction,
+        counts: &[TrafficCount],
+    ) {
+        let is_outbound = direction == Direction::Outbound;
+        for count in counts {
+            let counters = &mut self.picture.counters;
+            let by_kind = if is_outbound { &mut counters.sent_by_kind } else { &mut counters.received_by_kind };
+            add_count(by_kind, count.kind, count.packets);
+            if let Some(view) = self.picture.bases.iter_mut().find(|view| view.base == base) {
+                add_counted(if is_outbound { &mut view.sent } else { &mut view.received }, count);
+            }
+        }
+        let Some(id) = self.pairs.newest_between(base, remote) else { return };
+        let Some((view, _)) = self.pairs.get_mut(&mut self.picture.pairs, id) else { return };
+        let traffic = if is_outbound { &mut view.media_sent } else { &mut view.media_received };
+        for count in counts.iter().filter(|count| is_media(count.kind)) {
+            add_counted(traffic, count);
         }
     }
 
@@ -247,6 +275,18 @@ impl Inspector {
         let severity = if is_new { Severity::Warning } else { Severity::Detail };
         self.say(severity, "check", format!("{}: {who} with error {code} ({reason})", self.pair_name(id)));
     }
+}
+
+fn is_media(kind: PacketKind) -> bool {
+    match kind {
+        PacketKind::Dtls | PacketKind::Rtp | PacketKind::Rtcp => true,
+        PacketKind::Stun | PacketKind::ChannelData | PacketKind::Unknown => false,
+    }
+}
+
+fn add_counted(traffic: &mut Traffic, count: &TrafficCount) {
+    traffic.packets = traffic.packets.saturating_add(count.packets);
+    traffic.bytes = traffic.bytes.saturating_add(count.bytes);
 }
 
 fn add_traffic(traffic: &mut Traffic, packet: &Packet) {

@@ -1,0 +1,3 @@
+//! Files as people have them: golden ones, whole calls, and what other programs read and write.
+
+mod golden;
