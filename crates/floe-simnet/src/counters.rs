@@ -1,12 +1,12 @@
-//! What became of the datagrams of a simulated network.
+//! What became of the packets of a simulated network.
 
-/// Counts of datagrams since the network was made. Every one sent ends in exactly one of the other counts, or is
-/// still under way.
+/// Counts of packets, datagrams and segments of TCP alike, since the network was made. Every one sent ends in exactly
+/// one of the other counts, or is still under way.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counters {
     /// Handed to the network by a socket.
     pub sent: u64,
-    /// Put into a socket's queue.
+    /// Put into a socket's queue, or given to a host's TCP.
     pub delivered: u64,
     /// Lost by a link's loss rate.
     pub lost: u64,

@@ -1,8 +1,10 @@
 //! The fabric: nodes, links and everything under way, with time passed in.
 
+mod tcp;
+
 use std::{
     cmp::{Ordering, Reverse},
-    collections::{BinaryHeap, HashMap},
+    collections::{BinaryHeap, HashMap, VecDeque},
     io,
     net::{IpAddr, SocketAddr},
     time::Instant,
@@ -17,7 +19,8 @@ use crate::{
     Counters, LinkProfile, Prefix,
     counters::Loss,
     link::{Link, Way},
-    router::{Border, Datagram, Router},
+    router::{Border, Datagram, Payload, Router},
+    tcp::{Flow, stack::Stack},
 };
 
 /// Datagrams under way at once: 10 s of 50 calls.
@@ -32,7 +35,7 @@ const MAX_PAYLOAD: usize = 65_507;
 const EPHEMERAL_PORTS: std::ops::RangeInclusive<u16> = 49_152..=65_535;
 
 /// A node's place in the fabric.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeId(usize);
 
 /// A link's place in the fabric.
@@ -50,6 +53,10 @@ pub(crate) struct Fabric {
     links: Vec<(Link, [NodeId; 2])>,
     under_way: BinaryHeap<Reverse<Arrival>>,
     sequence: u64,
+    /// When a connection wants to be looked after; those of connections that changed their mind are passed over.
+    timers: BinaryHeap<Reverse<(Instant, NodeId, Flow)>>,
+    /// What connections have said and is not on a link.
+    outbox: VecDeque<(NodeId, Datagram, Instant)>,
     names: HashMap<String, Vec<IpAddr>>,
     counters: Counters,
     closed: bool,
@@ -57,7 +64,7 @@ pub(crate) struct Fabric {
 
 #[derive(Debug)]
 enum Node {
-    Host(Host),
+    Host(Box<Host>),
     Router(Router),
 }
 
@@ -65,6 +72,7 @@ enum Node {
 struct Host {
     interfaces: Vec<(InterfaceInfo, LinkId)>,
     sockets: HashMap<SocketAddr, mpsc::Sender<Letter>>,
+    tcp: Stack,
     random: StdRng,
 }
 
@@ -88,6 +96,8 @@ impl Fabric {
             links: Vec::new(),
             under_way: BinaryHeap::new(),
             sequence: 0,
+            timers: BinaryHeap::new(),
+            outbox: VecDeque::new(),
             names: HashMap::new(),
             counters: Counters::default(),
             closed: false,
@@ -101,7 +111,8 @@ impl Fabric {
 
     pub fn add_host(&mut self) -> NodeId {
         let random = StdRng::seed_from_u64(self.next_seed());
-        self.add(Node::Host(Host { interfaces: Vec::new(), sockets: HashMap::new(), random }))
+        let host = Host { interfaces: Vec::new(), sockets: HashMap::new(), tcp: Stack::default(), random };
+        self.add(Node::Host(Box::new(host)))
     }
 
     pub fn add_router(&mut self) -> NodeId {
@@ -180,11 +191,8 @@ impl Fabric {
 
     /// Binds a socket; gives its address and where its datagrams will come out.
     pub fn bind(&mut self, host: NodeId, local: SocketAddr) -> io::Result<(SocketAddr, mpsc::Receiver<Letter>)> {
-        let known = self.interfaces(host).iter().any(|interface| interface.addresses.contains(&local.ip()));
+        self.check_own(host, local.ip())?;
         let Node::Host(host) = &mut self.nodes[host.0] else { return Err(io::ErrorKind::Unsupported.into()) };
-        if !known {
-            return Err(io::Error::new(io::ErrorKind::AddrNotAvailable, "no interface that is up has this address"));
-        }
         let local = match local.port() {
             0 => host.free_port(local.ip())?,
             _ if host.sockets.contains_key(&local) => return Err(io::ErrorKind::AddrInUse.into()),
@@ -195,6 +203,13 @@ impl Fabric {
         Ok((local, receiver))
     }
 
+    fn check_own(&self, host: NodeId, ip: IpAddr) -> io::Result<()> {
+        if self.interfaces(host).iter().any(|interface| interface.addresses.contains(&ip)) {
+            return Ok(());
+        }
+        Err(io::Error::new(io::ErrorKind::AddrNotAvailable, "no interface that is up has this address"))
+    }
+
     pub fn unbind(&mut self, host: NodeId, local: SocketAddr) {
         if let Node::Host(host) = &mut self.nodes[host.0] {
             host.sockets.remove(&local);
@@ -203,10 +218,16 @@ impl Fabric {
 
     /// Sends a datagram from a bound socket and carries it as far as it gets without waiting.
     pub fn send(&mut self, host: NodeId, datagram: Datagram, now: Instant) -> io::Result<()> {
+        self.post_datagram(host, datagram, now)?;
+        self.flush();
+        Ok(())
+    }
+
+    fn post_datagram(&mut self, host: NodeId, datagram: Datagram, now: Instant) -> io::Result<()> {
         if self.closed {
             return Err(io::Error::new(io::ErrorKind::NetworkDown, "the simulated network has ended"));
         }
-        if datagram.bytes.len() > MAX_PAYLOAD {
+        if matches!(&datagram.payload, Payload::Udp(bytes) if bytes.len() > MAX_PAYLOAD) {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "the datagram is too long for UDP"));
         }
         if datagram.source.is_ipv4() != datagram.destination.is_ipv4() {
@@ -217,33 +238,52 @@ impl Fabric {
         let link = own(datagram.source.ip()).map(|(_, link)| *link).filter(|link| self.links[link.0].0.up);
         let link = link.ok_or_else(|| io::Error::new(io::ErrorKind::NetworkUnreachable, "the interface is down"))?;
         self.counters.sent += 1;
-        let result = if stays { self.deliver(host, datagram) } else { self.carry(host, link, datagram, 0, now) };
+        let result = if stays { self.deliver(host, datagram, now) } else { self.carry(host, link, datagram, 0, now) };
         self.count(result);
         Ok(())
     }
 
-    /// When something under way arrives somewhere.
-    pub fn next_arrival(&self) -> Option<Instant> {
+    /// When something under way arrives somewhere, or a connection must do something.
+    pub fn next_event(&self) -> Option<Instant> {
+        self.next_arrival().into_iter().chain(self.next_timer()).min()
+    }
+
+    fn next_arrival(&self) -> Option<Instant> {
         self.under_way.peek().map(|Reverse(arrival)| arrival.at)
     }
 
-    /// Carries on with what has arrived by now.
+    fn next_timer(&self) -> Option<Instant> {
+        self.timers.peek().map(|Reverse((at, ..))| *at)
+    }
+
+    /// Carries on with what has arrived by now and what is due, in the order of time.
     pub fn advance(&mut self, now: Instant) {
-        while self.next_arrival().is_some_and(|at| at <= now) {
-            let Some(Reverse(Arrival { at, link, node, datagram, hops, .. })) = self.under_way.pop() else { return };
-            // Times count from when it was due, not from when this program got round to it.
-            let result = self.arrive(link, node, datagram, hops, at);
-            self.count(result);
+        while let Some(at) = self.next_event().filter(|at| *at <= now) {
+            if self.next_arrival() == Some(at) {
+                self.on_arrival();
+            } else {
+                self.on_timer();
+            }
+            self.flush();
         }
     }
 
-    /// Ends everything: what is under way is gone, sockets receive nothing more.
+    fn on_arrival(&mut self) {
+        let Some(Reverse(Arrival { at, link, node, datagram, hops, .. })) = self.under_way.pop() else { return };
+        // Times count from when it was due, not from when this program got round to it.
+        let result = self.arrive(link, node, datagram, hops, at);
+        self.count(result);
+    }
+
+    /// Ends everything: what is under way is gone, sockets receive nothing more, connections are broken.
     pub fn close(&mut self) {
         self.closed = true;
         self.under_way.clear();
+        self.timers.clear();
         for node in &mut self.nodes {
             if let Node::Host(host) = node {
                 host.sockets.clear();
+                host.tcp.close();
             }
         }
     }
@@ -267,13 +307,13 @@ impl Fabric {
             hops += 1;
             let (wire, ends) = &mut self.links[link.0];
             let (way, far) = if ends[0] == node { (Way::There, ends[1]) } else { (Way::Back, ends[0]) };
-            let at = wire.transmit(way, datagram.bytes.len(), now)?;
+            let at = wire.transmit(way, datagram.payload.wire_len(), now)?;
             if at > now {
                 return self.keep(Arrival { at, sequence: self.sequence, link, node: far, datagram, hops });
             }
             match self.pass(link, far, &mut datagram, hops, now)? {
                 Some(next) => (node, link) = (far, next),
-                None => return self.deliver(far, datagram),
+                None => return self.deliver(far, datagram, now),
             }
         }
     }
@@ -291,7 +331,7 @@ impl Fabric {
         }
         match self.pass(link, node, &mut datagram, hops, now)? {
             Some(next) => self.carry(node, next, datagram, hops, now),
-            None => self.deliver(node, datagram),
+            None => self.deliver(node, datagram, now),
         }
     }
 
@@ -320,17 +360,23 @@ impl Fabric {
         Ok(())
     }
 
-    fn deliver(&mut self, node: NodeId, datagram: Datagram) -> Result<(), Loss> {
-        let Node::Host(host) = &self.nodes[node.0] else { return Err(Loss::Unroutable) };
-        let socket = host.sockets.get(&datagram.destination).ok_or(Loss::Unclaimed)?;
-        match socket.try_send((datagram.bytes, datagram.source)) {
-            Ok(()) => {
-                self.counters.delivered += 1;
-                Ok(())
-            }
-            Err(mpsc::error::TrySendError::Full(_)) => Err(Loss::Overrun),
-            Err(mpsc::error::TrySendError::Closed(_)) => Err(Loss::Unclaimed),
+    fn deliver(&mut self, node: NodeId, datagram: Datagram, now: Instant) -> Result<(), Loss> {
+        let Datagram { source, destination, payload } = datagram;
+        match payload {
+            Payload::Udp(bytes) => self.deliver_datagram(node, destination, (bytes, source))?,
+            Payload::Tcp(segment) => self.on_segment(node, Flow { local: destination, remote: source }, segment, now),
         }
+        self.counters.delivered += 1;
+        Ok(())
+    }
+
+    fn deliver_datagram(&self, node: NodeId, destination: SocketAddr, letter: Letter) -> Result<(), Loss> {
+        let host = self.host(node).ok_or(Loss::Unroutable)?;
+        let socket = host.sockets.get(&destination).ok_or(Loss::Unclaimed)?;
+        socket.try_send(letter).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => Loss::Overrun,
+            mpsc::error::TrySendError::Closed(_) => Loss::Unclaimed,
+        })
     }
 }
 

@@ -1,5 +1,7 @@
 //! A simulated host: its interfaces, sockets and resolver behind the `Network` seam.
 
+mod tcp;
+
 use std::{
     fmt, io,
     net::{IpAddr, SocketAddr},
@@ -14,7 +16,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     fabric::{Letter, NodeId},
-    router::Datagram,
+    router::{Datagram, Payload},
     simnet::Shared,
 };
 
@@ -49,14 +51,14 @@ impl Network for SimHost {
 
     fn connect_tcp<'a>(
         &'a self,
-        _local: SocketAddr,
-        _remote: SocketAddr,
+        local: SocketAddr,
+        remote: SocketAddr,
     ) -> BoxFuture<'a, io::Result<Box<dyn TcpStream>>> {
-        Box::pin(std::future::ready(Err(no_tcp())))
+        Box::pin(tcp::connect(self.clone(), local, remote))
     }
 
-    fn listen_tcp(&self, _local: SocketAddr) -> io::Result<Box<dyn TcpListener>> {
-        Err(no_tcp())
+    fn listen_tcp(&self, local: SocketAddr) -> io::Result<Box<dyn TcpListener>> {
+        tcp::listen(self.clone(), local)
     }
 
     fn resolve<'a>(&'a self, host: &'a str, port: u16) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
@@ -69,10 +71,6 @@ impl Network for SimHost {
             None => Err(io::Error::new(io::ErrorKind::NotFound, "no such name in the simulated network")),
         }))
     }
-}
-
-fn no_tcp() -> io::Error {
-    io::Error::new(io::ErrorKind::Unsupported, "the simulated network carries UDP only")
 }
 
 /// A bound socket of a simulated host. The queue's lock is never contended: one task reads a socket.
@@ -88,7 +86,8 @@ impl UdpSocket for SimSocket {
     }
 
     fn try_send_to(&self, datagram: &[u8], remote: SocketAddr) -> io::Result<()> {
-        let datagram = Datagram { source: self.local, destination: remote, bytes: Bytes::copy_from_slice(datagram) };
+        let payload = Payload::Udp(Bytes::copy_from_slice(datagram));
+        let datagram = Datagram { source: self.local, destination: remote, payload };
         self.host.shared.act(|fabric| fabric.send(self.host.node, datagram, clock::now()))
     }
 

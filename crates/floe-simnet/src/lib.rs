@@ -2,7 +2,7 @@
 //!
 //! A [`World`] is one [`Scenario`] brought to life. Below it, [`Simnet`] carries datagrams from socket to socket,
 //! hop by hop: over links with delay, jitter, loss and rate, through routers that translate and filter as RFC 4787
-//! describes them. What is random comes from one seed.
+//! describes them. The streams of TCP travel the same way, segment by segment. What is random comes from one seed.
 
 mod counters;
 mod fabric;
@@ -15,6 +15,7 @@ mod router;
 pub mod scenario;
 pub mod simnet;
 pub mod stun_server;
+mod tcp;
 pub mod world;
 
 pub use counters::Counters;

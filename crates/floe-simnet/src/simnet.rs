@@ -10,13 +10,7 @@ use floe_wire::InterfaceInfo;
 use tokio::{sync::Notify, task::JoinHandle};
 
 pub use crate::fabric::{LinkId, NodeId};
-use crate::{
-    Counters, LinkProfile, NatConfig, Prefix, SimHost,
-    fabric::Fabric,
-    nat::Nat,
-    pace,
-    router::{Border, Firewall},
-};
+use crate::{Counters, LinkProfile, NatConfig, Prefix, SimHost, fabric::Fabric, pace, router::Border};
 
 /// A simulated network. Dropping it ends it: its task stops, sockets send and receive nothing more.
 #[derive(Debug)]
@@ -40,12 +34,12 @@ impl Shared {
         self.fabric.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Does something that may put datagrams under way, and wakes the scheduler when it must wake sooner for it.
+    /// Does something that may put packets under way or set timers, and wakes the scheduler when it must wake sooner for it.
     pub fn act<T>(&self, action: impl FnOnce(&mut Fabric) -> T) -> T {
         let mut fabric = self.lock();
-        let before = fabric.next_arrival();
+        let before = fabric.next_event();
         let result = action(&mut fabric);
-        let after = fabric.next_arrival();
+        let after = fabric.next_event();
         drop(fabric);
         if after.is_some_and(|after| before.is_none_or(|before| after < before)) {
             self.sooner.notify_one();
@@ -101,8 +95,8 @@ impl Simnet {
     /// Makes a router translate IPv4 to `external` on its uplink, and guard IPv6 there.
     pub fn translate(&self, router: NodeId, uplink: LinkId, config: NatConfig, external: IpAddr) {
         let mut fabric = self.shared.lock();
-        let nat = Nat::new(config, external, fabric.next_seed());
-        fabric.set_border(router, Border { outside: uplink, nat, firewall: Firewall::default(), udp_blocked: false });
+        let seed = fabric.next_seed();
+        fabric.set_border(router, Border::new(uplink, config, external, [seed, !seed]));
     }
 
     /// Gives a name to addresses, for every host's resolver.
@@ -149,8 +143,7 @@ impl Simnet {
     pub fn flush_nat(&self, router: NodeId) -> bool {
         let mut fabric = self.shared.lock();
         let Some(border) = fabric.border_mut(router) else { return false };
-        border.nat.flush();
-        border.firewall.flush();
+        border.flush();
         true
     }
 
@@ -179,7 +172,7 @@ impl Drop for Simnet {
 /// Carries what is under way on to its next hop when its time has come.
 async fn schedule(shared: Arc<Shared>) {
     loop {
-        let next = shared.lock().next_arrival();
+        let next = shared.lock().next_event();
         match next {
             None => shared.sooner.notified().await,
             Some(at) => tokio::select! {

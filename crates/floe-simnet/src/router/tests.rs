@@ -10,7 +10,7 @@ fn at(address: &str) -> SocketAddr {
 }
 
 fn datagram(source: &str, destination: &str) -> Datagram {
-    Datagram { source: at(source), destination: at(destination), bytes: Bytes::from_static(b"x") }
+    Datagram { source: at(source), destination: at(destination), payload: Payload::Udp(Bytes::from_static(b"x")) }
 }
 
 /// A home router with two inside links and one outside.
@@ -33,8 +33,7 @@ fn home(config: NatConfig) -> Home {
     router.add_route(prefix("192.168.1.0", 24), first);
     router.add_route(prefix("192.168.1.11", 32), second);
     router.add_route(prefix("2001:db8:a::", 48), first);
-    let nat = Nat::new(config, EXTERNAL, 1);
-    router.set_border(Border { outside, nat, firewall: Firewall::default(), udp_blocked: false });
+    router.set_border(Border::new(outside, config, EXTERNAL, [1, 2]));
     Home { router, first, second, outside, now: Instant::now() }
 }
 
