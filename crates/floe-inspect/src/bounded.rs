@@ -29,7 +29,7 @@ pub(crate) fn add_count<K: PartialEq>(counts: &mut Vec<(K, u64)>, key: K, more: 
 }
 
 /// Tells the first sight of a thing from later ones, up to a bound.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct FirstTimes<K>(BTreeSet<K>);
 
 impl<K> Default for FirstTimes<K> {

@@ -36,7 +36,7 @@ pub(crate) enum Added {
 type Key = (Generation, Option<BaseId>, Protocol, SocketAddr);
 
 /// Finds candidates of one side by address and keeps the list bounded.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct CandidateIndex {
     positions: BTreeMap<Key, Position>,
     peer_reflexive: BTreeMap<Generation, usize>,

@@ -8,7 +8,7 @@ use floe_wire::{Generation, stun::StunMessage};
 const FRAGMENTS_KEPT: usize = 64;
 
 /// User fragments of both sides. A record of ours notes them; in a foreign capture they are learnt from the checks.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Credentials {
     local: BTreeMap<String, Generation>,
     remote: BTreeMap<String, Generation>,

@@ -13,7 +13,7 @@ use crate::{
 pub(crate) const EVENTS_KEPT: usize = 5_000;
 
 /// Appends to [`Picture::events`] and forgets the oldest routine line first.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct EventLog {
     /// No line before this position is routine.
     search_from: usize,

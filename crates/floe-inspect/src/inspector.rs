@@ -5,6 +5,7 @@ mod media;
 mod network;
 mod packets;
 mod pairing;
+mod relay;
 mod signaling;
 
 use std::time::Duration;
@@ -16,6 +17,7 @@ use crate::{
     candidates::CandidateIndex,
     credentials::Credentials,
     events::EventLog,
+    markers::{MARKERS_KEPT, Marker, MarkerKind},
     pair_state::{Circumstances, judge},
     pairs::PairTable,
     phases::{Ending, phases},
@@ -34,7 +36,7 @@ const PHASES_STALE_AFTER: Duration = Duration::from_millis(250);
 /// Folds records into a [`Picture`]. Reads no clock: time is in the records and in [`Inspector::tick`].
 ///
 /// Memory is bounded whatever the record holds: lists have caps, transactions and samples expire.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Inspector {
     picture: Picture,
     log: EventLog,
@@ -45,6 +47,7 @@ pub struct Inspector {
     pairs: PairTable,
     generations: GenerationStates,
     ending: Ending,
+    unwrappers: relay::Unwrappers,
     pairs_judged_at: Stamp,
     phases_judged_at: Stamp,
     is_pairs_stale: bool,
@@ -104,7 +107,7 @@ impl Inspector {
             Note::PeerCodeRefused { reason } => self.on_peer_code_refused(reason),
             Note::SignalingChanged { state } => self.on_signaling_changed(*state),
             Note::SignalingRefused { state, message } => self.on_signaling_refused(*state, message),
-            Note::LocalCredentials { generation, ufrag } => self.credentials.note_local(*generation, ufrag),
+            Note::LocalCredentials { generation, ufrag } => self.on_local_credentials(*generation, ufrag),
             Note::RemoteCredentials { generation, ufrag } => self.credentials.note_remote(*generation, ufrag),
             Note::LocalCandidate { generation, base, candidate, server } => {
                 self.on_local_candidate(*generation, *base, candidate, server.as_deref());
@@ -138,6 +141,12 @@ impl Inspector {
     fn say(&mut self, severity: Severity, topic: &'static str, text: String) {
         let at = self.picture.at;
         self.log.push(&mut self.picture, at, severity, topic, text);
+    }
+
+    /// Marks a moment that people jump to.
+    fn mark(&mut self, kind: MarkerKind, text: String) {
+        let at = self.picture.at;
+        self.picture.markers.push(Marker { at, kind, text }, MARKERS_KEPT);
     }
 
     /// What people call a base: its interface.

@@ -2,6 +2,16 @@
 //!
 //! [`Inspector`] folds records into a [`Picture`]; everything else is a view of a picture: [`headline()`] is the one
 //! sentence, [`path_facts()`] the drawn path, [`diagnose`] the causes, [`Report`] the JSON a person can send.
+//!
+//! - [`Ladder`] (`picture.ladder`) has every STUN and TURN message. `ladder.lanes()` lists what one can filter by,
+//!   `ladder.rows(lane)` gives rows by number without a walk (`len`, `get(row)`, `first_at(stamp)`), a row names its
+//!   exchange (`ladder.exchange(number)`, `fate(now)`), and `message.describe(password)` decodes it when a person opens
+//!   it. Copies share their rows: a snapshot costs a reference count.
+//! - [`Marker`]s (`picture.markers`) are the moments to jump to, with `next_marker` and `previous_marker`.
+//! - [`History`] keeps a record so that `picture_at(stamp)` is cheap at any place, from a file
+//!   (`records.collect::<History>()`) as while a call still appends (`push`). `latest()` is the end, `span()` the slider.
+//! - [`RelayView`](picture::RelayView)s (`picture.relays`) tell what each TURN server says; peers' packets inside the
+//!   client's are folded into the pairs of the relayed base.
 
 mod bounded;
 mod candidates;
@@ -9,7 +19,11 @@ mod credentials;
 pub mod diagnosis;
 mod events;
 pub mod headline;
+mod history;
 mod inspector;
+pub mod ladder;
+mod log;
+mod markers;
 pub mod nat;
 mod pair_state;
 mod pairs;
@@ -25,7 +39,11 @@ mod words;
 
 pub use diagnosis::{Confidence, Finding, diagnose, failure_code};
 pub use headline::{Headline, Tone, headline};
+pub use history::History;
 pub use inspector::Inspector;
+pub use ladder::Ladder;
+pub use log::Log;
+pub use markers::{Marker, MarkerKind};
 pub use path_facts::{PacketStop, PathFacts, Relay, RelaySide, Standby, path_facts};
 pub use picture::Picture;
 pub use report::Report;

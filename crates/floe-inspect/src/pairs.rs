@@ -49,13 +49,13 @@ pub(crate) enum Origin {
 }
 
 /// Finds pairs by id; the views themselves live in [`Picture::pairs`].
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct PairTable {
     entries: BTreeMap<PairId, Entry>,
     refused: FirstTimes<PairId>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Entry {
     position: usize,
     facts: PairFacts,

@@ -14,7 +14,7 @@ use crate::{
 pub(crate) const CHECKING_PATIENCE: Duration = Duration::from_millis(39_500);
 
 /// Moments that end phases and that a picture does not keep.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Ending {
     /// When the secure channel failed.
     pub security_failed: Option<Stamp>,

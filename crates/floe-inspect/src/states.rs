@@ -29,7 +29,7 @@ pub(crate) fn enter<S: Copy + PartialEq>(visits: &mut Vec<Visit<S>>, state: S, a
 }
 
 /// The newest ICE connection state of each generation, apart from `closed`, which is of the whole call.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct GenerationStates(BTreeMap<Generation, IceConnectionState>);
 
 impl GenerationStates {

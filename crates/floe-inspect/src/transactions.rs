@@ -6,7 +6,10 @@ use std::{
     time::Duration,
 };
 
-use floe_wire::{BaseId, Stamp, stun::TransactionId};
+use floe_wire::{
+    BaseId, Stamp,
+    stun::{StunMessage, TransactionId},
+};
 
 use crate::picture::PairId;
 
@@ -40,10 +43,38 @@ pub(crate) struct Transaction {
     pub use_candidate: bool,
     /// Its PRIORITY.
     pub priority: Option<u32>,
+    /// Whether it carries MESSAGE-INTEGRITY.
+    pub has_integrity: bool,
+    /// Number of its exchange in the ladder.
+    pub exchange: Option<u64>,
     /// Whether it was seen more than once, so that a round trip cannot be told from it.
     pub repeated: bool,
     /// Whether an answer was seen.
     pub answered: bool,
+}
+
+impl Transaction {
+    /// A request that was just seen, of no pair yet.
+    pub(crate) fn begin(asked_at: Stamp, base: BaseId, remote: SocketAddr, message: &StunMessage) -> Self {
+        Self {
+            asked_at,
+            base,
+            remote,
+            pair: None,
+            use_candidate: message.use_candidate,
+            priority: message.priority,
+            has_integrity: message.has_integrity,
+            exchange: None,
+            repeated: false,
+            answered: false,
+        }
+    }
+
+    /// The round trip of an answer at `at`; a retransmitted request does not tell which copy was answered (RFC 8489
+    /// section 6.2.1, Karn).
+    pub(crate) fn rtt(&self, at: Stamp) -> Option<Duration> {
+        (!self.repeated).then(|| at.since(self.asked_at))
+    }
 }
 
 /// What an answer on the wire belongs to.
@@ -60,7 +91,7 @@ pub(crate) enum Answer {
 }
 
 /// All outstanding transactions, bounded in number and time.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Transactions {
     open: BTreeMap<TransactionKey, Transaction>,
     by_age: VecDeque<(Stamp, TransactionKey)>,
@@ -83,6 +114,11 @@ impl Transactions {
         self.open.insert(key, request);
         self.by_age.push_back((request.asked_at, key));
         false
+    }
+
+    /// The exchange of a request that was sent before between these addresses.
+    pub(crate) fn exchange_of(&self, key: TransactionKey, base: BaseId, remote: SocketAddr) -> Option<u64> {
+        self.open.get(&key).filter(|open| (open.base, open.remote) == (base, remote))?.exchange
     }
 
     /// Whether the request checks a pair.
@@ -136,6 +172,8 @@ mod tests {
             pair: None,
             use_candidate: false,
             priority: None,
+            has_integrity: false,
+            exchange: None,
             repeated: false,
             answered: false,
         }

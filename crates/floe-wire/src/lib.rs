@@ -6,6 +6,7 @@
 pub mod base;
 pub mod candidate;
 pub mod demux;
+pub mod describe;
 pub mod framing;
 pub mod nat;
 pub mod note;

@@ -229,7 +229,7 @@ fn fixed<const N: usize>(raw: &RawAttribute<'_>) -> Result<[u8; N], StunError> {
 }
 
 /// MAPPED-ADDRESS (RFC 8489 section 14.1), which only servers of RFC 3489 still send alone.
-fn mapped_address(value: &[u8]) -> Option<SocketAddr> {
+pub(crate) fn mapped_address(value: &[u8]) -> Option<SocketAddr> {
     let [_, family, port_high, port_low, address @ ..] = value else { return None };
     let ip = match family {
         1 => IpAddr::from(<[u8; 4]>::try_from(address).ok()?),

@@ -3,7 +3,7 @@
 use floe_wire::note::EndReason;
 
 use super::Inspector;
-use crate::picture::Severity;
+use crate::{markers::MarkerKind, picture::Severity};
 
 impl Inspector {
     pub(super) fn on_ended(&mut self, reason: &EndReason) {
@@ -12,6 +12,7 @@ impl Inspector {
         let (severity, text) = describe(reason);
         self.picture.ended.get_or_insert_with(|| reason.clone());
         self.is_pairs_stale = true;
+        self.mark(MarkerKind::End, text.clone());
         self.say(severity, "call", text);
     }
 }

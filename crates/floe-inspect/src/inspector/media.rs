@@ -4,6 +4,7 @@ use floe_wire::note::{AudioMeasure, SecurityFacts};
 
 use super::Inspector;
 use crate::{
+    markers::MarkerKind,
     picture::{SecurityView, Severity},
     series::push_sample,
 };
@@ -20,6 +21,7 @@ impl Inspector {
         self.picture.timings.secured.get_or_insert(at);
         self.picture.security = SecurityView::Secured(facts.clone());
         let text = format!("Audio is encrypted: {}, {}", facts.dtls_version, facts.srtp_cipher);
+        self.mark(MarkerKind::Milestone, "Audio is encrypted".to_owned());
         self.say(Severity::Info, "security", text);
     }
 
@@ -34,12 +36,14 @@ impl Inspector {
     pub(super) fn on_security_failed(&mut self, error: &str) {
         self.ending.security_failed = Some(self.picture.at);
         self.picture.security = SecurityView::Failed { error: error.to_owned() };
+        self.mark(MarkerKind::Failure, format!("No secure channel: {error}"));
         self.say(Severity::Error, "security", format!("No secure channel: {error}"));
     }
 
     pub(super) fn on_first_audio(&mut self) {
         let at = self.picture.at;
         self.picture.timings.first_audio.get_or_insert(at);
+        self.mark(MarkerKind::Milestone, "The peer's audio arrives".to_owned());
         self.say(Severity::Info, "audio", "The peer's audio arrives".to_owned());
     }
 

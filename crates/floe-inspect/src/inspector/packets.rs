@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use floe_wire::{
-    BaseId, Direction, Packet, PacketKind, Stamp, classify,
+    BaseId, BaseKind, Direction, Packet, PacketKind, Stamp, classify,
     note::TrafficCount,
     stun::{Class, METHOD_BINDING, StunMessage},
 };
@@ -12,6 +12,8 @@ use super::Inspector;
 use crate::{
     bounded::add_count,
     events::is_milestone,
+    ladder::{Asked, Facts, Lane},
+    markers::MarkerKind,
     pair_state::ROLE_CONFLICT,
     pairs::Origin,
     picture::{Mapping, PairId, Severity, Traffic},
@@ -27,9 +29,25 @@ impl Inspector {
         let counters = &mut self.picture.counters;
         let by_kind = if is_outbound { &mut counters.sent_by_kind } else { &mut counters.received_by_kind };
         add_count(by_kind, kind, 1);
-        if let Some(base) = self.picture.bases.iter_mut().find(|base| base.base == packet.base) {
-            add_traffic(if is_outbound { &mut base.sent } else { &mut base.received }, packet);
+        self.count_base_traffic(packet);
+        match self.picture.base(packet.base).map(|base| &base.base_kind) {
+            Some(BaseKind::TurnClient { .. }) => self.on_client_packet(packet),
+            Some(BaseKind::Udp | BaseKind::Tcp { .. } | BaseKind::Relay { .. }) | None => {
+                self.on_datagram(packet, kind);
+            }
         }
+    }
+
+    pub(super) fn count_base_traffic(&mut self, packet: &Packet) {
+        let Some(base) = self.picture.bases.iter_mut().find(|base| base.base == packet.base) else { return };
+        match packet.direction {
+            Direction::Outbound => add_traffic(&mut base.sent, packet),
+            Direction::Inbound => add_traffic(&mut base.received, packet),
+        }
+    }
+
+    /// Takes a datagram of a base that peers see.
+    pub(super) fn on_datagram(&mut self, packet: &Packet, kind: PacketKind) {
         match kind {
             PacketKind::Stun => self.on_stun(packet),
             PacketKind::Dtls | PacketKind::Rtp | PacketKind::Rtcp => self.on_media(packet),
@@ -73,19 +91,38 @@ impl Inspector {
         }
     }
 
-    fn on_stun(&mut self, packet: &Packet) {
+    pub(super) fn on_stun(&mut self, packet: &Packet) {
         let Ok(message) = StunMessage::decode(&packet.bytes) else { return self.on_malformed(packet) };
         if message.method != METHOD_BINDING {
-            return;
+            return self.on_turn(packet, &message);
         }
         match message.class {
             Class::Request => self.on_request(packet, &message),
             Class::Success | Class::Error => self.on_answer(packet, &message),
-            Class::Indication => {}
+            Class::Indication => {
+                let facts = self.ladder_facts(packet, self.lane_between(packet));
+                self.picture.ladder.alone(&facts, &message);
+            }
         }
     }
 
+    /// What every row of the ladder tells of its packet.
+    pub(super) fn ladder_facts<'a>(&self, packet: &'a Packet, lane: Lane) -> Facts<'a> {
+        let record = self.picture.counters.records.saturating_sub(1);
+        Facts { at: self.picture.at, record, packet, lane }
+    }
+
+    fn lane_between(&self, packet: &Packet) -> Lane {
+        self.pairs.newest_between(packet.base, packet.remote).map_or(Lane::Other, Lane::Pair)
+    }
+
     fn on_malformed(&mut self, packet: &Packet) {
+        // The end of it is missing in the record, not on the wire.
+        if packet.wire_len as usize > packet.bytes.len() {
+            return;
+        }
+        let facts = self.ladder_facts(packet, Lane::Other);
+        self.picture.ladder.malformed(&facts);
         self.picture.evidence.malformed_stun += 1;
         let malformed = self.picture.evidence.malformed_stun;
         if is_milestone(malformed) {
@@ -98,29 +135,34 @@ impl Inspector {
         let is_outbound = packet.direction == Direction::Outbound;
         let pair = match (&message.username, self.credentials.generation_of(message, is_outbound)) {
             (Some(_), Some(generation)) => Some(PairId { generation, base: packet.base, remote: packet.remote }),
-            (Some(_), None) if is_outbound => return,
-            (Some(_), None) => return self.on_unknown_ufrag(packet),
+            (Some(_), None) if is_outbound => return self.on_unplaced(packet, message),
+            (Some(_), None) => {
+                self.on_unplaced(packet, message);
+                return self.on_unknown_ufrag(packet);
+            }
             // A stranger who takes us for a STUN server is no candidate.
-            (None, _) if !is_outbound => return,
+            (None, _) if !is_outbound => return self.on_unplaced(packet, message),
             (None, _) => None,
         };
         let key = TransactionKey { outbound: is_outbound, id: message.transaction };
-        let request = Transaction {
-            asked_at: self.picture.at,
-            base: packet.base,
-            remote: packet.remote,
-            pair,
-            use_candidate: message.use_candidate,
-            priority: message.priority,
-            repeated: false,
-            answered: false,
-        };
+        let server = Lane::Server { base: packet.base, remote: packet.remote };
+        let facts = self.ladder_facts(packet, pair.map_or(server, Lane::Pair));
+        let known = self.transactions.exchange_of(key, packet.base, packet.remote);
+        let exchange = self.picture.ladder.request(&facts, message, known);
+        let mut request = Transaction::begin(self.picture.at, packet.base, packet.remote, message);
+        (request.pair, request.exchange) = (pair, Some(exchange));
         let is_again = self.transactions.ask(key, request);
         match pair {
             Some(id) if is_outbound => self.on_check_sent(id, message, is_again),
             Some(id) => self.on_check_received(id, message, is_again),
             None => {}
         }
+    }
+
+    /// Shows a message that belongs to no pair and no server.
+    fn on_unplaced(&mut self, packet: &Packet, message: &StunMessage) {
+        let facts = self.ladder_facts(packet, Lane::Other);
+        self.picture.ladder.alone(&facts, message);
     }
 
     fn on_unknown_ufrag(&mut self, packet: &Packet) {
@@ -135,7 +177,9 @@ impl Inspector {
 
     fn on_check_sent(&mut self, id: PairId, message: &StunMessage, is_again: bool) {
         let at = self.picture.at;
-        self.picture.timings.first_check.get_or_insert(at);
+        if self.picture.timings.first_check.replace(self.picture.timings.first_check.unwrap_or(at)).is_none() {
+            self.mark(MarkerKind::Milestone, "Our first check left".to_owned());
+        }
         if !self.add_pair(id, Origin::Packet) {
             return;
         }
@@ -178,9 +222,11 @@ impl Inspector {
         let is_ours = packet.direction == Direction::Outbound;
         let key = TransactionKey { outbound: !is_ours, id: message.transaction };
         if message.class == Class::Success && !message.has_integrity && self.transactions.is_check(key) {
-            return self.on_unprotected_answer(packet);
+            return self.on_unprotected_answer(packet, message);
         }
-        match self.transactions.answer(key, packet.base, packet.remote) {
+        let answer = self.transactions.answer(key, packet.base, packet.remote);
+        self.show_answer(packet, message, &answer);
+        match answer {
             Answer::Unasked | Answer::Again => {}
             Answer::FromElsewhere(request) if !is_ours => self.on_answer_from_elsewhere(packet, &request),
             Answer::FromElsewhere(_) => {}
@@ -193,8 +239,25 @@ impl Inspector {
         }
     }
 
+    fn show_answer(&mut self, packet: &Packet, message: &StunMessage, answer: &Answer) {
+        let (request, from_elsewhere) = match answer {
+            Answer::Fits(request) => (request, false),
+            Answer::FromElsewhere(request) => (request, true),
+            Answer::Unasked | Answer::Again => {
+                let facts = self.ladder_facts(packet, self.lane_between(packet));
+                return self.picture.ladder.alone(&facts, message);
+            }
+        };
+        let server = Lane::Server { base: request.base, remote: request.remote };
+        let facts = self.ladder_facts(packet, request.pair.map_or(server, Lane::Pair));
+        let rtt = request.rtt(facts.at).filter(|_| !from_elsewhere);
+        self.picture.ladder.answer(&facts, message, Asked { exchange: request.exchange, rtt, from_elsewhere });
+    }
+
     /// Without MESSAGE-INTEGRITY an answer to a check proves nothing (RFC 8489 section 9.1.4).
-    fn on_unprotected_answer(&mut self, packet: &Packet) {
+    fn on_unprotected_answer(&mut self, packet: &Packet, message: &StunMessage) {
+        let facts = self.ladder_facts(packet, self.lane_between(packet));
+        self.picture.ladder.alone(&facts, message);
         let text = format!("An answer without MESSAGE-INTEGRITY does not count ({})", packet.remote);
         self.say(Severity::Detail, "check", text);
     }
@@ -223,7 +286,11 @@ impl Inspector {
         let Some((view, _)) = self.pairs.get_mut(&mut self.picture.pairs, id) else { return };
         view.responses_sent += 1;
         let is_success = message.class == Class::Success;
-        view.nominated |= is_success && request.use_candidate;
+        let is_nomination = is_success && request.use_candidate && !view.nominated;
+        view.nominated |= is_nomination;
+        if is_nomination {
+            self.mark(MarkerKind::Nomination, format!("The peer nominated {}", self.pair_name(id)));
+        }
         match &message.error {
             Some(error) => self.say_error(id, error, "we answered"),
             None => self.say_check(id, message, "answer sent"),
@@ -233,14 +300,16 @@ impl Inspector {
 
     fn on_valid_answer(&mut self, id: PairId, message: &StunMessage, request: &Transaction) {
         let at = self.picture.at;
-        self.picture.timings.first_valid.get_or_insert(at);
-        // A retransmitted request does not tell which copy was answered (RFC 8489 section 6.2.1, Karn).
-        let rtt = (!request.repeated).then(|| at.since(request.asked_at));
+        if self.picture.timings.first_valid.replace(self.picture.timings.first_valid.unwrap_or(at)).is_none() {
+            self.mark(MarkerKind::Milestone, format!("{} was the first pair to answer", self.pair_name(id)));
+        }
+        let rtt = request.rtt(at);
         let Some((view, facts)) = self.pairs.get_mut(&mut self.picture.pairs, id) else { return };
         let is_first = view.last_answer.is_none();
         view.responses_received += 1;
         view.last_answer = Some(at);
-        view.nominated |= request.use_candidate;
+        let is_nomination = request.use_candidate && !view.nominated;
+        view.nominated |= is_nomination;
         view.rtt = rtt.or(view.rtt);
         view.total_rtt = view.total_rtt.saturating_add(rtt.unwrap_or_default());
         facts.unanswered_since = None;
@@ -251,6 +320,9 @@ impl Inspector {
         let severity = if is_first { Severity::Info } else { Severity::Detail };
         let after = rtt.map_or_else(String::new, |rtt| format!(" in {}", millis(rtt)));
         self.say(severity, "check", format!("{}: answered{after}", self.pair_name(id)));
+        if is_nomination {
+            self.mark(MarkerKind::Nomination, format!("{} is nominated", self.pair_name(id)));
+        }
         if let Some(mapped) = message.mapped {
             self.reveal_local(id, mapped, request.priority);
         }

@@ -8,6 +8,7 @@ use super::Inspector;
 use crate::{
     bounded::push_bounded,
     candidates::{Added, Position, peer_reflexive, row},
+    markers::MarkerKind,
     pairs::{Origin, PairFacts, rank},
     picture::{Mapping, PairId, Selection, Severity},
     words::millis,
@@ -240,6 +241,7 @@ impl Inspector {
         self.is_pairs_stale = true;
         let rtt = self.picture.pair(id).and_then(|pair| pair.rtt);
         let rtt = rtt.map_or_else(String::new, |rtt| format!(", {}", millis(rtt)));
+        self.mark(MarkerKind::Selection, format!("Audio goes over {}", self.pair_name(id)));
         self.say(Severity::Info, "selection", format!("Audio goes over {}{rtt}", self.pair_name(id)));
     }
 }

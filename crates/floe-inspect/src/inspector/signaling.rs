@@ -7,6 +7,7 @@ use floe_wire::{BaseId, GatheringState, Generation, IceConnectionState, IceRole,
 use super::Inspector;
 use crate::{
     events::is_milestone,
+    markers::MarkerKind,
     picture::{PeerCode, Severity},
     states::enter,
     words::count,
@@ -29,11 +30,19 @@ impl Inspector {
         self.say(Severity::Detail, "call", format!("Floe {version} begins a record"));
     }
 
+    pub(super) fn on_local_credentials(&mut self, generation: Generation, ufrag: &str) {
+        self.credentials.note_local(generation, ufrag);
+        if generation > Generation(0) {
+            self.mark(MarkerKind::Restart, format!("Generation {} begins", generation.0));
+        }
+    }
+
     pub(super) fn on_gathering_changed(&mut self, generation: Generation, state: GatheringState) {
         let at = self.picture.at;
         let left = enter(&mut self.picture.gathering, state, at);
         if state == GatheringState::Complete {
             self.picture.timings.gathered.get_or_insert(at);
+            self.mark(MarkerKind::Milestone, "Gathering is complete".to_owned());
         }
         let is_legal = left.is_none_or(|left| left.successors().contains(&state));
         self.say_state("gathering", "Gathering", generation, state.name(), is_legal);
@@ -50,9 +59,23 @@ impl Inspector {
         let at = self.picture.at;
         self.generations.set(generation, state);
         let left = enter(&mut self.picture.ice_connection, state, at);
+        self.mark_connection(left, state);
         self.is_pairs_stale = true;
         let is_legal = left.is_none_or(|left| left.successors().contains(&state));
         self.say_state("check", "ICE connection", generation, state.name(), is_legal);
+    }
+
+    fn mark_connection(&mut self, left: Option<IceConnectionState>, state: IceConnectionState) {
+        use IceConnectionState::{Completed, Connected, Disconnected, Failed};
+        match (left, state) {
+            (left, state) if left.is_none_or(|left| left == state) => {}
+            (_, Disconnected) => self.mark(MarkerKind::Loss, "The path in use does not answer".to_owned()),
+            (_, Failed) => self.mark(MarkerKind::Failure, "ICE failed".to_owned()),
+            (Some(Disconnected | Failed), Connected | Completed) => {
+                self.mark(MarkerKind::Recovery, "The path answers again".to_owned());
+            }
+            _ => {}
+        }
     }
 
     fn say_state(&mut self, topic: &'static str, machine: &str, generation: Generation, state: &str, is_legal: bool) {
@@ -75,6 +98,7 @@ impl Inspector {
     pub(super) fn on_code_ready(&mut self, characters: usize) {
         let at = self.picture.at;
         self.picture.timings.code_ready.get_or_insert(at);
+        self.mark(MarkerKind::Milestone, "Our code is ready".to_owned());
         self.note_both_codes();
         self.say(Severity::Info, "signaling", format!("Our code is ready ({})", count(characters, "character")));
     }
@@ -82,6 +106,7 @@ impl Inspector {
     pub(super) fn on_peer_code_accepted(&mut self, created_s: u64, candidates: usize) {
         self.picture.peer_code = Some(PeerCode { created_s, accepted: self.picture.at });
         self.note_both_codes();
+        self.mark(MarkerKind::Milestone, "The peer's code is here".to_owned());
         let text = format!("The peer's code was accepted: {}", count(candidates, "candidate"));
         self.say(Severity::Info, "signaling", text);
     }
@@ -118,6 +143,13 @@ impl Inspector {
     }
 
     pub(super) fn on_path_suspected(&mut self, suspected: bool) {
+        if suspected != self.picture.is_path_suspected {
+            let (kind, text) = match suspected {
+                true => (MarkerKind::Loss, "The path in use is silent"),
+                false => (MarkerKind::Recovery, "The path in use answers again"),
+            };
+            self.mark(kind, text.to_owned());
+        }
         self.picture.is_path_suspected = suspected;
         let (severity, text) = match suspected {
             true => (Severity::Warning, "The path in use is silent for a moment"),

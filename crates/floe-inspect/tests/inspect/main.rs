@@ -2,8 +2,10 @@
 
 mod bounds;
 mod diagnosis;
+mod ladder;
 mod lost_peer;
 mod pairs;
+mod relay;
 mod report;
 mod script;
 mod two_nat_call;

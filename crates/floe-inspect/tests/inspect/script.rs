@@ -138,8 +138,23 @@ impl Script {
     }
 
     pub fn packet(&mut self, direction: Direction, remote: &str, bytes: &[u8]) {
+        self.on(ETH, direction, remote, bytes);
+    }
+
+    /// A packet of any base.
+    pub fn on(&mut self, base: BaseId, direction: Direction, remote: &str, bytes: &[u8]) {
         let (remote, bytes, wire_len) = (addr(remote), Bytes::copy_from_slice(bytes), bytes.len() as u32);
-        self.record(RecordBody::Packet(Packet { base: ETH, direction, remote, bytes, wire_len }));
+        self.record(RecordBody::Packet(Packet { base, direction, remote, bytes, wire_len }));
+    }
+
+    /// A check of ours that has not left yet.
+    pub fn write_check(&mut self) -> Vec<u8> {
+        self.encode("peer", "mine", None)
+    }
+
+    /// The answer to a check, not yet sent.
+    pub fn write_answer(request: &[u8], mapped: &str) -> Vec<u8> {
+        binding_success(request, addr(mapped), Some(PASSWORD)).expect("it is a request")
     }
 
     pub fn sent(&mut self, remote: &str, bytes: &[u8]) {

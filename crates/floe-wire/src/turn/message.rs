@@ -166,30 +166,30 @@ impl TurnMessage {
                 let seconds = u32::from_be_bytes(value.try_into().map_err(|_| malformed)?);
                 self.lifetime = Some(Duration::from_secs(u64::from(seconds)));
             }
-            0x0012 => self.peers.push(self.xor_address(value).ok_or(malformed)?),
+            0x0012 => self.peers.push(xor_address(value, self.transaction).ok_or(malformed)?),
             0x0014 => self.has_realm = true,
             0x0015 => self.has_nonce = true,
-            0x0016 => self.relayed = Some(self.xor_address(value).ok_or(malformed)?),
+            0x0016 => self.relayed = Some(xor_address(value, self.transaction).ok_or(malformed)?),
             0x0017 => self.wants_ipv6 = Some(*value.first().ok_or(malformed)? == 2),
-            0x0020 => self.mapped = Some(self.xor_address(value).ok_or(malformed)?),
+            0x0020 => self.mapped = Some(xor_address(value, self.transaction).ok_or(malformed)?),
             _ => {}
         }
         Ok(())
     }
+}
 
-    /// RFC 8489 section 14.2: everything is combined with the cookie, IPv6 with the transaction as well.
-    fn xor_address(&self, value: &[u8]) -> Option<SocketAddr> {
-        let [_, family, high, low, address @ ..] = value else { return None };
-        let mut key = [0; 16];
-        key[..4].copy_from_slice(&STUN_MAGIC_COOKIE);
-        key[4..].copy_from_slice(&self.transaction.0);
-        let ip = match family {
-            1 => IpAddr::from(xor(<[u8; 4]>::try_from(address).ok()?, &key)),
-            2 => IpAddr::from(xor(<[u8; 16]>::try_from(address).ok()?, &key)),
-            _ => return None,
-        };
-        Some(SocketAddr::new(ip, u16::from_be_bytes([high ^ key[0], low ^ key[1]])))
-    }
+/// RFC 8489 section 14.2: everything is combined with the cookie, IPv6 with the transaction as well.
+pub(crate) fn xor_address(value: &[u8], transaction: TransactionId) -> Option<SocketAddr> {
+    let [_, family, high, low, address @ ..] = value else { return None };
+    let mut key = [0; 16];
+    key[..4].copy_from_slice(&STUN_MAGIC_COOKIE);
+    key[4..].copy_from_slice(&transaction.0);
+    let ip = match family {
+        1 => IpAddr::from(xor(<[u8; 4]>::try_from(address).ok()?, &key)),
+        2 => IpAddr::from(xor(<[u8; 16]>::try_from(address).ok()?, &key)),
+        _ => return None,
+    };
+    Some(SocketAddr::new(ip, u16::from_be_bytes([high ^ key[0], low ^ key[1]])))
 }
 
 fn xor<const N: usize>(mut bytes: [u8; N], key: &[u8]) -> [u8; N] {
@@ -200,7 +200,7 @@ fn xor<const N: usize>(mut bytes: [u8; N], key: &[u8]) -> [u8; N] {
 }
 
 /// Class and method are interleaved in the type (RFC 8489 section 5).
-fn split_type(kind: u16) -> (Class, u16) {
+pub(crate) fn split_type(kind: u16) -> (Class, u16) {
     let class = match (kind & 0x0100 != 0, kind & 0x0010 != 0) {
         (false, false) => Class::Request,
         (false, true) => Class::Indication,
