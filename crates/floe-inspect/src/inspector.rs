@@ -101,6 +101,11 @@ impl Inspector {
             Note::SendFailed { base, remote, error } => self.on_send_failed(*base, *remote, error),
             Note::ServerAnswered { server, base, mapped, rtt } => self.on_server_answered(server, *base, *mapped, *rtt),
             Note::ServerFailed { server, base, error } => self.on_server_failed(server, *base, error),
+            Note::RelayAllocated { server, client, relayed, mapped, lifetime, rtt, .. } => {
+                self.on_relay_allocated(server, *client, *relayed, *mapped, *lifetime, *rtt);
+            }
+            Note::RelayLost { relay, error } => self.on_relay_lost(*relay, error),
+            Note::RelayRefusedHost { relay, host, error } => self.on_relay_refused_host(*relay, *host, error),
             Note::GatheringChanged { generation, state } => self.on_gathering_changed(*generation, *state),
             Note::CodeReady { characters } => self.on_code_ready(*characters),
             Note::PeerCodeAccepted { created_s, candidates } => self.on_peer_code_accepted(*created_s, *candidates),

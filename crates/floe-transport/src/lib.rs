@@ -9,6 +9,7 @@ pub mod clock;
 pub mod discovery;
 pub mod nat_test;
 pub mod network;
+pub mod relay;
 pub mod server_url;
 pub mod system;
 pub mod tap;

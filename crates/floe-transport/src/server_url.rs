@@ -20,9 +20,12 @@ pub enum UrlError {
     /// Nothing was given.
     #[error("the server is empty; write it as stun:host or stun:host:port")]
     Empty,
-    /// A scheme of the family that needs what this version does not have.
-    #[error("{0}: servers are not supported in this version; use stun:host:port")]
-    Unsupported(&'static str),
+    /// STUN over TLS: nobody offers it to strangers.
+    #[error("stuns: servers are not asked; use stun:host:port")]
+    Tls,
+    /// A TURN server.
+    #[error("this is a TURN server; name it as one, because it needs a user name and a password")]
+    Turn,
     /// Not a STUN URL at all.
     #[error("this is not a STUN server; write it as stun:host or stun:host:port")]
     NotStun,
@@ -51,15 +54,14 @@ impl ServerUrl {
         let (scheme, rest) = text.split_once(':').ok_or(UrlError::NotStun)?;
         match scheme.to_ascii_lowercase().as_str() {
             "stun" => {}
-            "stuns" => return Err(UrlError::Unsupported("stuns")),
-            "turn" => return Err(UrlError::Unsupported("turn")),
-            "turns" => return Err(UrlError::Unsupported("turns")),
+            "stuns" => return Err(UrlError::Tls),
+            "turn" | "turns" => return Err(UrlError::Turn),
             _ => return Err(UrlError::NotStun),
         }
         let rest = rest.strip_prefix("//").unwrap_or(rest);
         let (address, query) = rest.split_once('?').unwrap_or((rest, ""));
         check_transport(query)?;
-        let (host, port) = split_port(address.strip_suffix('/').unwrap_or(address))?;
+        let (host, port) = split_port(address.strip_suffix('/').unwrap_or(address), DEFAULT_PORT)?;
         if is_host(host) { Ok(Self { host: host.to_owned(), port }) } else { Err(UrlError::Host) }
     }
 }
@@ -72,23 +74,24 @@ fn check_transport(query: &str) -> Result<(), UrlError> {
     }
 }
 
-fn split_port(address: &str) -> Result<(&str, u16), UrlError> {
+/// Host and port of `host`, `host:port`, `[v6]` or `[v6]:port`.
+pub(crate) fn split_port(address: &str, default: u16) -> Result<(&str, u16), UrlError> {
     if let Some(bracketed) = address.strip_prefix('[') {
         let (host, after) = bracketed.split_once(']').ok_or(UrlError::Host)?;
         host.parse::<Ipv6Addr>().map_err(|_| UrlError::Host)?;
         return match after.strip_prefix(':') {
             Some(port) => Ok((host, parse_port(port)?)),
-            None if after.is_empty() => Ok((host, DEFAULT_PORT)),
+            None if after.is_empty() => Ok((host, default)),
             None => Err(UrlError::Host),
         };
     }
     // An IPv6 literal without brackets has no port: which colon would begin it?
     if address.parse::<Ipv6Addr>().is_ok() {
-        return Ok((address, DEFAULT_PORT));
+        return Ok((address, default));
     }
     match address.split_once(':') {
         Some((host, port)) => Ok((host, parse_port(port)?)),
-        None => Ok((address, DEFAULT_PORT)),
+        None => Ok((address, default)),
     }
 }
 
@@ -100,7 +103,7 @@ fn parse_port(text: &str) -> Result<u16, UrlError> {
 }
 
 /// Host names of any script, dots, dashes; the resolver judges the rest.
-fn is_host(host: &str) -> bool {
+pub(crate) fn is_host(host: &str) -> bool {
     let plain = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');
     host.parse::<Ipv6Addr>().is_ok() || (!host.is_empty() && host.len() <= 253 && host.chars().all(plain))
 }
@@ -132,9 +135,9 @@ mod tests {
             ("", UrlError::Empty),
             ("stun.example.org", UrlError::NotStun),
             ("https://example.org", UrlError::NotStun),
-            ("stuns:stun.example.org", UrlError::Unsupported("stuns")),
-            ("turn:turn.example.org?transport=tcp", UrlError::Unsupported("turn")),
-            ("TURNS:turn.example.org", UrlError::Unsupported("turns")),
+            ("stuns:stun.example.org", UrlError::Tls),
+            ("turn:turn.example.org?transport=tcp", UrlError::Turn),
+            ("TURNS:turn.example.org", UrlError::Turn),
             ("stun:host?transport=tcp", UrlError::Transport("TCP".to_owned())),
             ("stun:", UrlError::Host),
             ("stun::3478", UrlError::Host),
@@ -152,7 +155,7 @@ mod tests {
     #[test]
     fn the_sentence_for_turn_says_what_to_use() {
         let sentence = ServerUrl::parse("turn:host").unwrap_err().to_string();
-        assert_eq!(sentence, "turn: servers are not supported in this version; use stun:host:port");
+        assert_eq!(sentence, "this is a TURN server; name it as one, because it needs a user name and a password");
     }
 
     #[test]

@@ -78,6 +78,39 @@ pub enum Note {
         /// What happened and what to do.
         error: String,
     },
+    /// A TURN server gave a relayed address (RFC 8656 section 7).
+    RelayAllocated {
+        /// URL without user name and password.
+        server: String,
+        /// Our side of the connection.
+        client: BaseId,
+        /// The base that the address is.
+        relay: BaseId,
+        /// Where peers send to.
+        relayed: SocketAddr,
+        /// Where the server sees our packets come from.
+        mapped: Option<SocketAddr>,
+        /// How long the server keeps it unless asked again.
+        lifetime: Duration,
+        /// From the request that was answered to the answer.
+        rtt: Duration,
+    },
+    /// A relayed address is gone although we wanted it.
+    RelayLost {
+        /// The base that the address was.
+        relay: BaseId,
+        /// What happened.
+        error: String,
+    },
+    /// A TURN server does not relay to or from a host.
+    RelayRefusedHost {
+        /// The relayed address.
+        relay: BaseId,
+        /// The peer's host.
+        host: IpAddr,
+        /// Why.
+        error: String,
+    },
     /// ICE gathering changed state.
     GatheringChanged {
         /// The generation.

@@ -102,6 +102,33 @@ impl Inspector {
         self.say(Severity::Warning, "gathering", format!("{url}{from}: {error}"));
     }
 
+    pub(super) fn on_relay_allocated(
+        &mut self,
+        url: &str,
+        client: BaseId,
+        relayed: SocketAddr,
+        mapped: Option<SocketAddr>,
+        lifetime: Duration,
+        rtt: Duration,
+    ) {
+        if let Some(mapped) = mapped {
+            self.set_verdict(url, Some(client), ServerVerdict::Answered { mapped, rtt });
+        }
+        let (name, rtt, minutes) = (self.base_name(client), millis(rtt), lifetime.as_secs() / 60);
+        let text = format!("{url} relays {relayed} to {name} ({rtt}; kept for {minutes} minutes at a time)");
+        self.say(Severity::Info, "gathering", text);
+    }
+
+    pub(super) fn on_relay_lost(&mut self, relay: BaseId, error: &str) {
+        let address = self.picture.base(relay).map_or_else(|| relay.to_string(), |view| view.address.to_string());
+        self.say(Severity::Warning, "network", format!("The relayed address {address} is gone: {error}"));
+    }
+
+    pub(super) fn on_relay_refused_host(&mut self, relay: BaseId, host: IpAddr, error: &str) {
+        let name = self.base_name(relay);
+        self.say(Severity::Detail, "network", format!("{name}: the relay does not reach {host}: {error}"));
+    }
+
     fn set_verdict(&mut self, url: &str, base: Option<BaseId>, verdict: ServerVerdict) {
         match self.picture.servers.iter_mut().find(|row| row.url == url && row.base == base) {
             Some(row) => row.verdict = verdict,
