@@ -17,7 +17,7 @@ pub struct Demo {
     /// What was chosen.
     pub scenario: Scenario,
     codes_exchanged: bool,
-    _world: World,
+    world: World,
 }
 
 impl Demo {
@@ -43,7 +43,7 @@ impl Demo {
         };
         let a = engine.call_over(fit(config_a), Arc::clone(&world.a));
         let b = engine.call_over(fit(config_b), Arc::clone(&world.b));
-        Ok(Self { a, b, scenario, codes_exchanged: false, _world: world })
+        Ok(Self { a, b, scenario, codes_exchanged: false, world })
     }
 
     /// Pastes each side's code into the other as soon as both are made; `true` once that was done.
@@ -60,10 +60,15 @@ impl Demo {
         true
     }
 
+    /// The network between the two, to break things in.
+    pub fn world(&self) -> &World {
+        &self.world
+    }
+
     /// Hangs up on both sides and gives the last snapshots.
     pub async fn finish(self) -> (Arc<Snapshot>, Arc<Snapshot>) {
         // The world outlives both calls, so that goodbyes still arrive.
-        let Self { a, b, _world, .. } = self;
+        let Self { a, b, world: _world, .. } = self;
         tokio::join!(a.finish(), b.finish())
     }
 }

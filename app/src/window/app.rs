@@ -124,6 +124,7 @@ impl eframe::App for FloeWindow {
             now: seat.now(),
             source: &seat.source,
             playback: &seat.playback,
+            breakage: self.session.breakage(),
             settings: &self.settings,
             devices: self.devices.list(),
             toast: self.toast.as_ref().map(|toast| toast.text.as_str()),

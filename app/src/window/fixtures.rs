@@ -520,6 +520,7 @@ pub fn with_model<R>(snapshot: &Snapshot, check: impl FnOnce(&Model<'_>) -> R) -
         now: snapshot.picture.at,
         source: &AudioSource::Device(None),
         playback: &Playback::Device(None),
+        breakage: None,
         settings: &settings,
         devices: &DeviceList::Unknown,
         toast: None,

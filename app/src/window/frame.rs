@@ -3,6 +3,7 @@
 use egui::{CentralPanel, Frame, Margin, Panel as Side, RichText, Stroke, Ui};
 
 use super::{
+    advice, break_it,
     call_panel::{self, CallPanelState},
     dialogs::{self, Dialog},
     dock::{self, DockState},
@@ -16,6 +17,7 @@ use super::{
 
 const TOP: f32 = 46.0;
 const BOTTOM: f32 = 26.0;
+const STRIP: f32 = 36.0;
 const LEFT: f32 = 244.0;
 const RIGHT: f32 = 204.0;
 /// From these widths on, the columns are wider.
@@ -54,6 +56,11 @@ pub fn view(model: &Model<'_>, state: &mut ViewState, ui: &mut Ui) -> Vec<Wish> 
     Side::bottom("status").exact_size(BOTTOM).resizable(false).frame(bar).show(ui, |ui| {
         wishes.extend(status::view(model, ui));
     });
+    if model.breakage.is_some() {
+        Side::bottom("break it").exact_size(STRIP).resizable(false).frame(bar).show(ui, |ui| {
+            wishes.extend(break_it::view(model, ui));
+        });
+    }
     let left = if wide { LEFT + 56.0 } else { LEFT };
     Side::left("call").exact_size(left).resizable(false).frame(column).show(ui, |ui| {
         wishes.extend(call_panel::view(model, &mut state.call, ui));
@@ -70,6 +77,13 @@ pub fn view(model: &Model<'_>, state: &mut ViewState, ui: &mut Ui) -> Vec<Wish> 
     Side::right("happened").exact_size(right).resizable(false).frame(column).show(ui, |ui| {
         wishes.extend(happened::view(model, ui));
     });
+    if let Some(finding) = advice::advised(model) {
+        let around =
+            Frame::new().fill(palette.background).inner_margin(Margin { left: 10, right: 10, top: 8, bottom: 0 });
+        Side::top("advice").resizable(false).show_separator_line(false).frame(around).show(ui, |ui| {
+            wishes.extend(advice::view(finding, model, ui));
+        });
+    }
     CentralPanel::default().frame(Frame::new().fill(palette.background)).show(ui, |ui| {
         wishes.extend(dock::view(model, &mut state.dock, ui));
     });

@@ -1,7 +1,9 @@
 //! The window: views on one model, wishes out.
 
+mod advice;
 mod app;
 mod audio;
+mod break_it;
 mod call_panel;
 mod candidates;
 mod clipboard;

@@ -7,7 +7,7 @@ use floe_inspect::Picture;
 use floe_simnet::Scenario;
 use floe_wire::Stamp;
 
-use super::{devices::DeviceList, reading::Reading, settings::Settings};
+use super::{break_it::Breakage, devices::DeviceList, reading::Reading, settings::Settings};
 
 /// What is true when the window is drawn.
 pub struct Model<'a> {
@@ -25,6 +25,8 @@ pub struct Model<'a> {
     pub source: &'a AudioSource,
     /// Where that call was last asked to play.
     pub playback: &'a Playback,
+    /// What is broken around that call's peer, in a demo whose network can be broken.
+    pub breakage: Option<&'a Breakage>,
     /// What the user chose.
     pub settings: &'a Settings,
     /// The sound devices, as last listed.

@@ -10,6 +10,7 @@ use floe_simnet::Scenario;
 use floe_wire::Stamp;
 
 use super::{
+    break_it::{self, Breakage},
     model::{Journey, Side},
     paint_pace::PaintPace,
     reading::Reading,
@@ -52,13 +53,21 @@ pub struct Seat {
     pub source: AudioSource,
     /// Where it was last asked to play.
     pub playback: Playback,
+    breakage: Breakage,
     arrived: Instant,
 }
 
 impl Seat {
     fn new(source: AudioSource, playback: Playback) -> Self {
         let snapshot = Arc::<Snapshot>::default();
-        Self { reading: Reading::of(&snapshot), snapshot, source, playback, arrived: Instant::now() }
+        Self {
+            reading: Reading::of(&snapshot),
+            snapshot,
+            source,
+            playback,
+            breakage: Breakage::default(),
+            arrived: Instant::now(),
+        }
     }
 
     fn take(&mut self, snapshot: Arc<Snapshot>) {
@@ -130,6 +139,36 @@ impl Session {
             Side::You => &self.you,
             Side::Friend => &self.friend,
         }
+    }
+
+    /// What is broken around the side shown, where something can be broken.
+    #[must_use]
+    pub fn breakage(&self) -> Option<&Breakage> {
+        match &self.active {
+            // Real sockets cannot be broken.
+            Active::Demo(demo) if demo.scenario != Scenario::Loopback => Some(&self.shown().breakage),
+            Active::Demo(_) | Active::Idle | Active::Call(_) => None,
+        }
+    }
+
+    /// Breaks and mends the simulated network around the side shown.
+    pub fn break_network(&mut self, wanted: Breakage) {
+        let Active::Demo(demo) = &self.active else { return };
+        let (seat, side) = match self.side {
+            Side::You => (&mut self.you, floe_simnet::Side::A),
+            Side::Friend => (&mut self.friend, floe_simnet::Side::B),
+        };
+        break_it::apply(&seat.breakage, &wanted, demo.world(), side);
+        seat.breakage = wanted;
+    }
+
+    /// Makes the router of the side shown forget its mappings.
+    pub fn restart_router(&self) {
+        let Active::Demo(demo) = &self.active else { return };
+        demo.world().flush_nat(match self.side {
+            Side::You => floe_simnet::Side::A,
+            Side::Friend => floe_simnet::Side::B,
+        });
     }
 
     /// Shows another side of a demo.

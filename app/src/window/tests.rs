@@ -8,6 +8,7 @@ use egui_kittest::{
 use floe_call::{AudioSource, Command, Playback, Snapshot};
 
 use super::{
+    break_it::Breakage,
     devices::DeviceList,
     dialogs::{Dialog, PathDraft, SettingsDraft},
     dock::Panel,
@@ -24,6 +25,7 @@ struct Stage {
     snapshot: Snapshot,
     reading: Reading,
     journey: Journey,
+    breakage: Option<Breakage>,
     settings: Settings,
     devices: DeviceList,
     view: ViewState,
@@ -36,6 +38,7 @@ impl Stage {
             reading: Reading::of(&snapshot),
             snapshot,
             journey: Journey::Call,
+            breakage: None,
             settings: Settings::default(),
             devices: DeviceList::Unknown,
             view: ViewState::default(),
@@ -52,6 +55,7 @@ impl Stage {
             now: self.snapshot.picture.at,
             source: &AudioSource::Tone { hz: 440 },
             playback: &Playback::None,
+            breakage: self.breakage.as_ref(),
             settings: &self.settings,
             devices: &self.devices,
             toast: None,
@@ -305,6 +309,41 @@ fn a_demo_shows_either_peer() {
     harness.get_by_label("Friend (B)").click();
     harness.run();
     assert_eq!(wishes(&mut harness), [Wish::ShowSide(Side::Friend)]);
+}
+
+#[test]
+fn a_demo_can_be_broken_and_mended() {
+    let mut stage = Stage::new(fixtures::connected());
+    stage.journey = Journey::Demo(floe_simnet::Scenario::default());
+    stage.breakage = Some(Breakage::default());
+    let mut harness = window(stage, SMALL, egui::Theme::Dark);
+    harness.get_by_label("wlan0 up").click();
+    harness.run();
+    let down = Breakage { down: vec!["wlan0".to_owned()], ..Breakage::default() };
+    assert_eq!(wishes(&mut harness), [Wish::Break(down.clone())]);
+    harness.state_mut().breakage = Some(down);
+    harness.run();
+    harness.get_by_label("wlan0 down");
+    let mend = harness.get_by_label("Mend all");
+    assert!(mend.rect().right() <= SMALL.x + 8.0, "the strip is clipped at {:?}", mend.rect());
+    mend.click();
+    harness.run();
+    assert_eq!(wishes(&mut harness), [Wish::Break(Breakage::default())]);
+}
+
+#[test]
+fn a_call_of_ones_own_cannot_be_broken() {
+    let harness = small(fixtures::connected());
+    assert!(harness.query_by_label("Mend all").is_none());
+}
+
+#[test]
+fn what_to_do_about_a_failed_call_stands_above_the_panels() {
+    let harness = small(fixtures::failed());
+    let advice = Reading::of(&fixtures::failed()).findings[0].advice.clone();
+    let tab = harness.get_by_label("Candidates").rect();
+    let shown: Vec<_> = harness.get_all_by_label(&advice).map(|node| node.rect()).collect();
+    assert!(shown.iter().any(|rect| rect.bottom() < tab.top()), "{shown:?} should be above {tab:?}");
 }
 
 #[test]

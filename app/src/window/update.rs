@@ -24,6 +24,8 @@ impl FloeWindow {
             Wish::NewCall => self.session.start_call(&self.settings),
             Wish::StartDemo(scenario) => self.start_demo(scenario),
             Wish::ShowSide(side) => self.session.show(side),
+            Wish::Break(wanted) => self.session.break_network(wanted),
+            Wish::RestartRouter => self.session.restart_router(),
             Wish::ShowPanel(panel) => self.view.dock.show(panel),
             Wish::Copy { text, what } => {
                 self.clipboard.copy(text, ctx);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use floe_call::Command;
 use floe_simnet::Scenario;
 
-use super::{dock::Panel, model::Side, settings::Settings};
+use super::{break_it::Breakage, dock::Panel, model::Side, settings::Settings};
 
 /// What a view asks for.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,6 +18,10 @@ pub enum Wish {
     StartDemo(Scenario),
     /// Look at this peer of the demo.
     ShowSide(Side),
+    /// Let the simulated network around the peer looked at be broken like this.
+    Break(Breakage),
+    /// Let the simulated router of the peer looked at forget everything.
+    RestartRouter,
     /// Bring a panel to the front.
     ShowPanel(Panel),
     /// Put a text on the clipboard and say so.
