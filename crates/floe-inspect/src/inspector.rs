@@ -5,6 +5,7 @@ mod media;
 mod network;
 mod packets;
 mod pairing;
+mod peer;
 mod relay;
 mod signaling;
 
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use floe_wire::{BaseId, Generation, IceConnectionState, Note, Record, RecordBody, Stamp};
 
+use self::peer::BothEnds;
 use crate::{
     Picture,
     candidates::CandidateIndex,
@@ -48,6 +50,7 @@ pub struct Inspector {
     generations: GenerationStates,
     ending: Ending,
     unwrappers: relay::Unwrappers,
+    both_ends: BothEnds,
     pairs_judged_at: Stamp,
     phases_judged_at: Stamp,
     is_pairs_stale: bool,
@@ -138,6 +141,14 @@ impl Inspector {
                 self.on_traffic_counted(*base, *remote, *direction, counts);
             }
             Note::HandshakeSeen { dtls_version } => self.on_handshake_seen(dtls_version.as_deref()),
+            Note::ControlOpened => self.on_control_opened(),
+            Note::ControlClosed { reason } => self.on_control_closed(reason),
+            Note::PeerMuted { muted } => self.on_peer_muted(*muted),
+            Note::PeerPairSelected { generation, address } => self.on_peer_pair_selected(*generation, *address),
+            Note::ClocksCompared(clocks) => self.on_clocks_compared(*clocks),
+            Note::PeerDigest(digest) => self.on_peer_digest(digest),
+            Note::RestartStarted { generation, cause } => self.on_restart_started(*generation, *cause),
+            Note::GenerationRetired { generation } => self.on_generation_retired(*generation),
             Note::Ended { reason } => self.on_ended(reason),
         }
         self.is_phases_stale = true;
@@ -199,6 +210,7 @@ impl Inspector {
         self.is_phases_stale |= state != view.state;
         view.state = state;
         view.why = why(view, facts, now);
+        self.append_peers_word(id);
     }
 
     fn circumstances(&self, generation: Generation) -> Circumstances {

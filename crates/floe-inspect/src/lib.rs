@@ -28,6 +28,7 @@ pub mod nat;
 mod pair_state;
 mod pairs;
 pub mod path_facts;
+pub mod peer;
 mod phases;
 pub mod picture;
 pub mod report;

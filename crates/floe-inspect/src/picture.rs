@@ -8,6 +8,7 @@ use floe_wire::{
     note::{AudioMeasure, DropKind, EndReason, RefusalReason, SecurityFacts},
 };
 
+use crate::peer::{PeerView, RestartView};
 use crate::{Ladder, Log, Marker};
 
 /// What is known of a call at one moment. The default is the picture of an empty record.
@@ -79,6 +80,10 @@ pub struct Picture {
     pub ladder: Ladder,
     /// Moments worth jumping to, oldest first.
     pub markers: Log<Marker>,
+    /// What the peer told of its side.
+    pub peer: PeerView,
+    /// ICE restarts, oldest first.
+    pub restarts: Vec<RestartView>,
 }
 
 /// What the wire shows of one TURN client of ours (RFC 8656).

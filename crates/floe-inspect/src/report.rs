@@ -2,6 +2,7 @@
 
 mod media;
 mod path;
+mod peer;
 mod totals;
 
 use floe_wire::Stamp;
@@ -10,6 +11,7 @@ use serde::Serialize;
 pub use self::{
     media::{AudioReport, NatReport, SecurityReport, ServerReport},
     path::{CandidateReport, PairReport, RestartReport, SelectionReport},
+    peer::{PeerPairReport, PeerReport},
     totals::{CountersReport, StateReport, StatesReport, TimingsReport},
 };
 use crate::{
@@ -44,6 +46,8 @@ pub struct Report {
     pub selected_pairs: Vec<SelectionReport>,
     /// ICE restarts.
     pub restarts: Vec<RestartReport>,
+    /// What the peer told of its side; null if it told nothing.
+    pub peer: Option<PeerReport>,
     /// Audio counters, once measured.
     pub audio: Option<AudioReport>,
     /// The secure channel, once there is one.
@@ -91,6 +95,7 @@ impl Report {
                 .map(|selection| SelectionReport::of(picture, selection))
                 .collect(),
             restarts: RestartReport::all(picture),
+            peer: PeerReport::of(picture),
             audio: picture.audio.as_ref().map(AudioReport::of),
             security: SecurityReport::of(&picture.security),
             servers: ServerReport::all(picture),

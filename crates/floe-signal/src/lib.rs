@@ -1,12 +1,14 @@
 //! Codes that people paste, the signaling state machine and roles. No IO, no clock, no randomness: bytes come in.
 //!
 //! Each side makes one [`Code`] and pastes the other's, in either order. A code says how to reach its maker and which
-//! certificate to expect; [`Signaling`] keeps who said what, [`role()`] decides who nominates.
+//! certificate to expect; [`Signaling`] keeps who said what, [`role()`] decides who nominates. Once connected, both ends
+//! go on with [`control`] messages.
 
 mod alphabet;
 mod candidate_field;
 mod capabilities;
 mod code;
+pub mod control;
 mod credentials;
 mod describe;
 mod error;

@@ -10,6 +10,7 @@ pub mod describe;
 pub mod framing;
 pub mod nat;
 pub mod note;
+pub mod peer;
 pub mod record;
 pub mod stamp;
 pub mod state;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     BaseId, BaseKind, Candidate, Direction, GatheringState, Generation, IceConnectionState, IceRole, InterfaceInfo,
     PacketKind, SignalingState,
+    peer::{ClockComparison, Digest, RestartCause},
 };
 
 /// Something the session knows and the wire does not show.
@@ -271,6 +272,41 @@ pub enum Note {
         /// `DTLS 1.2` or `DTLS 1.3`, where the handshake tells.
         dtls_version: Option<String>,
     },
+    /// Both ends can talk to each other beside the media.
+    ControlOpened,
+    /// The control channel is over, or the peer has none; the call goes on without it.
+    ControlClosed {
+        /// The sentence shown.
+        reason: String,
+    },
+    /// The peer muted or unmuted.
+    PeerMuted {
+        /// Whether it sends nothing but silence.
+        muted: bool,
+    },
+    /// The peer sends its media to this address of ours.
+    PeerPairSelected {
+        /// The generation.
+        generation: Generation,
+        /// Our address as the peer sees it.
+        address: SocketAddr,
+    },
+    /// Both clocks were compared.
+    ClocksCompared(ClockComparison),
+    /// The peer told what its record says.
+    PeerDigest(Digest),
+    /// A new generation of checks begins; media stays where it is until the new generation has a pair.
+    RestartStarted {
+        /// The new generation.
+        generation: Generation,
+        /// Why.
+        cause: RestartCause,
+    },
+    /// A generation was closed after a newer one had taken over.
+    GenerationRetired {
+        /// The generation.
+        generation: Generation,
+    },
     /// The call is over.
     Ended {
         /// Why.
@@ -396,6 +432,8 @@ pub enum DropKind {
     Pairs,
     /// Audio frames.
     AudioFrames,
+    /// Messages of the peer that this version does not know or cannot read.
+    ControlMessages,
 }
 
 /// Why a call ended.

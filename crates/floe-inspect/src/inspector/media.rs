@@ -63,6 +63,7 @@ impl Inspector {
             }
         }
         self.picture.audio = Some(measure.clone());
+        self.measure_gaps();
     }
 
     pub(super) fn on_audio_device(&mut self, message: &str) {

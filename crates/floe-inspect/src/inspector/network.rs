@@ -157,6 +157,7 @@ impl Inspector {
             DropKind::Candidates => "candidate",
             DropKind::Pairs => "pair",
             DropKind::AudioFrames => "audio frame",
+            DropKind::ControlMessages => "message of the other side",
         };
         self.say(Severity::Detail, "call", format!("{} dropped to keep memory bounded", count(dropped, noun)));
     }

@@ -180,6 +180,7 @@ impl Inspector {
         if self.picture.timings.first_check.replace(self.picture.timings.first_check.unwrap_or(at)).is_none() {
             self.mark(MarkerKind::Milestone, "Our first check left".to_owned());
         }
+        self.both_ends.on_check_sent(id, message.transaction);
         if !self.add_pair(id, Origin::Packet) {
             return;
         }
@@ -206,6 +207,7 @@ impl Inspector {
             return;
         }
         let at = self.picture.at;
+        self.both_ends.on_check_received(id, message.transaction);
         let Some((view, _)) = self.pairs.get_mut(&mut self.picture.pairs, id) else { return };
         view.requests_received += 1;
         view.last_request_received = Some(at);

@@ -1,11 +1,12 @@
 //! Candidates, pairs, selections and restarts of a report.
 
-use floe_wire::Generation;
+use floe_wire::{Generation, peer::RestartCause};
 use serde::Serialize;
 
-use super::at_ms;
+use super::{at_ms, ms};
 use crate::{
     Picture,
+    peer::RestartView,
     picture::{CandidateView, PairView, Selection},
 };
 
@@ -161,19 +162,30 @@ impl SelectionReport {
 pub struct RestartReport {
     /// The generation it began.
     pub generation: u32,
-    /// Why it was begun; null because records do not tell.
-    pub cause: Option<String>,
-    /// When its first candidate was found.
+    /// Why it was begun; null where the record does not tell.
+    pub cause: Option<RestartCause>,
+    /// When it began, or its first candidate was found.
     pub started_ms: f64,
     /// When audio moved to a pair of it.
     pub selected_ms: Option<f64>,
-    /// How long audio was missing; null because it was not measured.
+    /// How much audio was made up around it; null where it was not measured.
     pub audio_gap_ms: Option<f64>,
 }
 
 impl RestartReport {
+    fn of(restart: &RestartView) -> Self {
+        Self {
+            generation: restart.generation.0,
+            cause: Some(restart.cause),
+            started_ms: at_ms(restart.started),
+            selected_ms: restart.selected.map(at_ms),
+            audio_gap_ms: restart.gap.map(ms),
+        }
+    }
+
     pub(super) fn all(picture: &Picture) -> Vec<Self> {
-        let mut restarts: Vec<Self> = Vec::new();
+        let mut restarts: Vec<Self> = picture.restarts.iter().map(Self::of).collect();
+        // Other programs' records show a restart by its candidates only.
         for view in picture.local_candidates.iter().filter(|view| view.generation > Generation(0)) {
             let generation = view.generation;
             if restarts.iter().any(|restart| restart.generation == generation.0) {

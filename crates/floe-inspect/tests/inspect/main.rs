@@ -1,5 +1,6 @@
 //! Records in, pictures out: what the inspector makes of calls, faults and garbage.
 
+mod both_ends;
 mod bounds;
 mod diagnosis;
 mod ladder;

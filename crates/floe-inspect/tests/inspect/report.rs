@@ -84,6 +84,7 @@ fn every_object_has_exactly_its_documented_fields() {
             "candidatePairs",
             "selectedPairs",
             "restarts",
+            "peer",
             "audio",
             "security",
             "servers",

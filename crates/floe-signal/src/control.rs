@@ -1,0 +1,301 @@
+//! Messages that the two ends exchange over the control channel.
+//!
+//! A message is one octet that says what it is, and a body of fixed fields in network byte order; what follows the
+//! fields is left for later versions. A reader passes over kinds it does not know ([`Unreadable::Unknown`]), so both
+//! ends may be of any age. Nothing here is a secret: what later generations authenticate with is derived, not told.
+
+mod fields;
+
+use std::time::Duration;
+
+use floe_wire::{
+    BaseId, Candidate, Generation, Stamp,
+    peer::{Digest, MediaDigest, PairDigest, RestartCause},
+};
+
+use self::fields::{Reader, Writer};
+use crate::Unusable;
+
+/// Version of this vocabulary.
+pub const CONTROL_VERSION: u16 = 1;
+/// Pairs in one digest; the rest goes into the next.
+pub const MAX_DIGEST_PAIRS: usize = 64;
+
+/// What the maker of a [`ControlMessage::Hello`] can do, as bits that older readers ignore.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Features(pub u32);
+
+impl Features {
+    /// It derives the credentials of later generations from the DTLS exporter, and answers checks with them at any time.
+    pub const RESTART: Self = Self(1);
+    /// It answers [`ControlMessage::ClockAsk`] and sends [`ControlMessage::Digest`].
+    pub const DIGEST: Self = Self(1 << 1);
+
+    /// Whether every bit of `other` is set.
+    #[must_use]
+    pub const fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// Both sets together.
+    #[must_use]
+    pub const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+/// One message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ControlMessage {
+    /// The first message of either side.
+    Hello {
+        /// [`CONTROL_VERSION`] of its maker.
+        version: u16,
+        /// What its maker can do.
+        features: Features,
+    },
+    /// A candidate found after the code was made.
+    Candidate {
+        /// Its generation.
+        generation: Generation,
+        /// The candidate.
+        candidate: Candidate,
+    },
+    /// A new generation begins, with credentials both sides derive.
+    Restart {
+        /// Its number.
+        generation: Generation,
+        /// Why.
+        cause: RestartCause,
+    },
+    /// Media goes this way from here on.
+    PairChosen {
+        /// The generation.
+        generation: Generation,
+        /// The reader's address, as its sender sees it.
+        remote: std::net::SocketAddr,
+    },
+    /// The sender muted or unmuted.
+    Muted(bool),
+    /// What time is it?
+    ClockAsk {
+        /// The asker's time of asking, by its record.
+        asked: Stamp,
+    },
+    /// It was this time.
+    ClockAnswer {
+        /// As it was asked.
+        asked: Stamp,
+        /// The answerer's time at which the question arrived.
+        received: Stamp,
+        /// The answerer's time of answering.
+        answered: Stamp,
+    },
+    /// What the sender's record says.
+    Digest(Digest),
+    /// The sender hangs up.
+    Goodbye,
+}
+
+/// Why a message was passed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unreadable {
+    /// A kind, or a kind of content, that this version does not know.
+    #[error("a message of a newer kind ({kind})")]
+    Unknown {
+        /// The kind.
+        kind: u8,
+    },
+    /// It ends too early, or says what cannot be.
+    #[error("a message of kind {kind} that cannot be read")]
+    Malformed {
+        /// The kind.
+        kind: u8,
+    },
+    /// There is nothing in it.
+    #[error("an empty message")]
+    Empty,
+}
+
+const HELLO: u8 = 1;
+const CANDIDATE: u8 = 2;
+const RESTART: u8 = 3;
+const PAIR_CHOSEN: u8 = 4;
+const MUTED: u8 = 5;
+const CLOCK_ASK: u8 = 6;
+const CLOCK_ANSWER: u8 = 7;
+const DIGEST: u8 = 8;
+const GOODBYE: u8 = 9;
+
+const CAUSES: [RestartCause; 6] = [
+    RestartCause::Asked,
+    RestartCause::Peer,
+    RestartCause::NetworkUp,
+    RestartCause::NetworkDown,
+    RestartCause::PathSilent,
+    RestartCause::RelayLost,
+];
+
+impl ControlMessage {
+    /// The message as it is sent.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Writer::default();
+        match self {
+            Self::Hello { version, features } => {
+                out.u8(HELLO).u16(*version).u32(features.0);
+            }
+            Self::Candidate { generation, candidate } => {
+                out.u8(CANDIDATE).u32(generation.0).candidate(candidate);
+            }
+            Self::Restart { generation, cause } => {
+                let cause = CAUSES.iter().position(|known| known == cause).unwrap_or(0);
+                out.u8(RESTART).u32(generation.0).u8(cause as u8);
+            }
+            Self::PairChosen { generation, remote } => {
+                out.u8(PAIR_CHOSEN).u32(generation.0).address(*remote);
+            }
+            Self::Muted(muted) => {
+                out.u8(MUTED).u8(u8::from(*muted));
+            }
+            Self::ClockAsk { asked } => {
+                out.u8(CLOCK_ASK).stamp(*asked);
+            }
+            Self::ClockAnswer { asked, received, answered } => {
+                out.u8(CLOCK_ANSWER).stamp(*asked).stamp(*received).stamp(*answered);
+            }
+            Self::Digest(digest) => {
+                out.u8(DIGEST);
+                write_digest(&mut out, digest);
+            }
+            Self::Goodbye => {
+                out.u8(GOODBYE);
+            }
+        }
+        out.finish()
+    }
+
+    /// Reads a message.
+    ///
+    /// # Errors
+    /// Why it is to be passed over, and counted.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Unreadable> {
+        let (&kind, body) = bytes.split_first().ok_or(Unreadable::Empty)?;
+        let mut body = Reader::new(body);
+        let message = match kind {
+            HELLO => body.hello(),
+            CANDIDATE => return read_candidate(&mut body),
+            RESTART => return read_restart(&mut body),
+            PAIR_CHOSEN => body.pair_chosen(),
+            MUTED => body.u8().map(|muted| Self::Muted(muted != 0)),
+            CLOCK_ASK => body.stamp().map(|asked| Self::ClockAsk { asked }),
+            CLOCK_ANSWER => body.clock_answer(),
+            DIGEST => read_digest(&mut body).map(Self::Digest),
+            GOODBYE => Some(Self::Goodbye),
+            _ => return Err(Unreadable::Unknown { kind }),
+        };
+        message.ok_or(Unreadable::Malformed { kind })
+    }
+}
+
+impl Reader<'_> {
+    fn hello(&mut self) -> Option<ControlMessage> {
+        Some(ControlMessage::Hello { version: self.u16()?, features: Features(self.u32()?) })
+    }
+
+    fn pair_chosen(&mut self) -> Option<ControlMessage> {
+        Some(ControlMessage::PairChosen { generation: Generation(self.u32()?), remote: self.address()? })
+    }
+
+    fn clock_answer(&mut self) -> Option<ControlMessage> {
+        let (asked, received, answered) = (self.stamp()?, self.stamp()?, self.stamp()?);
+        Some(ControlMessage::ClockAnswer { asked, received, answered })
+    }
+}
+
+/// A candidate must be one that a code could hold, too: nobody makes us send to groups or to port 0.
+fn read_candidate(body: &mut Reader<'_>) -> Result<ControlMessage, Unreadable> {
+    let malformed = Unreadable::Malformed { kind: CANDIDATE };
+    let generation = Generation(body.u32().ok_or(malformed)?);
+    let candidate = body.candidate().ok_or(malformed)?;
+    match Unusable::of(&candidate) {
+        Some(_) => Err(malformed),
+        None => Ok(ControlMessage::Candidate { generation, candidate }),
+    }
+}
+
+/// A cause that is not known here is still a restart of the peer.
+fn read_restart(body: &mut Reader<'_>) -> Result<ControlMessage, Unreadable> {
+    let malformed = Unreadable::Malformed { kind: RESTART };
+    let generation = Generation(body.u32().ok_or(malformed)?);
+    let cause = body.u8().ok_or(malformed)?;
+    let cause = CAUSES.get(usize::from(cause)).copied().unwrap_or(RestartCause::Peer);
+    Ok(ControlMessage::Restart { generation, cause })
+}
+
+fn write_digest(out: &mut Writer, digest: &Digest) {
+    let Digest { at, pairs, media } = digest;
+    let pairs = &pairs[..pairs.len().min(MAX_DIGEST_PAIRS)];
+    out.stamp(*at).u64(media.packets_sent).u64(media.packets_received).u64(media.packets_lost.cast_unsigned());
+    out.stamp(Stamp(media.jitter)).u64(media.concealed_samples).u64(media.played_samples);
+    out.u8(pairs.len() as u8);
+    for pair in pairs {
+        out.u32(pair.generation.0).u32(pair.base.0).address(pair.remote);
+        out.u32(pair.requests_sent).u32(pair.responses_received);
+        out.u32(pair.requests_received).u32(pair.responses_sent);
+        out.u8(u8::from(pair.newest_request.is_some())).u32(pair.newest_request.unwrap_or(0));
+    }
+}
+
+fn read_digest(body: &mut Reader<'_>) -> Option<Digest> {
+    let at = body.stamp()?;
+    let media = MediaDigest {
+        packets_sent: body.u64()?,
+        packets_received: body.u64()?,
+        packets_lost: body.u64()?.cast_signed(),
+        jitter: body.stamp()?.0,
+        concealed_samples: body.u64()?,
+        played_samples: body.u64()?,
+    };
+    let count = usize::from(body.u8()?).min(MAX_DIGEST_PAIRS);
+    let pairs = (0..count).map(|_| read_pair(body)).collect::<Option<_>>()?;
+    Some(Digest { at, pairs, media })
+}
+
+fn read_pair(body: &mut Reader<'_>) -> Option<PairDigest> {
+    let (generation, base, remote) = (Generation(body.u32()?), BaseId(body.u32()?), body.address()?);
+    let (requests_sent, responses_received) = (body.u32()?, body.u32()?);
+    let (requests_received, responses_sent) = (body.u32()?, body.u32()?);
+    let (is_told, newest) = (body.u8()? != 0, body.u32()?);
+    Some(PairDigest {
+        generation,
+        base,
+        remote,
+        requests_sent,
+        responses_received,
+        requests_received,
+        responses_sent,
+        newest_request: is_told.then_some(newest),
+    })
+}
+
+/// The offset and uncertainty that one exchange of four timestamps gives; none if they cannot be true.
+#[must_use]
+pub fn compare_clocks(
+    asked: Stamp,
+    received: Stamp,
+    answered: Stamp,
+    heard: Stamp,
+) -> Option<floe_wire::peer::ClockComparison> {
+    let us = |stamp: Stamp| i64::try_from(stamp.0.as_micros()).ok();
+    let (asked, received, answered, heard) = (us(asked)?, us(received)?, us(answered)?, us(heard)?);
+    let round_trip = heard.checked_sub(asked)?.checked_sub(answered.checked_sub(received)?)?;
+    let uncertainty = Duration::from_micros(u64::try_from(round_trip).ok()? / 2);
+    let (there, back) = (received.checked_sub(asked)?, answered.checked_sub(heard)?);
+    // Half of each first: their sum may not fit where both do.
+    let offset_us = there / 2 + back / 2 + (there % 2 + back % 2) / 2;
+    Some(floe_wire::peer::ClockComparison { offset_us, uncertainty })
+}
+
+#[cfg(test)]
+mod tests;
