@@ -324,6 +324,13 @@ impl Session {
             PathEvent::LivenessChanged { liveness, .. } => {
                 self.tap.note(Note::PathSuspected { suspected: liveness != Liveness::Alive });
             }
+            PathEvent::Waiting { generation, base, remote, better: (better_base, better_remote), wait } => {
+                self.tap.note(Note::NominationDelayed { generation, base, remote, better_base, better_remote, wait });
+            }
+            PathEvent::StandbyChanged { generation, pairs } => {
+                self.tap.note(Note::StandbyChanged { generation, pairs });
+            }
+            PathEvent::RoleSwitched { role, .. } => self.tap.note(Note::RoleDecided { role }),
             PathEvent::RoleConflict { base, remote, .. } => self.tap.note(Note::RoleConflict { base, remote }),
             PathEvent::Dropped { what, count } => self.tap.note(Note::Dropped { what, count }),
         }

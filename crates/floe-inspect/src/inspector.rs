@@ -9,7 +9,7 @@ mod peer;
 mod relay;
 mod signaling;
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use floe_wire::{BaseId, Generation, IceConnectionState, Note, Record, RecordBody, Stamp};
 
@@ -125,6 +125,15 @@ impl Inspector {
             Note::IceConnectionChanged { generation, state } => self.on_ice_connection_changed(*generation, *state),
             Note::RoleConflict { base, remote } => self.on_role_conflict(*base, *remote),
             Note::PathSuspected { suspected } => self.on_path_suspected(*suspected),
+            Note::NominationDelayed { generation, base, remote, better_base, better_remote, wait } => {
+                let pair = |base: &BaseId, remote: &SocketAddr| PairId {
+                    generation: *generation,
+                    base: *base,
+                    remote: *remote,
+                };
+                self.on_nomination_delayed(pair(base, remote), pair(better_base, better_remote), *wait);
+            }
+            Note::StandbyChanged { generation, pairs } => self.on_standby_changed(*generation, pairs),
             Note::PairSelected { generation, base, remote } => {
                 self.on_pair_selected(PairId { generation: *generation, base: *base, remote: *remote });
             }

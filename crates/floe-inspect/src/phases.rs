@@ -211,6 +211,9 @@ fn failed_without_selection(picture: &Picture) -> Option<Stamp> {
 
 fn nomination_detail(picture: &Picture) -> String {
     let Some(pair) = picture.selected_pair() else {
+        if let Some(waiting) = &picture.nomination_wait {
+            return format!("waiting {} for a better path than {}", millis(waiting.wait), waiting.pair.remote);
+        }
         return match picture.pairs.iter().filter(|pair| pair.nominated).count() {
             0 => String::new(),
             nominated => format!("{} nominated", count(nominated, "pair")),

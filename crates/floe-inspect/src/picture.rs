@@ -72,6 +72,10 @@ pub struct Picture {
     pub mappings: Vec<Mapping>,
     /// Whether the pair in use is silent for a moment, before the connection state says so.
     pub is_path_suspected: bool,
+    /// What the last nomination waited or waits for.
+    pub nomination_wait: Option<NominationWait>,
+    /// The pairs in reserve, best first: kept alive, and able to take over without a check.
+    pub standby: Vec<PairId>,
     /// What the wire showed that belongs to no pair.
     pub evidence: WireEvidence,
     /// TURN clients of ours, as the wire shows them.
@@ -154,6 +158,19 @@ pub struct RelayError {
     pub code: u16,
     /// The server's words.
     pub reason: String,
+}
+
+/// A pair works and is not nominated yet, for the sake of a better one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NominationWait {
+    /// The pair that works.
+    pub pair: PairId,
+    /// The better one that may still work.
+    pub better: PairId,
+    /// When the waiting began.
+    pub since: Stamp,
+    /// How long it lasts at most.
+    pub wait: Duration,
 }
 
 /// The address one destination saw one of our bases at (XOR-MAPPED-ADDRESS of its answer).

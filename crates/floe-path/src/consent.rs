@@ -24,6 +24,16 @@ const PROOF: Duration = Duration::from_millis(1300);
 /// Media comes in but nothing is answered: what we send does not arrive.
 const DEAFNESS: Duration = Duration::from_secs(4);
 
+/// Three audio frames: more than a pause between two packets.
+const THREE_FRAMES: Duration = Duration::from_millis(60);
+/// A pair in reserve is not hurried again sooner.
+const HURRY: Duration = Duration::from_millis(200);
+/// How long an answer may take at least and at most before another pair takes over.
+const SHORTEST_ANSWER: Duration = Duration::from_millis(100);
+const LONGEST_ANSWER: Duration = Duration::from_secs(1);
+/// Media comes in, and several requests were not answered: another pair takes over.
+const ONE_WAY: Duration = Duration::from_millis(1200);
+
 /// Consent of one valid pair.
 #[derive(Debug, Clone)]
 pub(crate) struct Consent {
@@ -32,6 +42,8 @@ pub(crate) struct Consent {
     interval: Duration,
     media: Media,
     unanswered: Option<Unanswered>,
+    /// The peer sends elsewhere.
+    is_doubted: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -50,7 +62,7 @@ struct Unanswered {
 impl Consent {
     /// An answer just proved the pair.
     pub(crate) fn new(now: Instant, interval: Duration) -> Self {
-        Self { answered_at: now, interval, media: Media::None, unanswered: None }
+        Self { answered_at: now, interval, media: Media::None, unanswered: None, is_doubted: false }
     }
 
     pub(crate) fn on_sent(&mut self, now: Instant) {
@@ -62,6 +74,7 @@ impl Consent {
         self.answered_at = now;
         self.interval = interval;
         self.unanswered = None;
+        self.is_doubted = false;
         // The peer is there and sends no media: muted devices and held calls are not an outage.
         if matches!(self.media, Media::Flowing { last } if now.saturating_duration_since(last) >= MEDIA_GAP) {
             self.media = Media::None;
@@ -70,18 +83,56 @@ impl Consent {
 
     pub(crate) fn on_media(&mut self, now: Instant) {
         self.media = Media::Flowing { last: now };
+        self.is_doubted = false;
+    }
+
+    /// The peer's media comes over another pair: if none came over this one for three frames, it is asked at once.
+    pub(crate) fn doubt(&mut self, now: Instant) {
+        let is_quiet = match self.media {
+            Media::None => true,
+            Media::Flowing { last } => now.saturating_duration_since(last) >= THREE_FRAMES,
+        };
+        if is_quiet && !self.is_doubted {
+            self.is_doubted = true;
+            self.interval = self.interval.min(now.saturating_duration_since(self.answered_at));
+        }
     }
 
     /// Asks at once, because another pair is suspect, unless this one has just answered.
     pub(crate) fn hurry(&mut self, now: Instant) {
         let age = now.saturating_duration_since(self.answered_at);
-        if self.unanswered.is_none() && age >= RETRY {
+        if self.unanswered.is_none() && age >= HURRY {
             self.interval = self.interval.min(age);
         }
     }
 
     pub(crate) fn answered_at(&self) -> Instant {
         self.answered_at
+    }
+
+    /// Since when nothing is answered.
+    pub(crate) fn unanswered_since(&self) -> Option<Instant> {
+        self.unanswered.map(|unanswered| unanswered.first)
+    }
+
+    /// When a pair in reserve that answers is the better choice, unless something is heard before: long before the
+    /// silence is certain, because a request over a living path is answered within its round trip.
+    pub(crate) fn leave_at(&self, rtt: Option<Duration>) -> Option<Instant> {
+        let first = self.unanswered?.first;
+        let answer = first + patience(rtt);
+        Some(match self.media {
+            _ if self.is_doubted => answer,
+            Media::None => answer.max(first + RETRY),
+            Media::Flowing { last } => {
+                let heard = last.max(self.answered_at);
+                answer.max(heard + MEDIA_GAP).min(first + ONE_WAY)
+            }
+        })
+    }
+
+    /// Whether an answer takes longer than it should, so that pairs in reserve have to show whether they answer.
+    pub(crate) fn is_overdue(&self, rtt: Option<Duration>, now: Instant) -> bool {
+        self.is_doubted || self.unanswered.is_some_and(|unanswered| unanswered.first + patience(rtt) <= now)
     }
 
     /// When the next request is to be sent.
@@ -126,6 +177,11 @@ impl Consent {
             Media::Flowing { last } => unanswered.first.max(last.max(self.answered_at) + MEDIA_GAP),
         })
     }
+}
+
+/// How long an answer may take on a living path.
+fn patience(rtt: Option<Duration>) -> Duration {
+    rtt.map_or(LONGEST_ANSWER, |rtt| (rtt * 3 / 2).clamp(SHORTEST_ANSWER, LONGEST_ANSWER))
 }
 
 #[cfg(test)]

@@ -1,32 +1,36 @@
-//! The gate: the pure policy that every check passes. It decides which pair is asked when, which one is nominated,
-//! and which one carries media; agents merely ask.
+//! The gate: the pure policy that every check passes. It decides which pair is asked when (`schedule`), which one is
+//! nominated and which one carries media (`choice`); agents merely ask.
 //!
 //! Its rules, in the order in which they may take the next slot of Ta:
 //! 1. a nomination that is due: four attempts, then the pair is given up and another one chosen;
 //! 2. consent of valid pairs, selected or in reserve;
-//! 3. the pair that was triggered by an authentic request of the peer, else the one of highest priority, backing off
-//!    from 250 ms to 4 s and never giving up, because a human carries the codes.
+//! 3. a check: triggered by an authentic request of the peer, else of a pair that was never checked, else again; the
+//!    highest priority first. Pairs back off from 250 ms to 4 s or more and never give up, because a human carries the
+//!    codes. Of several fresh pairs with one foundation, one is checked and the others are frozen for its result.
 //!
-//! The first checks of the best pair already carry a nomination, so that a LAN needs one round trip. Nothing is
+//! Checks carry a nomination until something is chosen, so that a call needs one round trip. Nothing is
 //! chosen before the peer has sent an authentic request: an early peer's agent answers with its own password before
 //! it knows ours, and no one is there to talk to yet. (A peer that implements ICE-lite never sends requests, so
 //! this gate does not connect to one.)
 //!
 //! Time is passed in, randomness is seeded.
 
+mod choice;
+mod schedule;
+
 use std::{
     collections::BTreeMap,
     time::{Duration, Instant},
 };
 
-use floe_wire::{IceRole, stun::TransactionId};
+use floe_wire::{BaseId, IceRole, stun::TransactionId};
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 
 use crate::{
     connection::{Facts, Usability},
     consent::{self, Consent},
-    nomination::{self, Nominator},
-    pair::{Asked, LONGEST_RTO, Offer, Origin, Pair, PairKey, PairState},
+    nomination::{self, Hope, Nominator},
+    pair::{Asked, Foundation, LONGEST_RTO, Offer, Origin, Pair, PairKey, PairState, Rank, Verdict},
     path::Liveness,
 };
 
@@ -71,12 +75,6 @@ pub(crate) enum Admission {
     NoRoom,
 }
 
-#[derive(Debug)]
-enum Role {
-    Controlling(Nominator),
-    Controlled,
-}
-
 /// The pair that carries media; it stays selected through a silence, until consent expires.
 #[derive(Debug, Clone, Copy)]
 struct Selected {
@@ -84,10 +82,21 @@ struct Selected {
     answered_at: Instant,
 }
 
+/// What a choice is postponed for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Waiting {
+    /// The best pair that works.
+    pub(crate) best: PairKey,
+    /// The better one that may still work, and until when that is hoped for.
+    pub(crate) hope: Hope,
+}
+
 /// The policy of one generation.
 #[derive(Debug)]
 pub(crate) struct Gate {
-    role: Role,
+    role: IceRole,
+    /// Silent while we are controlled; its numbers go on if the role comes back.
+    nominator: Nominator,
     grace: Duration,
     pairs: BTreeMap<PairKey, Pair>,
     selected: Option<Selected>,
@@ -95,18 +104,20 @@ pub(crate) struct Gate {
     first_valid: Option<Instant>,
     last_answer: Option<Instant>,
     peer_is_here: bool,
-    /// A choice is postponed until then for the sake of better pairs.
-    choosing_at: Option<Instant>,
+    /// The pair that carried media is gone, and no other one was selected since.
+    has_fallen: bool,
+    /// A choice is postponed for the sake of a better pair.
+    waiting: Option<Waiting>,
+    /// When the selected pair is left for one in reserve that answers.
+    leaving_at: Option<Instant>,
     random: StdRng,
 }
 
 impl Gate {
     pub(crate) fn new(role: IceRole, grace: Duration, seed: u64) -> Self {
         Self {
-            role: match role {
-                IceRole::Controlling => Role::Controlling(Nominator::default()),
-                IceRole::Controlled => Role::Controlled,
-            },
+            role,
+            nominator: Nominator::default(),
             grace,
             pairs: BTreeMap::new(),
             selected: None,
@@ -114,20 +125,33 @@ impl Gate {
             first_valid: None,
             last_answer: None,
             peer_is_here: false,
-            choosing_at: None,
+            has_fallen: false,
+            waiting: None,
+            leaving_at: None,
             random: StdRng::seed_from_u64(seed),
         }
     }
 
     pub(crate) fn role(&self) -> IceRole {
-        match self.role {
-            Role::Controlling(_) => IceRole::Controlling,
-            Role::Controlled => IceRole::Controlled,
-        }
+        self.role
     }
 
     pub(crate) fn selected(&self) -> Option<PairKey> {
         self.selected.map(|selected| selected.key)
+    }
+
+    /// Why nothing is chosen although a pair works.
+    pub(crate) fn waiting(&self) -> Option<Waiting> {
+        self.waiting
+    }
+
+    /// The pairs in reserve, best first: they answer, and are asked for consent like the selected one.
+    pub(crate) fn standby(&self) -> Vec<PairKey> {
+        let selected = self.selected();
+        let reserve = self.pairs.iter().filter(|(key, pair)| pair.is_eligible() && Some(**key) != selected);
+        let mut reserve: Vec<_> = reserve.map(|(key, pair)| (pair.standing(), *key)).collect();
+        reserve.sort_unstable_by(|one, other| other.cmp(one));
+        reserve.into_iter().map(|(_, key)| key).collect()
     }
 
     /// Of the selected pair, as of the last call of [`Self::handle_time`].
@@ -140,22 +164,27 @@ impl Gate {
     }
 
     /// Adds a pair with a signaled candidate, to be checked at `due` at the latest.
-    pub(crate) fn add(&mut self, key: PairKey, priority: u64, due: Instant) -> Admission {
+    pub(crate) fn add(&mut self, key: PairKey, rank: Rank, foundation: Foundation, due: Instant) -> Admission {
+        let priority = rank.priority(self.role);
         if let Some(pair) = self.pairs.get_mut(&key) {
             // RFC 8445 section 7.3.1.3: the signaled candidate tells the priority of one that was learned before.
-            pair.priority = priority;
+            (pair.rank, pair.priority) = (rank, priority);
             pair.origin = Origin::Signaled;
+            pair.foundation.get_or_insert(foundation);
             return Admission::Admitted;
         }
         let admission = self.make_room(priority);
         if admission != Admission::NoRoom {
-            self.pairs.insert(key, Pair::new(priority, Origin::Signaled, due));
+            let mut pair = Pair::new(rank, self.role, Origin::Signaled, due);
+            pair.foundation = Some(foundation.clone());
+            self.pairs.insert(key, pair);
+            self.freeze(&foundation);
         }
         admission
     }
 
     /// Makes sure that the pair of an authentic request is known; it may be one with a peer-reflexive candidate.
-    pub(crate) fn hear(&mut self, key: PairKey, priority: u64, now: Instant) -> Admission {
+    pub(crate) fn hear(&mut self, key: PairKey, rank: Rank, now: Instant) -> Admission {
         if self.pairs.contains_key(&key) {
             return Admission::Admitted;
         }
@@ -164,20 +193,53 @@ impl Gate {
             let Some((stale, _)) = stale else { return Admission::NoRoom };
             self.pairs.remove(&stale);
         }
-        self.pairs.insert(key, Pair::new(priority, Origin::Learned { heard_at: now }, now + LONGEST_RTO));
+        let origin = Origin::Learned { heard_at: now };
+        self.pairs.insert(key, Pair::new(rank, self.role, origin, now + LONGEST_RTO));
         Admission::Admitted
     }
 
-    /// Forgets the pairs of a base that is gone.
-    pub(crate) fn remove_base(&mut self, base: floe_wire::BaseId, now: Instant) {
+    /// Forgets the pairs of a base that is gone; the best one in reserve takes over.
+    pub(crate) fn remove_base(&mut self, base: BaseId, now: Instant) {
         self.pairs.retain(|key, _| key.base != base);
-        if self.selected.is_some_and(|selected| selected.key.base == base) {
-            self.selected = None;
+        self.let_go_of(|key| key.base == base);
+        self.settle(now);
+    }
+
+    /// What a person or a measurement says about a pair, known or not yet.
+    pub(crate) fn judge(&mut self, key: PairKey, verdict: Verdict, now: Instant) {
+        let Some(pair) = self.pairs.get_mut(&key) else { return };
+        let before = std::mem::replace(&mut pair.verdict, verdict);
+        if verdict == Verdict::Blocked {
+            pair.lose(now);
+            pair.nominated = None;
+            self.let_go_of(|known| known == key);
+        } else if before == Verdict::Blocked {
+            pair.lose(now);
         }
-        if let Role::Controlling(nominator) = &mut self.role
-            && nominator.chosen().is_some_and(|chosen| chosen.base == base)
-        {
-            nominator.withdraw();
+        self.settle(now);
+    }
+
+    /// Neither selects nor nominates what is gone.
+    fn let_go_of(&mut self, is_gone: impl Fn(PairKey) -> bool) {
+        if self.selected.is_some_and(|selected| is_gone(selected.key)) {
+            self.selected = None;
+            self.has_fallen = true;
+        }
+        if self.nominator.chosen().is_some_and(is_gone) {
+            self.nominator.withdraw();
+        }
+    }
+
+    /// The tie-breakers say that the other role is ours (RFC 8445 sections 7.2.5.1 and 7.3.1.1).
+    pub(crate) fn switch_role(&mut self, now: Instant) {
+        self.role = match self.role {
+            IceRole::Controlling => IceRole::Controlled,
+            IceRole::Controlled => IceRole::Controlling,
+        };
+        self.nominator.withdraw();
+        for pair in self.pairs.values_mut() {
+            pair.priority = pair.rank.priority(self.role);
+            (pair.nominated, pair.offer) = (None, None);
         }
         self.settle(now);
     }
@@ -208,26 +270,31 @@ impl Gate {
         let interval = Duration::from_millis(self.random.random_range(CONSENT_MS));
         let Some(pair) = self.pairs.get_mut(&key) else { return };
         let Some(asked) = pair.take_asked(transaction) else { return };
+        if pair.verdict == Verdict::Blocked {
+            return;
+        }
         pair.rtt = Some(now.saturating_duration_since(asked.at));
         match &mut pair.state {
             PairState::Valid { consent } => consent.on_answer(now, interval),
             PairState::Unproven { .. } => pair.state = PairState::Valid { consent: Consent::new(now, interval) },
+        }
+        if let Some(foundation) = pair.foundation.clone() {
+            self.thaw(&foundation, now);
         }
         self.first_valid.get_or_insert(now);
         self.last_answer = Some(now);
         if let Some(selected) = self.selected.as_mut().filter(|selected| selected.key == key) {
             selected.answered_at = now;
         }
-        if let Some(number) = asked.nomination {
+        if let Some(number) = asked.nomination.filter(|_| asked.role == self.role) {
             self.on_nomination_answered(key, number, now);
         }
         self.handle_time(now);
     }
 
     fn on_nomination_answered(&mut self, key: PairKey, number: u32, now: Instant) {
-        let Role::Controlling(nominator) = &mut self.role else { return };
-        if nominator.on_answer(key, number) {
-            self.selected = Some(Selected { key, answered_at: now });
+        if self.nominator.on_answer(key, number) {
+            self.select(key, now);
         }
         if let Some(Pair { offer: Some(offer), .. }) = self.pairs.get_mut(&key)
             && offer.number == number
@@ -236,19 +303,35 @@ impl Gate {
         }
     }
 
-    /// An authentic error answer: the transaction is over and proves nothing.
-    pub(crate) fn on_error(&mut self, key: PairKey, transaction: TransactionId) {
+    /// An authentic error answer: the transaction is over and proves nothing. Tells which role it was asked in.
+    pub(crate) fn on_error(&mut self, key: PairKey, transaction: TransactionId, now: Instant) -> Option<IceRole> {
+        let pair = self.pairs.get_mut(&key)?;
+        let asked = pair.take_asked(transaction)?;
+        if asked.role != self.role {
+            pair.ask_again(now);
+        }
+        Some(asked.role)
+    }
+
+    /// The check that showed a role conflict is sent again in the new role.
+    pub(crate) fn ask_again(&mut self, key: PairKey, now: Instant) {
         if let Some(pair) = self.pairs.get_mut(&key) {
-            pair.take_asked(transaction);
+            pair.ask_again(now);
         }
     }
 
     /// Authentic media arrived over a pair.
     pub(crate) fn on_media(&mut self, key: PairKey, now: Instant) {
-        if let Some(consent) = self.pairs.get_mut(&key).and_then(Pair::consent_mut) {
-            consent.on_media(now);
-            self.update_liveness(now);
+        let Some(consent) = self.pairs.get_mut(&key).and_then(Pair::consent_mut) else { return };
+        consent.on_media(now);
+        if self.role == IceRole::Controlling
+            && let Some(selected) = self.selected.filter(|selected| selected.key != key)
+            && let Some(consent) = self.pairs.get_mut(&selected.key).and_then(Pair::consent_mut)
+        {
+            // The controlled side cannot nominate; where it sends is all it can say about a base that it lost.
+            consent.doubt(now);
         }
+        self.update_liveness(now);
     }
 
     /// Everything that only the passing of time brings about.
@@ -259,6 +342,7 @@ impl Gate {
             pair.shunned_until = pair.shunned_until.filter(|until| *until > now);
         }
         self.selected = self.selected.filter(|selected| selected.answered_at + consent::EXPIRY > now);
+        self.update_liveness(now);
         self.settle(now);
         self.update_liveness(now);
     }
@@ -272,9 +356,8 @@ impl Gate {
     }
 
     fn give_up_nomination(&mut self, now: Instant) {
-        let Role::Controlling(nominator) = &mut self.role else { return };
-        let Some(key) = nominator.given_up(now) else { return };
-        nominator.withdraw();
+        let Some(key) = self.nominator.given_up(now) else { return };
+        self.nominator.withdraw();
         if let Some(pair) = self.pairs.get_mut(&key) {
             pair.lose(now);
             pair.shunned_until = Some(now + nomination::SHUNNED);
@@ -282,138 +365,21 @@ impl Gate {
     }
 
     fn update_liveness(&mut self, now: Instant) {
+        self.leaving_at = None;
         let pair = self.selected.and_then(|selected| Some((selected.key, self.pairs.get(&selected.key)?)));
         let Some((key, pair)) = pair else {
             self.liveness = Liveness::Alive;
             return;
         };
         self.liveness = pair.consent().map_or(Liveness::Silent, |consent| consent.liveness(now));
-        if self.liveness != Liveness::Alive {
+        let leave_at = pair.consent().and_then(|consent| consent.leave_at(pair.rtt));
+        let is_overdue = pair.consent().is_none_or(|consent| consent.is_overdue(pair.rtt, now));
+        self.leaving_at = leave_at.filter(|at| *at > now);
+        if self.liveness != Liveness::Alive || is_overdue {
             // Pairs in reserve show now whether they could take over.
             let reserve = self.pairs.iter_mut().filter(|(other, _)| **other != key);
             reserve.filter_map(|(_, pair)| pair.consent_mut()).for_each(|consent| consent.hurry(now));
         }
-    }
-
-    /// Chooses (controlling) or follows (controlled).
-    fn settle(&mut self, now: Instant) {
-        self.choosing_at = None;
-        if !self.peer_is_here {
-            return;
-        }
-        match &self.role {
-            Role::Controlling(_) => self.evaluate(now),
-            Role::Controlled => {
-                if let Some(key) = nomination::follow(&self.pairs, self.selected()) {
-                    self.select(key, now);
-                }
-            }
-        }
-    }
-
-    fn evaluate(&mut self, now: Instant) {
-        let Role::Controlling(nominator) = &mut self.role else { return };
-        let (Some(best), Some(first_valid)) = (nomination::best_valid(&self.pairs), self.first_valid) else {
-            if nominator.chosen().is_some_and(|key| !self.pairs.get(&key).is_some_and(Pair::is_valid)) {
-                nominator.withdraw();
-            }
-            return;
-        };
-        let pair = &self.pairs[&best];
-        let chosen = nominator.chosen().and_then(|key| self.pairs.get(&key)).filter(|chosen| chosen.is_valid());
-        if chosen.is_some_and(|chosen| chosen.priority >= pair.priority) {
-            return;
-        }
-        let until = nomination::better_pairs_until(&self.pairs, pair.priority, first_valid, self.grace);
-        if until > now {
-            self.choosing_at = Some(until);
-            return;
-        }
-        if chosen.is_none() && pair.offer.is_some_and(|offer| offer.answered && nominator.is_latest(offer.number)) {
-            nominator.adopt(best);
-            self.select(best, now);
-        } else {
-            nominator.choose(best, pair.rtt, now);
-        }
-    }
-
-    fn select(&mut self, key: PairKey, now: Instant) {
-        let answered_at = self.pairs.get(&key).and_then(Pair::consent).map_or(now, Consent::answered_at);
-        self.selected = Some(Selected { key, answered_at });
-    }
-
-    /// The most urgent request that is due.
-    pub(crate) fn release(&mut self, now: Instant) -> Option<Release> {
-        self.nomination_request(now).or_else(|| self.consent_request(now)).or_else(|| self.check(now))
-    }
-
-    fn nomination_request(&self, now: Instant) -> Option<Release> {
-        let Role::Controlling(nominator) = &self.role else { return None };
-        let (key, number) = nominator.request(now)?;
-        Some(Release { key, purpose: Purpose::Nomination, nomination: Some(number) })
-    }
-
-    fn consent_request(&self, now: Instant) -> Option<Release> {
-        let valid = self.pairs.iter().filter(|(_, pair)| pair.is_valid() && pair.due_at() <= now);
-        let (key, _) = valid.min_by_key(|(_, pair)| pair.due_at())?;
-        Some(Release { key: *key, purpose: Purpose::Consent, nomination: None })
-    }
-
-    fn check(&mut self, now: Instant) -> Option<Release> {
-        let due = self.pairs.iter().filter_map(|(key, pair)| match pair.state {
-            PairState::Unproven { due, triggered, .. } if due <= now => Some((triggered, pair.priority, *key)),
-            PairState::Unproven { .. } | PairState::Valid { .. } => None,
-        });
-        let (_, priority, key) = due.max()?;
-        Some(Release { key, purpose: Purpose::Check, nomination: self.offer(key, priority) })
-    }
-
-    /// The number that a check of the best pair carries while nothing is chosen.
-    fn offer(&mut self, key: PairKey, priority: u64) -> Option<u32> {
-        let Role::Controlling(nominator) = &mut self.role else { return None };
-        let is_best = self.pairs.values().all(|pair| pair.priority <= priority);
-        let pair = self.pairs.get_mut(&key)?;
-        if !is_best || nominator.chosen().is_some() || self.selected.is_some() || pair.shunned_until.is_some() {
-            return None;
-        }
-        match pair.offer {
-            Some(offer) if nominator.is_latest(offer.number) => Some(offer.number),
-            Some(_) | None => {
-                let number = nominator.new_number();
-                pair.offer = Some(Offer { number, answered: false });
-                Some(number)
-            }
-        }
-    }
-
-    /// The release left with this transaction.
-    pub(crate) fn on_sent(&mut self, release: Release, transaction: TransactionId, now: Instant) {
-        if let (Role::Controlling(nominator), Purpose::Nomination, Some(number)) =
-            (&mut self.role, release.purpose, release.nomination)
-        {
-            nominator.on_sent(number, now);
-        }
-        let selected = self.selected();
-        let selected_priority = selected.and_then(|key| self.pairs.get(&key)).map(|pair| pair.priority);
-        let Some(pair) = self.pairs.get_mut(&release.key) else { return };
-        let is_worse = selected_priority.is_some_and(|selected| pair.priority < selected);
-        let asked = Asked { transaction, at: now, nomination: release.nomination };
-        pair.on_sent(asked, |rto| match selected {
-            Some(key) if key == release.key => rto.min(SELECTED_RTO),
-            Some(_) if is_worse => WORSE_PAUSE,
-            Some(_) | None => rto,
-        });
-    }
-
-    /// When the next request is due, the pacing aside.
-    pub(crate) fn release_at(&self) -> Option<(Instant, &'static str)> {
-        let nomination = match &self.role {
-            Role::Controlling(nominator) => nominator.due_at().map(|at| (at, "nomination")),
-            Role::Controlled => None,
-        };
-        let why = |pair: &Pair| if pair.is_valid() { "consent" } else { "check" };
-        let pairs = self.pairs.values().map(|pair| (pair.due_at(), why(pair))).min_by_key(|(at, _)| *at);
-        nomination.into_iter().chain(pairs).min_by_key(|(at, _)| *at)
     }
 
     /// When [`Self::handle_time`] has something to do.
@@ -426,7 +392,8 @@ impl Gate {
         [
             (consents().filter_map(Consent::silent_at).min(), "silence of a pair"),
             (suspicion, "suspicion"),
-            (self.choosing_at, "waiting for a better pair"),
+            (self.leaving_at, "leaving a silent pair"),
+            (self.waiting.map(|waiting| waiting.hope.until), "waiting for a better pair"),
             (self.pairs.values().filter_map(|pair| pair.shunned_until).min(), "a refused pair may be chosen again"),
             (self.selected.map(|selected| selected.answered_at + consent::EXPIRY), "consent expiry"),
         ]
@@ -449,11 +416,11 @@ impl Gate {
 
     /// Whether the selected pair is agreed upon and no better one is left to try.
     fn is_concluded(&self, selected: &Pair) -> bool {
-        let is_agreed = match &self.role {
-            Role::Controlling(nominator) => nominator.is_confirmed(),
-            Role::Controlled => true,
+        let is_agreed = match self.role {
+            IceRole::Controlling => self.nominator.is_confirmed(),
+            IceRole::Controlled => true,
         };
-        let mut better = self.pairs.values().filter(|pair| pair.priority > selected.priority);
+        let mut better = self.pairs.values().filter(|pair| pair.standing() > selected.standing());
         is_agreed && better.all(|pair| pair.is_valid() || pair.attempts() >= TRIED)
     }
 

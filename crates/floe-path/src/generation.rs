@@ -3,13 +3,13 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     net::{IpAddr, SocketAddr},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
 use floe_wire::{
     BaseId, Candidate, Generation, IceConnectionState, IceRole, Protocol,
-    candidate::pair_priority,
     note::{DropKind, RefusalReason},
     stun::{Check, Class, StunMessage, TransactionId, binding_error, binding_success, is_authentic},
 };
@@ -20,8 +20,8 @@ use crate::{
     connection::Connection,
     drops::Drops,
     early::{Early, nomination},
-    gate::{Admission, Gate, Purpose, Release},
-    pair::PairKey,
+    gate::{Admission, Gate, Purpose, Release, Waiting},
+    pair::{Foundation, PairKey, Rank, Verdict},
     path::{Credentials, Liveness, PathBase, PathConfig, PathEvent, PathOutput},
 };
 
@@ -59,24 +59,41 @@ pub(crate) struct GenerationState {
     early: Early,
     remote: Option<Remote>,
     connection: Connection,
-    /// What was last told.
-    told_selected: Option<PairKey>,
-    told_liveness: Liveness,
+    /// What people and measurements say about pairs.
+    verdicts: BTreeMap<PairKey, Verdict>,
+    told: Told,
+}
+
+/// What was last told.
+struct Told {
+    selected: Option<PairKey>,
+    liveness: Liveness,
+    is_waiting: bool,
+    standby: Vec<PairKey>,
 }
 
 struct LocalBase {
     base: PathBase,
     /// None if the library refused; the gate then checks and answers alone.
     agent: Option<AgentHandle>,
+    /// What the agent takes itself for: it cannot change its role.
+    agent_role: Option<IceRole>,
 }
 
 /// What is known once the peer's code is.
 struct Remote {
     credentials: Credentials,
-    candidates: BTreeMap<SocketAddr, u32>,
+    candidates: BTreeMap<SocketAddr, RemoteCandidate>,
     gate: Gate,
     /// Authentic requests on their way through an agent.
     answering: VecDeque<Answering>,
+}
+
+/// What counts of a signaled candidate.
+#[derive(Debug, Clone)]
+struct RemoteCandidate {
+    priority: u32,
+    foundation: Arc<str>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -87,7 +104,7 @@ struct Answering {
 }
 
 impl GenerationState {
-    pub(crate) fn new(id: Generation, local: Credentials) -> Self {
+    pub(crate) fn new(id: Generation, local: Credentials, verdicts: BTreeMap<PairKey, Verdict>) -> Self {
         Self {
             id,
             local,
@@ -95,8 +112,8 @@ impl GenerationState {
             early: Early::default(),
             remote: None,
             connection: Connection::new(),
-            told_selected: None,
-            told_liveness: Liveness::Alive,
+            verdicts,
+            told: Told { selected: None, liveness: Liveness::Alive, is_waiting: false, standby: Vec::new() },
         }
     }
 
@@ -106,6 +123,23 @@ impl GenerationState {
 
     pub(crate) fn selected(&self) -> Option<PairKey> {
         self.remote.as_ref()?.gate.selected()
+    }
+
+    pub(crate) fn standby(&self) -> Vec<PairKey> {
+        self.remote.as_ref().map(|remote| remote.gate.standby()).unwrap_or_default()
+    }
+
+    /// Takes a verdict on a pair, known or not yet.
+    pub(crate) fn judge(&mut self, key: PairKey, verdict: Verdict, now: Instant, out: &mut Outputs) {
+        if verdict == Verdict::Neutral {
+            self.verdicts.remove(&key);
+        } else {
+            self.verdicts.insert(key, verdict);
+        }
+        if let Some(remote) = &mut self.remote {
+            remote.gate.judge(key, verdict, now);
+        }
+        self.tell(now, out);
     }
 
     /// Adds a base with an agent of its own, and pairs it with what is known of the peer.
@@ -123,11 +157,11 @@ impl GenerationState {
                 None
             }
         };
-        self.bases.insert(base.id, LocalBase { base, agent });
+        self.bases.insert(base.id, LocalBase { base, agent, agent_role: None });
         let (Some(remote), Some(now)) = (&mut self.remote, now) else { return };
-        let candidates: Vec<_> = remote.candidates.iter().map(|(address, priority)| (*address, *priority)).collect();
-        for (address, priority) in candidates {
-            self.pair(base.id, address, priority, now, out);
+        let candidates: Vec<_> = remote.candidates.iter().map(|(address, known)| (*address, known.clone())).collect();
+        for (address, candidate) in candidates {
+            self.pair(base.id, address, &candidate, now, out);
         }
         self.begin_agent(base.id).await;
     }
@@ -188,6 +222,7 @@ impl GenerationState {
     async fn begin_agent(&mut self, base: BaseId) {
         let (Some(remote), Some(local)) = (&self.remote, self.bases.get_mut(&base)) else { return };
         if let Some(agent) = &mut local.agent {
+            local.agent_role = Some(remote.gate.role());
             agent.begin(remote.gate.role(), &remote.credentials).await;
         }
     }
@@ -199,30 +234,46 @@ impl GenerationState {
             out.drops.count(DropKind::Candidates);
             return;
         }
-        let known = remote.candidates.entry(candidate.address).or_default();
-        *known = (*known).max(candidate.priority);
-        let priority = *known;
+        let told = RemoteCandidate { priority: candidate.priority, foundation: candidate.foundation.as_str().into() };
+        let known = remote.candidates.entry(candidate.address).or_insert_with(|| told.clone());
+        if known.priority < told.priority {
+            // A redundant candidate is pruned (RFC 8445 section 6.1.2.4); the better one of the two stays.
+            *known = told;
+        }
+        let known = known.clone();
         if remote.candidates.len() > crate::gate::MAX_PAIRS {
             remote.candidates.remove(&candidate.address);
             out.drops.count(DropKind::Candidates);
             return;
         }
         for base in self.bases.keys().copied().collect::<Vec<_>>() {
-            self.pair(base, candidate.address, priority, now, out);
+            self.pair(base, candidate.address, &known, now, out);
         }
     }
 
-    fn pair(&mut self, base: BaseId, address: SocketAddr, priority: u32, now: Instant, out: &mut Outputs) {
+    fn pair(
+        &mut self,
+        base: BaseId,
+        address: SocketAddr,
+        candidate: &RemoteCandidate,
+        now: Instant,
+        out: &mut Outputs,
+    ) {
         let (Some(remote), Some(local)) = (&mut self.remote, self.bases.get_mut(&base)) else { return };
         if !can_reach(local.base.address, address) {
             return;
         }
-        let priority = priority_of(remote.gate.role(), local.base.priority, priority);
+        let key = PairKey { base, remote: address };
+        let rank = Rank { local: local.base.priority, remote: candidate.priority };
+        let foundation = Foundation { local: local.base.address.ip(), remote: Arc::clone(&candidate.foundation) };
         let head_start = if local.agent.is_some() { AGENT_HEAD_START } else { Duration::ZERO };
-        match remote.gate.add(PairKey { base, remote: address }, priority, now + head_start) {
+        match remote.gate.add(key, rank, foundation, now + head_start) {
             Admission::Admitted => {}
             Admission::Replaced => out.drops.count(DropKind::Pairs),
             Admission::NoRoom => return out.drops.count(DropKind::Pairs),
+        }
+        if let Some(verdict) = self.verdicts.get(&key) {
+            remote.gate.judge(key, *verdict, now);
         }
         if let Some(agent) = &mut local.agent {
             agent.add_remote(address);
@@ -256,9 +307,20 @@ impl GenerationState {
         if message.sender_ufrag() != Some(&remote.credentials.ufrag) {
             return Err(RefusalReason::UnknownUfrag);
         }
-        if is_conflict(remote.gate.role(), message) {
-            self.refuse_role(key, &bytes, out);
-            return Ok(());
+        if self.verdicts.get(&key) == Some(&Verdict::Blocked) {
+            return Err(RefusalReason::BlockedPair);
+        }
+        match Claim::of(remote.gate.role(), tie_breaker, message) {
+            Claim::Fits => {}
+            Claim::Yields => {
+                self.tell_role_conflict(key, out);
+                self.refuse_role(key, &bytes, out);
+                return Ok(());
+            }
+            Claim::Wins => {
+                self.tell_role_conflict(key, out);
+                self.switch_role(now, out);
+            }
         }
         if self.connection.on_request(now) {
             out.event(PathEvent::ConnectionChanged { generation: self.id, state: IceConnectionState::Checking });
@@ -273,9 +335,9 @@ impl GenerationState {
     /// Makes sure that the pair of an authentic request is known.
     fn hear(&mut self, key: PairKey, prflx_priority: u32, now: Instant, out: &mut Outputs) -> bool {
         let (Some(remote), Some(local)) = (&mut self.remote, self.bases.get(&key.base)) else { return false };
-        let signaled = remote.candidates.get(&key.remote).copied();
-        let priority = priority_of(remote.gate.role(), local.base.priority, signaled.unwrap_or(prflx_priority));
-        match remote.gate.hear(key, priority, now) {
+        let signaled = remote.candidates.get(&key.remote).map(|candidate| candidate.priority);
+        let rank = Rank { local: local.base.priority, remote: signaled.unwrap_or(prflx_priority) };
+        match remote.gate.hear(key, rank, now) {
             Admission::Admitted | Admission::Replaced => true,
             Admission::NoRoom => {
                 out.drops.count(DropKind::Candidates);
@@ -296,14 +358,17 @@ impl GenerationState {
     ) {
         let (Some(remote), Some(local)) = (&mut self.remote, self.bases.get_mut(&key.base)) else { return };
         let nomination = nomination(message);
-        let for_agent = match nomination {
-            // An agent that sees a nomination selects for good and stops asking for checks.
-            Some(_) => Bytes::from(without_nomination(message, &self.local, &remote.credentials, tie_breaker)),
-            None => bytes.clone(),
+        let has_agent_kept_up = local.agent_role.is_none_or(|role| role == remote.gate.role());
+        let for_agent = if nomination.is_none() && has_agent_kept_up {
+            bytes.clone()
+        } else {
+            let role = local.agent_role.unwrap_or(remote.gate.role());
+            Bytes::from(as_agents_like_it(message, role, &self.local, &remote.credentials, tie_breaker))
         };
         if local.agent.as_mut().is_some_and(|agent| agent.deliver(for_agent, key.remote)) {
             if remote.answering.len() == ANSWERING_CAPACITY {
                 remote.answering.pop_front();
+                out.drops.count(DropKind::Datagrams);
             }
             remote.answering.push_back(Answering { key, transaction: message.transaction, nomination });
         } else {
@@ -318,13 +383,22 @@ impl GenerationState {
         }
     }
 
-    /// Both sides claim one role: the library drops such a request, RFC 8445 section 7.3.1.1 wants it told. The roles
-    /// stay as the codes' tie-breakers decided, so that it is always the peer who has to switch.
+    /// Both sides claim one role and the smaller tie-breaker is the peer's, which the library would not tell it (RFC
+    /// 8445 section 7.3.1.1).
     fn refuse_role(&self, key: PairKey, request: &[u8], out: &mut Outputs) {
         if let Ok(answer) = binding_error(request, 487, "Role Conflict", Some(&self.local.password)) {
             out.send(key, answer);
         }
+    }
+
+    fn tell_role_conflict(&self, key: PairKey, out: &mut Outputs) {
         out.event(PathEvent::RoleConflict { generation: self.id, base: key.base, remote: key.remote });
+    }
+
+    fn switch_role(&mut self, now: Instant, out: &mut Outputs) {
+        let Some(remote) = &mut self.remote else { return };
+        remote.gate.switch_role(now);
+        out.event(PathEvent::RoleSwitched { generation: self.id, role: remote.gate.role() });
     }
 
     /// Whether an answer belongs to a request of this generation, and came from where it was sent.
@@ -346,10 +420,11 @@ impl GenerationState {
             return Err(RefusalReason::BadIntegrity);
         }
         if message.class == Class::Error {
-            remote.gate.on_error(key, message.transaction);
+            let asked_as = remote.gate.on_error(key, message.transaction, now);
             if matches!(message.error, Some((487, _))) {
-                out.event(PathEvent::RoleConflict { generation: self.id, base: key.base, remote: key.remote });
+                self.on_role_refused(key, asked_as, now, out);
             }
+            self.tell(now, out);
             return Ok(());
         }
         remote.gate.on_success(key, message.transaction, now);
@@ -359,6 +434,19 @@ impl GenerationState {
         }
         self.tell(now, out);
         Ok(())
+    }
+
+    /// The peer's tie-breaker is larger (RFC 8445 section 7.2.5.1): the check is repeated in the other role.
+    fn on_role_refused(&mut self, key: PairKey, asked_as: Option<IceRole>, now: Instant, out: &mut Outputs) {
+        self.tell_role_conflict(key, out);
+        let Some(role) = self.remote.as_ref().map(|remote| remote.gate.role()) else { return };
+        // A role that changed since the check left is not changed back.
+        if asked_as == Some(role) {
+            self.switch_role(now, out);
+        }
+        if let Some(remote) = &mut self.remote {
+            remote.gate.ask_again(key, now);
+        }
     }
 
     /// An agent wants something.
@@ -430,10 +518,27 @@ impl GenerationState {
         let Some(remote) = &self.remote else { return };
         let generation = self.id;
         let selected = remote.gate.selected();
-        if let Some(PairKey { base, remote }) = selected.filter(|_| selected != self.told_selected) {
+        let waiting = remote.gate.waiting();
+        if let Some(Waiting { best, hope }) = waiting.filter(|_| !self.told.is_waiting) {
+            out.event(PathEvent::Waiting {
+                generation,
+                base: best.base,
+                remote: best.remote,
+                better: (hope.better.base, hope.better.remote),
+                wait: hope.until.saturating_duration_since(now),
+            });
+        }
+        self.told.is_waiting = waiting.is_some();
+        if let Some(PairKey { base, remote }) = selected.filter(|_| selected != self.told.selected) {
             out.event(PathEvent::Selected { generation, base, remote });
         }
-        self.told_selected = selected;
+        self.told.selected = selected;
+        let standby = if selected.is_some() { remote.gate.standby() } else { Vec::new() };
+        if standby != self.told.standby {
+            let pairs = standby.iter().map(|key| (key.base, key.remote)).collect();
+            out.event(PathEvent::StandbyChanged { generation, pairs });
+            self.told.standby = standby;
+        }
         let facts = remote.gate.facts();
         while let Some(state) = self.connection.advance(facts, now) {
             out.event(PathEvent::ConnectionChanged { generation, state });
@@ -444,8 +549,8 @@ impl GenerationState {
     fn tell_liveness(&mut self, out: &mut Outputs) {
         let Some(remote) = &self.remote else { return };
         let liveness = remote.gate.liveness();
-        if liveness != self.told_liveness {
-            self.told_liveness = liveness;
+        if liveness != self.told.liveness {
+            self.told.liveness = liveness;
             out.event(PathEvent::LivenessChanged { generation: self.id, liveness });
         }
     }
@@ -468,33 +573,56 @@ fn transaction(release: &Release, agent: Option<&AgentHandle>, gate: &mut Gate) 
     wish.unwrap_or_else(|| gate.transaction())
 }
 
-/// The peer's request as it would be without USE-CANDIDATE.
-fn without_nomination(message: &StunMessage, local: &Credentials, remote: &Credentials, tie_breaker: u64) -> Vec<u8> {
+/// The peer's request as it would be without USE-CANDIDATE, and in the role that the agent thinks is the peer's: an
+/// agent that sees a nomination selects for good and stops asking for checks, and one that sees its own role claimed
+/// does not answer.
+fn as_agents_like_it(
+    message: &StunMessage,
+    agent: IceRole,
+    local: &Credentials,
+    remote: &Credentials,
+    tie_breaker: u64,
+) -> Vec<u8> {
     let request = Check {
         transaction: message.transaction,
         remote_ufrag: &local.ufrag,
         local_ufrag: &remote.ufrag,
         remote_password: &local.password,
         priority: message.priority.unwrap_or_default(),
-        controlling: message.controlled.is_none(),
+        controlling: agent == IceRole::Controlled,
         tie_breaker: message.controlling.or(message.controlled).unwrap_or(tie_breaker),
         nomination: None,
     };
     request.encode()
 }
 
-/// Whether the peer claims our role (RFC 8445 section 7.3.1.1), or nominates although we do.
-fn is_conflict(ours: IceRole, message: &StunMessage) -> bool {
-    match ours {
-        IceRole::Controlling => message.controlling.is_some() || message.use_candidate,
-        IceRole::Controlled => message.controlled.is_some(),
-    }
+/// What a request's role attribute means for ours (RFC 8445 section 7.3.1.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Claim {
+    /// The roles differ, as they should.
+    Fits,
+    /// The peer claims our role and has to give it up.
+    Yields,
+    /// The peer claims our role, and it is us who have to give it up.
+    Wins,
 }
 
-fn priority_of(role: IceRole, local: u32, remote: u32) -> u64 {
-    match role {
-        IceRole::Controlling => pair_priority(local, remote),
-        IceRole::Controlled => pair_priority(remote, local),
+impl Claim {
+    fn of(ours: IceRole, tie_breaker: u64, message: &StunMessage) -> Self {
+        let (theirs, do_we_stay) = match ours {
+            IceRole::Controlling => {
+                (message.controlling, message.controlling.is_none_or(|theirs| tie_breaker >= theirs))
+            }
+            // The larger tie-breaker controls: a controlled side that has it must take over.
+            IceRole::Controlled => (message.controlled, message.controlled.is_none_or(|theirs| tie_breaker < theirs)),
+        };
+        let nominates_wrongly = ours == IceRole::Controlling && message.use_candidate;
+        match (theirs, do_we_stay) {
+            (None, _) if nominates_wrongly => Self::Yields,
+            (None, _) => Self::Fits,
+            (Some(_), true) => Self::Yields,
+            (Some(_), false) => Self::Wins,
+        }
     }
 }
 

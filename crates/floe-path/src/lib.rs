@@ -5,11 +5,14 @@
 //! nominates, keeps consent and can change to a better pair later. Every packet goes through the caller.
 //!
 //! Deviations from RFC 8445:
-//! - section 8.1.1 (one nomination): nominations are numbered, and the largest number wins; see `nomination`.
-//! - section 7.3.1.1 (role conflict): 487 is sent, roles never switch; the codes' tie-breakers decided them.
-//! - section 6.1.4.2 (frozen pairs, RTO): pairs are taken by priority with their own back-off, and without an end.
+//! - section 8.1.1 (one nomination): nominations are numbered, and the largest number wins; see `nomination`. Checks
+//!   carry one until a pair is chosen.
 //! - section 8.1.1: nothing is nominated before the peer has sent a check, so that one who has not pasted our code
 //!   yet does not seem to be connected.
+//! - section 6.1.4.2 (frozen pairs): an unanswered check holds the others of its foundation back for 50 ms, not until
+//!   it fails.
+//! - section 14.3 (RTO of 500 ms or more, seven transmissions): a new transaction after 250 ms, and backing off without
+//!   an end, because the first check usually dies at the other NAT and a person carries the codes.
 
 mod agent;
 mod connection;

@@ -5,14 +5,20 @@
 //! retransmission of an older nomination leaves the ends on different pairs; and "the highest priority wins" does so
 //! when a nomination was given up. A peer that does not number its nominations is followed by priority.
 //!
-//! Falling back to an earlier pair is a new nomination too: the controlled side never goes back by itself.
+//! Falling back to an earlier pair is a new nomination too: the controlled side does not go back by itself, unless the
+//! base of its pair is gone.
+//!
+//! *Offers* save the round trip that a nomination costs: while nothing is chosen, every check nominates, all with one
+//! number. An answered offer is a confirmed nomination, and of several the controlled side takes the best. Should the
+//! controlling side settle on a pair while a better one's offer may have arrived, it follows up with a number of its
+//! own, so that both ends stand on one pair whatever was lost.
 
 use std::{
     collections::BTreeMap,
     time::{Duration, Instant},
 };
 
-use crate::pair::{Pair, PairKey};
+use crate::pair::{Pair, PairKey, Verdict};
 
 /// First wait for the answer to a nomination, doubled each time.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
@@ -24,12 +30,16 @@ const ATTEMPTS: u32 = 4;
 pub(crate) const SHUNNED: Duration = Duration::from_secs(5);
 /// A better pair whose check has not even left is waited for this many times longer.
 const UNSENT_GRACE: u32 = 4;
+/// A better pair is not expected to be slower than the best one that works by more than a quarter and this.
+const MARGIN: Duration = Duration::from_millis(5);
 
 /// The controlling side's choice.
 #[derive(Debug, Default)]
 pub(crate) struct Nominator {
     chosen: Option<Chosen>,
     last_number: u32,
+    /// The number that checks carry while nothing is chosen.
+    offering: Option<u32>,
 }
 
 #[derive(Debug)]
@@ -55,18 +65,31 @@ impl Nominator {
         matches!(&self.chosen, Some(Chosen { stage: Stage::Confirmed, .. }))
     }
 
-    /// Whether no later number was given away.
-    pub(crate) fn is_latest(&self, number: u32) -> bool {
-        number == self.last_number
+    /// Whether checks carry this number: nothing was chosen since.
+    pub(crate) fn is_offered(&self, number: u32) -> bool {
+        self.offering == Some(number)
     }
 
-    pub(crate) fn new_number(&mut self) -> u32 {
+    fn new_number(&mut self) -> u32 {
         self.last_number += 1;
         self.last_number
     }
 
+    /// The number of a check that nominates; all of them have one until something is chosen.
+    pub(crate) fn offer(&mut self) -> u32 {
+        match self.offering {
+            Some(number) => number,
+            None => {
+                let number = self.new_number();
+                self.offering = Some(number);
+                number
+            }
+        }
+    }
+
     /// Begins to nominate a pair with a new number.
     pub(crate) fn choose(&mut self, key: PairKey, rtt: Option<Duration>, now: Instant) {
+        self.offering = None;
         let number = self.new_number();
         let wait = rtt.map_or(FIRST_WAIT, |rtt| (rtt * 3 / 2).clamp(FIRST_WAIT, LONGEST_FIRST_WAIT));
         self.chosen = Some(Chosen { key, number, stage: Stage::Asking { attempts: 0, due: now, wait } });
@@ -74,6 +97,7 @@ impl Nominator {
 
     /// Takes a pair whose checks carried the latest number and were answered: no further request is needed.
     pub(crate) fn adopt(&mut self, key: PairKey) {
+        self.offering = None;
         self.chosen = Some(Chosen { key, number: self.last_number, stage: Stage::Confirmed });
     }
 
@@ -131,33 +155,59 @@ impl Nominator {
     }
 }
 
-/// The valid pair of highest priority.
+/// The best pair that works.
 pub(crate) fn best_valid(pairs: &BTreeMap<PairKey, Pair>) -> Option<PairKey> {
-    let eligible = pairs.iter().filter(|(_, pair)| pair.is_valid() && pair.shunned_until.is_none());
-    eligible.max_by_key(|(key, pair)| (pair.priority, **key)).map(|(key, _)| *key)
+    let eligible = pairs.iter().filter(|(_, pair)| pair.is_eligible());
+    eligible.max_by_key(|(key, pair)| (pair.standing(), **key)).map(|(key, _)| *key)
 }
 
-/// Until when better pairs than `best` are waited for: each gets the grace from its first check, or from the first
-/// pair that worked if that came later.
-pub(crate) fn better_pairs_until(
+/// Until when a choice is postponed, and for the sake of which pair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Hope {
+    pub(crate) until: Instant,
+    pub(crate) better: PairKey,
+}
+
+/// Which pair that is better than `best`, and works not yet, is waited for longest. None if nothing better is there.
+///
+/// Each gets the grace from its check, or from the first pair that worked if that came later; and no longer than an
+/// answer takes on a path that is hardly slower than `best`.
+pub(crate) fn hope(
     pairs: &BTreeMap<PairKey, Pair>,
-    best: u64,
+    best: &Pair,
     first_valid: Instant,
     grace: Duration,
-) -> Instant {
-    let better = pairs.values().filter(|pair| pair.priority > best && !pair.is_valid());
-    let patience = better.map(|pair| match pair.first_sent {
-        Some(sent) => sent.max(first_valid) + grace,
-        None => first_valid + grace * UNSENT_GRACE,
+) -> Option<Hope> {
+    let slowest = best.rtt.map_or(grace, |rtt| rtt * 5 / 4 + MARGIN);
+    let better = pairs.iter().filter(|(_, pair)| {
+        let is_open = !pair.is_valid() && !pair.is_frozen() && pair.shunned_until.is_none();
+        is_open && pair.standing() > best.standing()
     });
-    patience.max().unwrap_or(first_valid)
+    let hopes = better.map(|(key, pair)| {
+        let until = match pair.hopeful_since() {
+            Some(sent) => (sent.max(first_valid) + grace).min(sent + slowest),
+            None => first_valid + grace * UNSENT_GRACE,
+        };
+        Hope { until, better: *key }
+    });
+    hopes.max_by_key(|hope| hope.until)
+}
+
+/// Where the controlled side goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Following {
+    pub(crate) key: PairKey,
+    /// The peer has nominated with one number only: a better pair of the same number may follow.
+    pub(crate) is_offer: bool,
 }
 
 /// The pair that the controlled side goes to: valid here, nominated by the peer with the largest number. None if
 /// that is no later than the one it is on.
-pub(crate) fn follow(pairs: &BTreeMap<PairKey, Pair>, selected: Option<PairKey>) -> Option<PairKey> {
+pub(crate) fn follow(pairs: &BTreeMap<PairKey, Pair>, selected: Option<PairKey>) -> Option<Following> {
     let rank = |key: &PairKey, pair: &Pair| pair.nominated.map(|number| (number, pair.priority, *key));
     let current = selected.and_then(|key| rank(&key, pairs.get(&key)?));
-    let newest = pairs.iter().filter(|(_, pair)| pair.is_valid()).filter_map(|(key, pair)| rank(key, pair)).max()?;
-    (current.is_none_or(|current| newest > current)).then_some(newest.2)
+    let usable = pairs.iter().filter(|(_, pair)| pair.is_valid() && pair.verdict != Verdict::Blocked);
+    let newest = usable.filter_map(|(key, pair)| rank(key, pair)).max()?;
+    let is_offer = pairs.values().filter_map(|pair| pair.nominated).all(|number| number == newest.0);
+    (current.is_none_or(|current| newest > current)).then_some(Following { key: newest.2, is_offer })
 }

@@ -2,17 +2,18 @@
 
 use std::{
     collections::VecDeque,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use floe_wire::{BaseId, stun::TransactionId};
+use floe_wire::{BaseId, IceRole, candidate::pair_priority, stun::TransactionId};
 
 use crate::consent::Consent;
 
 /// First wait for an answer; half of RFC 8445's 500 ms, because the first check usually dies at the other NAT.
 pub(crate) const FIRST_RTO: Duration = Duration::from_millis(250);
-/// Longest wait between checks of a pair that does not answer: a quarter of a packet per second.
+/// Longest wait between checks of a pair that does not answer, as long as its base has few pairs.
 pub(crate) const LONGEST_RTO: Duration = Duration::from_secs(4);
 /// A second trigger waits this long after the last check, whose answer may be under way.
 const TRIGGER_GAP: Duration = Duration::from_millis(100);
@@ -36,10 +37,54 @@ pub(crate) enum Origin {
     Learned { heard_at: Instant },
 }
 
+/// Priorities of the two candidates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Rank {
+    pub(crate) local: u32,
+    pub(crate) remote: u32,
+}
+
+impl Rank {
+    /// RFC 8445 section 6.1.2.3: both ends get the same number, because each knows who controls.
+    pub(crate) fn priority(self, role: IceRole) -> u64 {
+        match role {
+            IceRole::Controlling => pair_priority(self.local, self.remote),
+            IceRole::Controlled => pair_priority(self.remote, self.local),
+        }
+    }
+}
+
+/// What two pairs share if they will probably fare alike (RFC 8445 section 6.1.2.6): our address (host and relayed
+/// candidates are their own base) and the foundation the peer gave its candidate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Foundation {
+    pub(crate) local: IpAddr,
+    pub(crate) remote: Arc<str>,
+}
+
+/// What a person or a measurement says about a pair. Better ones are chosen before worse ones, whatever their
+/// priorities.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(crate) enum Verdict {
+    /// Neither asked nor answered nor used.
+    Blocked,
+    /// Used if nothing else works.
+    Penalized,
+    /// Its priority decides.
+    #[default]
+    Neutral,
+    /// Used whenever it works.
+    Preferred,
+}
+
 /// A candidate pair.
 #[derive(Debug)]
 pub(crate) struct Pair {
+    pub(crate) rank: Rank,
+    /// None for a peer-reflexive candidate, whose foundation is its own (RFC 8445 section 7.3.1.3).
+    pub(crate) foundation: Option<Foundation>,
     pub(crate) priority: u64,
+    pub(crate) verdict: Verdict,
     pub(crate) origin: Origin,
     pub(crate) state: PairState,
     pub(crate) first_sent: Option<Instant>,
@@ -48,8 +93,10 @@ pub(crate) struct Pair {
     pub(crate) nominated: Option<u32>,
     /// The number its own first checks carry, while nothing else is chosen.
     pub(crate) offer: Option<Offer>,
-    /// Not chosen before: it answered checks but no nomination.
+    /// Not chosen before: it answered checks but no nomination, or fell silent while it was in use.
     pub(crate) shunned_until: Option<Instant>,
+    /// How often it fell silent while it was in use.
+    pub(crate) failures: u32,
     asked: VecDeque<Asked>,
 }
 
@@ -57,7 +104,7 @@ pub(crate) struct Pair {
 #[derive(Debug)]
 pub(crate) enum PairState {
     /// No answer, or none any more.
-    Unproven { due: Instant, rto: Duration, attempts: u32, last_sent: Option<Instant>, triggered: bool },
+    Unproven { due: Instant, rto: Duration, attempts: u32, last_sent: Option<Instant>, triggered: bool, frozen: bool },
     /// It answers.
     Valid { consent: Consent },
 }
@@ -75,12 +122,17 @@ pub(crate) struct Asked {
     pub(crate) transaction: TransactionId,
     pub(crate) at: Instant,
     pub(crate) nomination: Option<u32>,
+    /// What we were when we asked: a role conflict that was repaired since is over.
+    pub(crate) role: IceRole,
 }
 
 impl Pair {
-    pub(crate) fn new(priority: u64, origin: Origin, due: Instant) -> Self {
+    pub(crate) fn new(rank: Rank, role: IceRole, origin: Origin, due: Instant) -> Self {
         Self {
-            priority,
+            rank,
+            foundation: None,
+            priority: rank.priority(role),
+            verdict: Verdict::Neutral,
             origin,
             state: PairState::unproven(due),
             first_sent: None,
@@ -88,12 +140,37 @@ impl Pair {
             nominated: None,
             offer: None,
             shunned_until: None,
+            failures: 0,
             asked: VecDeque::new(),
         }
     }
 
     pub(crate) fn is_valid(&self) -> bool {
         matches!(self.state, PairState::Valid { .. })
+    }
+
+    /// What the choice goes by, the larger the better.
+    pub(crate) fn standing(&self) -> (Verdict, u64) {
+        (self.verdict, self.priority)
+    }
+
+    /// Whether it may be chosen.
+    pub(crate) fn is_eligible(&self) -> bool {
+        self.is_valid() && self.shunned_until.is_none() && self.verdict != Verdict::Blocked
+    }
+
+    /// Whether it waits for the result of another pair of its foundation.
+    pub(crate) fn is_frozen(&self) -> bool {
+        matches!(self.state, PairState::Unproven { frozen: true, .. })
+    }
+
+    /// When the check left whose answer is worth waiting for: the first one, or the one that the peer's own check
+    /// triggered.
+    pub(crate) fn hopeful_since(&self) -> Option<Instant> {
+        match self.state {
+            PairState::Unproven { triggered: true, last_sent, .. } => last_sent,
+            PairState::Unproven { .. } | PairState::Valid { .. } => self.first_sent,
+        }
     }
 
     pub(crate) fn consent(&self) -> Option<&Consent> {
@@ -118,11 +195,32 @@ impl Pair {
         }
     }
 
-    /// When its next request is due.
-    pub(crate) fn due_at(&self) -> Instant {
+    /// When its next request is due; none while it is frozen or blocked.
+    pub(crate) fn due_at(&self) -> Option<Instant> {
         match &self.state {
-            PairState::Unproven { due, .. } => *due,
-            PairState::Valid { consent } => consent.due_at(),
+            _ if self.verdict == Verdict::Blocked => None,
+            PairState::Unproven { frozen: true, .. } => None,
+            PairState::Unproven { due, .. } => Some(*due),
+            PairState::Valid { consent } => Some(consent.due_at()),
+        }
+    }
+
+    /// Neither checked nor on its way to be: the pairs of its foundation may be frozen for its sake or not.
+    pub(crate) fn is_fresh(&self) -> bool {
+        matches!(self.state, PairState::Unproven { attempts: 0, triggered: false, .. })
+    }
+
+    pub(crate) fn set_frozen(&mut self, is_frozen: bool) {
+        if let PairState::Unproven { frozen, .. } = &mut self.state {
+            *frozen = is_frozen;
+        }
+    }
+
+    /// Its foundation has proven itself, or is worth another try: it is checked at `at`, unless it was before.
+    pub(crate) fn thaw(&mut self, at: Instant) {
+        if let PairState::Unproven { frozen, due, attempts: 0, .. } = &mut self.state {
+            *due = if *frozen { at } else { at.min(*due) };
+            *frozen = false;
         }
     }
 
@@ -143,7 +241,7 @@ impl Pair {
         if let Origin::Learned { heard_at } = &mut self.origin {
             *heard_at = now;
         }
-        let PairState::Unproven { due, rto, last_sent, triggered, .. } = &mut self.state else { return };
+        let PairState::Unproven { due, rto, last_sent, triggered, frozen, .. } = &mut self.state else { return };
         let earliest = match last_sent {
             Some(sent) if *triggered => now.max(*sent + TRIGGER_GAP),
             Some(_) | None => now,
@@ -151,11 +249,19 @@ impl Pair {
         *due = (*due).min(earliest);
         *rto = FIRST_RTO;
         *triggered = true;
+        *frozen = false;
+    }
+
+    /// The role conflict is repaired: the check that showed it is sent again (RFC 8445 section 7.2.5.1).
+    pub(crate) fn ask_again(&mut self, now: Instant) {
+        if let PairState::Unproven { due, .. } = &mut self.state {
+            *due = now;
+        }
     }
 
     /// A request left. `next` tells when the following check of an unproven pair is due, given the wait that RTO
-    /// back-off asks for.
-    pub(crate) fn on_sent(&mut self, asked: Asked, next: impl FnOnce(Duration) -> Duration) {
+    /// back-off asks for, which grows up to `longest`.
+    pub(crate) fn on_sent(&mut self, asked: Asked, longest: Duration, next: impl FnOnce(Duration) -> Duration) {
         let now = asked.at;
         self.first_sent.get_or_insert(now);
         if self.asked.len() == ASKED_CAPACITY {
@@ -165,7 +271,7 @@ impl Pair {
         match &mut self.state {
             PairState::Unproven { due, rto, attempts, last_sent, .. } => {
                 *due = now + next(*rto);
-                *rto = (*rto * 2).min(LONGEST_RTO);
+                *rto = (*rto * 2).min(longest);
                 *attempts += 1;
                 *last_sent = Some(now);
             }
@@ -186,6 +292,6 @@ impl Pair {
 
 impl PairState {
     fn unproven(due: Instant) -> Self {
-        Self::Unproven { due, rto: FIRST_RTO, attempts: 0, last_sent: None, triggered: false }
+        Self::Unproven { due, rto: FIRST_RTO, attempts: 0, last_sent: None, triggered: false, frozen: false }
     }
 }

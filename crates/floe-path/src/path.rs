@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 pub use crate::agent::AgentSend;
 use crate::{
     generation::{GenerationState, Outputs},
-    pair::PairKey,
+    pair::{PairKey, Verdict},
 };
 
 /// What agents want, awaited by the caller and handed to [`Path::handle_agent`].
@@ -27,6 +27,8 @@ pub type AgentOutbox = mpsc::Receiver<AgentSend>;
 
 /// Wishes of all agents that may wait for the caller: each of 100 pairs has one wish and a few answers.
 const OUTBOX_CAPACITY: usize = 1024;
+/// Verdicts that are kept; two generations have no more pairs.
+const MAX_VERDICTS: usize = 200;
 /// Ta may be this short (RFC 8445 section 14.2) and need not be longer than its default.
 const PACING: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(50));
 
@@ -108,7 +110,34 @@ pub enum PathEvent {
         /// What it is.
         liveness: Liveness,
     },
-    /// Both sides claim one role; 487 was sent or received, and the tie-breakers stand.
+    /// A pair works, and is not chosen yet for the sake of a better one.
+    Waiting {
+        /// The generation.
+        generation: Generation,
+        /// Base of the pair that works.
+        base: BaseId,
+        /// Where it leads.
+        remote: SocketAddr,
+        /// The better pair that is waited for.
+        better: (BaseId, SocketAddr),
+        /// For how long at most.
+        wait: Duration,
+    },
+    /// The pairs in reserve changed, best first: each is kept alive and can take over without a check.
+    StandbyChanged {
+        /// The generation.
+        generation: Generation,
+        /// Our base and the peer's address of each.
+        pairs: Vec<(BaseId, SocketAddr)>,
+    },
+    /// A role conflict was repaired: this is our role from here on (RFC 8445 section 7.3.1.1).
+    RoleSwitched {
+        /// The generation.
+        generation: Generation,
+        /// Our role.
+        role: IceRole,
+    },
+    /// Both sides claim one role; 487 was sent or received. The side with the larger tie-breaker controls.
     RoleConflict {
         /// The generation.
         generation: Generation,
@@ -150,6 +179,8 @@ pub struct Path {
     config: PathConfig,
     outbox: mpsc::Sender<AgentSend>,
     generations: BTreeMap<Generation, GenerationState>,
+    /// What people and measurements say about pairs, whatever the generation.
+    verdicts: BTreeMap<PairKey, Verdict>,
     /// When the last request left, over all bases and generations.
     released_at: Option<Instant>,
     outputs: Outputs,
@@ -161,14 +192,21 @@ impl Path {
     pub fn new(config: PathConfig) -> (Self, AgentOutbox) {
         let (outbox, receiver) = mpsc::channel(OUTBOX_CAPACITY);
         let config = PathConfig { pacing: config.pacing.clamp(PACING.0, PACING.1), ..config };
-        let path =
-            Self { config, outbox, generations: BTreeMap::new(), released_at: None, outputs: Outputs::default() };
+        let path = Self {
+            config,
+            outbox,
+            generations: BTreeMap::new(),
+            verdicts: BTreeMap::new(),
+            released_at: None,
+            outputs: Outputs::default(),
+        };
         (path, receiver)
     }
 
-    /// Begins a generation beside earlier ones. From here on early checks of the peer are answered.
+    /// Begins a generation beside earlier ones, which go on (ICE restart, RFC 8445 section 9). From here on early
+    /// checks of the peer are answered, although its credentials are not known yet.
     pub async fn start(&mut self, generation: Generation, local: Credentials, bases: &[PathBase]) {
-        let mut state = GenerationState::new(generation, local);
+        let mut state = GenerationState::new(generation, local, self.verdicts.clone());
         for base in bases {
             state.add_base(*base, self.outbox.clone(), None, &mut self.outputs).await;
         }
@@ -191,7 +229,7 @@ impl Path {
         self.advance(now);
     }
 
-    /// Forgets a base that was closed, in every generation.
+    /// Forgets a base that was closed, in every generation. The best pair in reserve takes over at once.
     pub async fn remove_base(&mut self, base: BaseId, now: Instant) {
         for state in self.generations.values_mut() {
             state.remove_base(base, now, &mut self.outputs).await;
@@ -311,6 +349,46 @@ impl Path {
         state.is_some_and(|state| state.release(self.config.tie_breaker, now, &mut self.outputs))
     }
 
+    /// Uses this pair whenever it works, instead of the one preferred before. The controlling side chooses, so that on
+    /// the other one this has to be told to the peer.
+    pub fn prefer(&mut self, base: BaseId, remote: SocketAddr, now: Instant) {
+        let earlier = self.verdicts.iter().find(|(_, verdict)| **verdict == Verdict::Preferred).map(|(key, _)| *key);
+        if let Some(earlier) = earlier {
+            self.judge(earlier, Verdict::Neutral, now);
+        }
+        self.judge(PairKey { base, remote }, Verdict::Preferred, now);
+    }
+
+    /// Does not use this pair: neither asks nor answers, so that the peer leaves it too.
+    pub fn block(&mut self, base: BaseId, remote: SocketAddr, now: Instant) {
+        self.judge(PairKey { base, remote }, Verdict::Blocked, now);
+    }
+
+    /// Uses this pair only if no other works, because its quality is bad. The controlling side chooses.
+    pub fn penalize(&mut self, base: BaseId, remote: SocketAddr, now: Instant) {
+        self.judge(PairKey { base, remote }, Verdict::Penalized, now);
+    }
+
+    /// Takes back [`Path::prefer`], [`Path::block`] and [`Path::penalize`]: the pair's priority decides.
+    pub fn acquit(&mut self, base: BaseId, remote: SocketAddr, now: Instant) {
+        self.judge(PairKey { base, remote }, Verdict::Neutral, now);
+    }
+
+    fn judge(&mut self, key: PairKey, verdict: Verdict, now: Instant) {
+        self.verdicts.remove(&key);
+        if verdict != Verdict::Neutral {
+            if self.verdicts.len() >= MAX_VERDICTS {
+                self.outputs.drops.count(DropKind::Pairs);
+                return;
+            }
+            self.verdicts.insert(key, verdict);
+        }
+        for state in self.generations.values_mut() {
+            state.judge(key, verdict, now, &mut self.outputs);
+        }
+        self.advance(now);
+    }
+
     /// The next thing to do.
     pub fn poll_output(&mut self) -> Option<PathOutput> {
         self.outputs.queue.pop_front()
@@ -323,7 +401,15 @@ impl Path {
         Some((pair.base, pair.remote))
     }
 
-    /// Ends a generation whose successor has taken over.
+    /// The pairs in reserve of the generation that carries media, best first.
+    #[must_use]
+    pub fn standby(&self) -> Vec<(BaseId, SocketAddr)> {
+        let carrying = self.generations.values().rev().find(|state| state.selected().is_some());
+        let pairs = carrying.map(GenerationState::standby).unwrap_or_default();
+        pairs.into_iter().map(|pair| (pair.base, pair.remote)).collect()
+    }
+
+    /// Ends a generation whose successor has taken over: its credentials mean nothing from here on.
     pub async fn retire(&mut self, generation: Generation) {
         if let Some(state) = self.generations.remove(&generation) {
             state.close().await;

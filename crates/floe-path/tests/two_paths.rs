@@ -227,20 +227,36 @@ async fn a_flood_of_authentic_requests_from_many_sources_stays_bounded_and_is_co
 }
 
 #[tokio::test]
-async fn a_peer_that_claims_our_role_is_told_487_and_the_roles_stay() {
+async fn when_both_claim_one_role_the_larger_tie_breaker_gets_it_and_they_connect() {
+    for (role, told_to_the_wrong) in [(Controlling, Controlled), (Controlled, Controlling)] {
+        for seed in 0..5 {
+            let wire = Wire::new(seed);
+            let (mut a, mut b) = sides(&wire, 2, 2, seed).await;
+            a.paste(role, &b);
+            b.paste(role, &a);
+            until_both_on(&mut a, &mut b, (0, 0)).await;
+            until_completed(&mut a, &mut b).await;
+            let wrong = if role == Controlling { &b } else { &a };
+            let switched: Vec<_> = [&a, &b].map(|side| side.seen().switched_to()).into_iter().flatten().collect();
+            assert_eq!((switched, wrong.seen().switched_to()), (vec![told_to_the_wrong], Some(told_to_the_wrong)));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_peer_with_the_smaller_tie_breaker_that_claims_our_role_is_told_487() {
     let wire = Wire::new(1);
     let (mut a, mut b) = sides(&wire, 1, 1, 1).await;
-    a.paste(Controlling, &b);
-    b.paste(Controlling, &a);
+    paste_both(&a, &b);
+    until_completed(&mut a, &mut b).await;
+    let claim = Check { local_ufrag: "ufrag001", ..strangers_check(&a, &a.credentials.password, 9) };
+    wire.send(base(1, 0).address, base(2, 0).address, claim.encode().into());
+    let is_told =
+        |bytes: &Bytes| StunMessage::decode(bytes).is_ok_and(|message| matches!(message.error, Some((487, _))));
+    until(|| wire.log().iter().any(|(_, _, bytes)| is_told(bytes)), "487").await;
     let is_conflict = |event: &PathEvent| matches!(event, PathEvent::RoleConflict { .. });
     a.until("conflict", |view| view.events.iter().any(is_conflict)).await;
-    b.until("conflict", |view| view.events.iter().any(is_conflict)).await;
-    let told = wire
-        .log()
-        .iter()
-        .any(|(_, _, bytes)| StunMessage::decode(bytes).is_ok_and(|message| matches!(message.error, Some((487, _)))));
-    assert!(told);
-    assert_eq!((a.seen().selected, b.seen().selected), (None, None));
+    assert_eq!(a.seen().switched_to(), None);
 }
 
 #[tokio::test]

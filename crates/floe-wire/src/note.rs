@@ -192,7 +192,8 @@ pub enum Note {
         /// The state it is in.
         state: IceConnectionState,
     },
-    /// The peer claims our role; it was told 487 (RFC 8445 section 7.3.1.1) and the tie-breakers stand.
+    /// Both sides claim one role (RFC 8445 section 7.3.1.1); the one with the smaller tie-breaker was told 487. If that
+    /// is us, a [`Note::RoleDecided`] follows.
     RoleConflict {
         /// The base it was seen at.
         base: BaseId,
@@ -203,6 +204,28 @@ pub enum Note {
     PathSuspected {
         /// `true`: audio and answers are missing for a moment.
         suspected: bool,
+    },
+    /// A pair works and is not nominated yet, for the sake of a better one.
+    NominationDelayed {
+        /// The generation.
+        generation: Generation,
+        /// Base of the pair that works.
+        base: BaseId,
+        /// Where it leads.
+        remote: SocketAddr,
+        /// Base of the better pair that is waited for.
+        better_base: BaseId,
+        /// Where that one leads.
+        better_remote: SocketAddr,
+        /// For how long at most.
+        wait: Duration,
+    },
+    /// The pairs in reserve changed: each is kept alive and can take over without a check.
+    StandbyChanged {
+        /// The generation.
+        generation: Generation,
+        /// Our base and the peer's address of each, best first.
+        pairs: Vec<(BaseId, SocketAddr)>,
     },
     /// Media goes over this pair from here on.
     PairSelected {
@@ -393,6 +416,8 @@ pub enum RefusalReason {
     BadIntegrity,
     /// A response to nothing that we asked, or from another address than we asked.
     UnexpectedResponse,
+    /// A check over a pair that a person blocked.
+    BlockedPair,
     /// DTLS that the session did not accept.
     BadDtls,
     /// Media before keys, or not authentic.
@@ -411,6 +436,7 @@ impl RefusalReason {
             Self::UnknownUfrag => "unknown user fragment (an older code?)",
             Self::BadIntegrity => "message integrity wrong or missing",
             Self::UnexpectedResponse => "response to nothing we asked",
+            Self::BlockedPair => "check over a blocked pair",
             Self::BadDtls => "DTLS not accepted",
             Self::BadMedia => "media not authentic",
             Self::ReplayedMedia => "media seen before",

@@ -1,6 +1,6 @@
 //! Candidates of both sides, and the pairs they form.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use floe_wire::{BaseId, Candidate, CandidateType, Generation, Protocol, TcpType, candidate::priority};
 
@@ -10,12 +10,15 @@ use crate::{
     candidates::{Added, Position, peer_reflexive, row},
     markers::MarkerKind,
     pairs::{Origin, PairFacts, rank},
-    picture::{Mapping, PairId, Selection, Severity},
-    words::millis,
+    picture::{Mapping, NominationWait, PairId, Selection, Severity},
+    words::{count, millis},
 };
 
 /// Moves of media shown; more would be a fault, and its beginning tells enough.
 const SELECTIONS_KEPT: usize = 1_000;
+
+/// Pairs in reserve that are shown; a checklist has no more.
+const MAX_STANDBY: usize = 100;
 
 /// Mapped addresses remembered.
 const MAPPINGS_KEPT: usize = 512;
@@ -222,6 +225,23 @@ impl Inspector {
                 self.count_if_dropped(fits);
             }
         }
+    }
+
+    pub(super) fn on_nomination_delayed(&mut self, pair: PairId, better: PairId, wait: Duration) {
+        self.picture.nomination_wait = Some(NominationWait { pair, better, since: self.picture.at, wait });
+        let (works, hoped) = (self.pair_name(pair), self.pair_name(better));
+        let text = format!("{works} works; waiting {} for a better path, {hoped}", millis(wait));
+        self.say(Severity::Info, "selection", text);
+    }
+
+    pub(super) fn on_standby_changed(&mut self, generation: Generation, pairs: &[(BaseId, SocketAddr)]) {
+        let ids = pairs.iter().map(|&(base, remote)| PairId { generation, base, remote });
+        self.picture.standby = ids.take(MAX_STANDBY).collect();
+        let text = match self.picture.standby.first() {
+            Some(first) => format!("{} in reserve, first {}", count(pairs.len(), "path"), self.pair_name(*first)),
+            None => "No path in reserve".to_owned(),
+        };
+        self.say(Severity::Detail, "selection", text);
     }
 
     pub(super) fn on_pair_selected(&mut self, id: PairId) {

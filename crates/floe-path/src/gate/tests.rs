@@ -2,10 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use floe_wire::{BaseId, IceConnectionState as State, candidate::pair_priority};
+use floe_wire::IceConnectionState as State;
 
 use super::*;
 use crate::connection::Connection;
+
+mod freezing;
+mod takeover;
 
 const MS: Duration = Duration::from_millis(1);
 const TA: Duration = Duration::from_millis(5);
@@ -36,6 +39,15 @@ impl End {
         PairKey { base: BaseId(base), remote: address(remote) }
     }
 
+    /// Lower bases are better; the smaller preference, B's, weighs more (RFC 8445 section 6.1.2.3).
+    fn rank(self, (a, b): Line) -> Rank {
+        let (a, b) = (1000 - 10 * a, 900 - b);
+        match self {
+            Self::A => Rank { local: a, remote: b },
+            Self::B => Rank { local: b, remote: a },
+        }
+    }
+
     fn line(self, key: PairKey) -> Line {
         let remote = u32::from(key.remote.port()) - 1000;
         match self {
@@ -49,14 +61,46 @@ fn address(base: u32) -> std::net::SocketAddr {
     ([10, 0, 0, 1], 1000 + u16::try_from(base).unwrap()).into()
 }
 
-/// Lower bases are better; the smaller preference, B's, weighs more (RFC 8445 section 6.1.2.3).
-fn line_priority((a, b): Line) -> u64 {
-    pair_priority(1000 - 10 * a, 900 - b)
+/// Every pair has a foundation of its own, unless a test says otherwise.
+fn foundation(key: PairKey) -> Foundation {
+    let (local, remote) = (key.base.0, key.remote.port());
+    Foundation { local: std::net::Ipv4Addr::from(local).into(), remote: remote.to_string().into() }
+}
+
+/// The rank that gives a pair this priority, in whichever role.
+fn rank(priority: u32) -> Rank {
+    Rank { local: priority, remote: priority }
 }
 
 enum Wire {
     Request { transaction: TransactionId, nomination: Option<u32> },
     Answer { transaction: TransactionId },
+    Media { number: usize },
+}
+
+/// Numbered packets of one direction, one every 20 ms while talking.
+#[derive(Default)]
+struct Media {
+    due: Option<Instant>,
+    sent: usize,
+    /// When each arrived, in ms, and its number.
+    heard: Vec<(u128, usize)>,
+}
+
+impl Media {
+    /// The longest time without a packet between two moments, in ms.
+    fn gap(&self, from: u128, to: u128) -> u128 {
+        let inner = self.heard.iter().map(|(at, _)| *at).filter(|at| (from..=to).contains(at));
+        let moments: Vec<_> = [from].into_iter().chain(inner).chain([to]).collect();
+        moments.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or_default()
+    }
+
+    fn lost(&self, sent: usize) -> usize {
+        let mut numbers: Vec<_> = self.heard.iter().map(|(_, number)| *number).filter(|n| *n < sent).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        sent - numbers.len()
+    }
 }
 
 struct Side {
@@ -68,6 +112,7 @@ struct Side {
     states: Vec<(u128, State)>,
     selections: Vec<(u128, Line)>,
     sent: Vec<(u128, Line, Purpose)>,
+    media: Media,
 }
 
 struct World {
@@ -95,6 +140,7 @@ impl World {
             states: Vec::new(),
             selections: Vec::new(),
             sent: Vec::new(),
+            media: Media::default(),
         };
         Self {
             start,
@@ -133,7 +179,7 @@ impl World {
         side.has_begun = true;
         side.connection.begin(now);
         for line in lines {
-            side.gate.add(end.key(line), line_priority(line), now);
+            side.gate.add(end.key(line), end.rank(line), foundation(end.key(line)), now);
         }
         for (key, nomination) in std::mem::take(&mut side.early) {
             side.gate.on_request_answered(key, nomination, now);
@@ -141,11 +187,40 @@ impl World {
         self.note(end);
     }
 
+    /// Both ends send media from here on, whenever a pair is selected.
+    fn talk(&mut self) {
+        let now = self.now;
+        self.sides.values_mut().for_each(|side| side.media.due = Some(now));
+    }
+
+    /// An interface of this end goes away.
+    fn remove_base(&mut self, end: End, base: u32) {
+        let now = self.now;
+        let gone = self.lines.iter().copied().filter(|line| end.key(*line).base == BaseId(base));
+        self.dead.extend(gone.collect::<Vec<_>>());
+        self.side(end).gate.remove_base(BaseId(base), now);
+        self.note(end);
+    }
+
+    fn speak(&mut self, end: End) {
+        let now = self.now;
+        let side = self.side(end);
+        if side.media.due.is_none_or(|due| due > now) {
+            return;
+        }
+        side.media.due = Some(now + 20 * MS);
+        if let Some(key) = side.gate.selected() {
+            let number = side.media.sent;
+            side.media.sent += 1;
+            self.fly(end.other(), end.line(key), Wire::Media { number });
+        }
+    }
+
     fn add_line(&mut self, line: Line) {
         let now = self.now;
         self.lines.push(line);
         for end in [End::A, End::B] {
-            self.side(end).gate.add(end.key(line), line_priority(line), now);
+            self.side(end).gate.add(end.key(line), end.rank(line), foundation(end.key(line)), now);
         }
     }
 
@@ -176,7 +251,7 @@ impl World {
         let timers = self.sides.values().filter(|side| side.has_begun).flat_map(|side| {
             let release = side.gate.release_at().map(|(at, _)| side.released_at.map_or(at, |last| at.max(last + TA)));
             let failure = side.connection.deadline(side.gate.facts());
-            [release, side.gate.time_at().map(|(at, _)| at), failure]
+            [release, side.gate.time_at().map(|(at, _)| at), failure, side.media.due]
         });
         let arrivals = self.flying.keys().next().map(|(at, _)| *at);
         timers.chain([arrivals]).flatten().min()
@@ -191,8 +266,10 @@ impl World {
             assert!(steps < 1_000_000, "a timer that never goes away at {} ms", self.at());
             self.now = self.now.max(at);
             self.deliver();
-            self.step(End::A);
-            self.step(End::B);
+            for end in [End::A, End::B] {
+                self.step(end);
+                self.speak(end);
+            }
         }
         self.now = end;
     }
@@ -209,6 +286,12 @@ impl World {
                         gate.on_success(key, transaction, now);
                     }
                 }
+                Wire::Media { number } => {
+                    let (key, now, at) = (to.key(line), self.now, self.at());
+                    let side = self.side(to);
+                    side.media.heard.push((at, number));
+                    side.gate.on_media(key, now);
+                }
             }
             self.note(to);
         }
@@ -221,7 +304,7 @@ impl World {
             if side.connection.on_request(now) {
                 side.states.push((at, State::Checking));
             }
-            side.gate.hear(key, line_priority(line), now);
+            side.gate.hear(key, to.rank(line), now);
             side.gate.on_request_answered(key, nomination, now);
         } else {
             side.early.push((key, nomination));
@@ -456,7 +539,7 @@ fn the_largest_nomination_wins_however_late_an_older_one_arrives() {
     let mut gate = Gate::new(IceRole::Controlled, GRACE, 1);
     let (good, better) = (End::B.key((1, 1)), End::B.key((0, 0)));
     for (key, line) in [(good, (1, 1)), (better, (0, 0))] {
-        gate.add(key, line_priority(line), now);
+        gate.add(key, End::B.rank(line), foundation(key), now);
         prove(&mut gate, key, now);
     }
     gate.on_request_answered(good, Some(2), now);
@@ -473,7 +556,7 @@ fn a_peer_that_does_not_number_its_nominations_is_followed_by_priority() {
     let mut gate = Gate::new(IceRole::Controlled, GRACE, 1);
     let (good, better) = (End::B.key((1, 1)), End::B.key((0, 0)));
     for (key, line) in [(good, (1, 1)), (better, (0, 0))] {
-        gate.add(key, line_priority(line), now);
+        gate.add(key, End::B.rank(line), foundation(key), now);
         prove(&mut gate, key, now);
         gate.on_request_answered(key, Some(0), now);
     }
@@ -486,8 +569,8 @@ fn an_answer_counts_once_and_only_from_where_it_was_asked() {
     let now = Instant::now();
     let mut gate = Gate::new(IceRole::Controlling, GRACE, 1);
     let (asked, elsewhere) = (End::A.key((0, 0)), End::A.key((0, 1)));
-    gate.add(asked, 10, now);
-    gate.add(elsewhere, 9, now);
+    gate.add(asked, rank(10), foundation(asked), now);
+    gate.add(elsewhere, rank(9), foundation(elsewhere), now);
     let release = gate.release(now).unwrap();
     let transaction = gate.transaction();
     gate.on_sent(release, transaction, now);
@@ -502,9 +585,9 @@ fn addresses_that_are_only_heard_of_stay_bounded_and_make_room_when_stale() {
     let now = Instant::now();
     let mut gate = Gate::new(IceRole::Controlled, GRACE, 1);
     let key = |n: u32| PairKey { base: BaseId(0), remote: address(n) };
-    let admitted = (0..400).filter(|n| gate.hear(key(*n), 5, now) == Admission::Admitted).count();
+    let admitted = (0..400).filter(|n| gate.hear(key(*n), rank(5), now) == Admission::Admitted).count();
     assert_eq!(admitted, MAX_LEARNED);
-    assert_eq!(gate.hear(key(500), 5, now + LEARNED_STALE), Admission::Admitted);
+    assert_eq!(gate.hear(key(500), rank(5), now + LEARNED_STALE), Admission::Admitted);
     assert!(gate.pairs.len() <= MAX_LEARNED);
 }
 
@@ -514,10 +597,10 @@ fn at_a_hundred_pairs_a_better_one_replaces_the_worst() {
     let mut gate = Gate::new(IceRole::Controlled, GRACE, 1);
     let key = |n: u32| PairKey { base: BaseId(0), remote: address(n) };
     for n in 0..100 {
-        assert_eq!(gate.add(key(n), u64::from(n) + 10, now), Admission::Admitted);
+        assert_eq!(gate.add(key(n), rank(n + 10), foundation(key(n)), now), Admission::Admitted);
     }
-    assert_eq!(gate.add(key(200), 5, now), Admission::NoRoom);
-    assert_eq!(gate.add(key(201), 500, now), Admission::Replaced);
+    assert_eq!(gate.add(key(200), rank(5), foundation(key(200)), now), Admission::NoRoom);
+    assert_eq!(gate.add(key(201), rank(500), foundation(key(201)), now), Admission::Replaced);
     assert!(gate.pairs.len() == MAX_PAIRS && !gate.pairs.contains_key(&key(0)));
 }
 
@@ -526,11 +609,11 @@ fn a_pair_that_answers_checks_but_no_nomination_is_given_up_and_another_chosen()
     let start = Instant::now();
     let mut gate = Gate::new(IceRole::Controlling, GRACE, 1);
     let (mute, other) = (End::A.key((0, 0)), End::A.key((0, 1)));
-    gate.add(mute, 10, start);
-    gate.add(other, 9, start);
+    gate.add(mute, rank(10), foundation(mute), start);
+    gate.add(other, rank(9), foundation(other), start);
     prove(&mut gate, mute, start);
     prove(&mut gate, other, start);
-    gate.add(End::A.key((1, 1)), 11, start);
+    gate.add(End::A.key((1, 1)), rank(11), foundation(End::A.key((1, 1))), start);
     gate.on_request_answered(other, None, start);
     let mut nominated = Vec::new();
     let mut now = start;

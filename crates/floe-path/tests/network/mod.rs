@@ -113,6 +113,14 @@ impl View {
     pub fn state(&self) -> Option<IceConnectionState> {
         self.states.last().copied()
     }
+
+    /// The role that a conflict left this side with.
+    pub fn switched_to(&self) -> Option<IceRole> {
+        self.events.iter().rev().find_map(|event| match event {
+            PathEvent::RoleSwitched { role, .. } => Some(*role),
+            _ => None,
+        })
+    }
 }
 
 /// One end of a call, running in a task of its own.

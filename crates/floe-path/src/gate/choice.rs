@@ -1,0 +1,120 @@
+//! Which pair carries media: the controlling side's choice, and how the controlled side follows.
+
+use super::{
+    Consent, Duration, Gate, IceRole, Instant, Liveness, Offer, Pair, PairKey, Selected, Waiting,
+    nomination::{self, Following},
+};
+
+/// How long a pair that fell silent in use is not chosen again, doubled each time: a link that comes and goes must not
+/// take the call with it.
+const DISTRUST: Duration = Duration::from_secs(5);
+/// Doublings of [`DISTRUST`].
+const MAX_DOUBLINGS: u32 = 4;
+/// A pair in reserve has proven itself if it answered after the silence began, or so shortly before.
+const FRESHNESS: Duration = Duration::from_millis(200);
+
+impl Gate {
+    /// Chooses (controlling) or follows (controlled).
+    pub(super) fn settle(&mut self, now: Instant) {
+        self.waiting = None;
+        if !self.peer_is_here {
+            return;
+        }
+        match self.role {
+            IceRole::Controlling => {
+                self.leave_silent(now);
+                self.evaluate(now);
+            }
+            IceRole::Controlled => self.follow(now),
+        }
+    }
+
+    /// Leaves the selected pair once it has not answered for a moment, if one in reserve does. Its silence is not
+    /// certain yet, and so it may return.
+    fn leave_silent(&mut self, now: Instant) {
+        let Some(key) = self.nominator.chosen().filter(|chosen| Some(*chosen) == self.selected()) else { return };
+        let Some(pair) = self.pairs.get(&key) else { return };
+        let Some(consent) = pair.consent() else { return };
+        let (Some(since), Some(leave_at)) = (consent.unanswered_since(), consent.leave_at(pair.rtt)) else { return };
+        if leave_at > now {
+            return;
+        }
+        let answers = |pair: &Pair| pair.consent().is_some_and(|consent| consent.answered_at() + FRESHNESS >= since);
+        let reserve = self.pairs.iter().filter(|(other, pair)| **other != key && pair.is_eligible() && answers(pair));
+        let Some((next, rtt)) =
+            reserve.max_by_key(|(key, pair)| (pair.standing(), **key)).map(|(key, pair)| (*key, pair.rtt))
+        else {
+            return;
+        };
+        if let Some(pair) = self.pairs.get_mut(&key) {
+            pair.shunned_until = Some(now + DISTRUST * 2_u32.pow(pair.failures.min(MAX_DOUBLINGS)));
+            pair.failures = pair.failures.saturating_add(1);
+        }
+        self.nominator.choose(next, rtt, now);
+        self.select(next, now);
+    }
+
+    fn evaluate(&mut self, now: Instant) {
+        let chosen = self.nominator.chosen().and_then(|key| self.pairs.get(&key)).filter(|chosen| chosen.is_valid());
+        let (Some(best), Some(first_valid)) = (nomination::best_valid(&self.pairs), self.first_valid) else {
+            if chosen.is_none() {
+                self.nominator.withdraw();
+            }
+            return;
+        };
+        let pair = &self.pairs[&best];
+        if chosen.is_some_and(|chosen| chosen.standing() >= pair.standing() && chosen.shunned_until.is_none()) {
+            return;
+        }
+        let is_first = chosen.is_none();
+        let has_fallen = self.has_fallen || self.selected().is_some_and(|key| !self.is_valid(key));
+        let hope = nomination::hope(&self.pairs, pair, first_valid, self.grace);
+        if let Some(hope) = hope.filter(|hope| hope.until > now && !has_fallen) {
+            self.waiting = Some(Waiting { best, hope });
+            return;
+        }
+        let is_alive = pair.consent().is_some_and(|consent| consent.liveness(now) == Liveness::Alive);
+        let is_accepted = pair.offer.is_some_and(|offer| offer.answered && self.nominator.is_offered(offer.number));
+        if is_first && is_accepted && !self.offered_better_than(pair) {
+            self.nominator.adopt(best);
+            self.select(best, now);
+            return;
+        }
+        self.nominator.choose(best, pair.rtt, now);
+        // The peer took the offer, and the nomination only makes sure that it stays; or media has nowhere else to go.
+        if is_first && is_accepted || has_fallen && is_alive {
+            self.select(best, now);
+        }
+    }
+
+    /// Whether the peer may have taken the offer of a pair that is better than the one to be chosen.
+    fn offered_better_than(&self, chosen: &Pair) -> bool {
+        self.pairs.values().any(|pair| {
+            pair.standing() > chosen.standing()
+                && matches!(pair.offer, Some(Offer { number, .. }) if self.nominator.is_offered(number))
+        })
+    }
+
+    fn follow(&mut self, now: Instant) {
+        let Some(Following { key, is_offer }) = nomination::follow(&self.pairs, self.selected()) else { return };
+        if let (true, None, false, Some(first_valid)) = (is_offer, self.selected, self.has_fallen, self.first_valid) {
+            // The peer waits for better pairs by the same rule.
+            let hope = nomination::hope(&self.pairs, &self.pairs[&key], first_valid, self.grace);
+            if let Some(hope) = hope.filter(|hope| hope.until > now) {
+                self.waiting = Some(Waiting { best: key, hope });
+                return;
+            }
+        }
+        self.select(key, now);
+    }
+
+    pub(super) fn select(&mut self, key: PairKey, now: Instant) {
+        let answered_at = self.pairs.get(&key).and_then(Pair::consent).map_or(now, Consent::answered_at);
+        self.selected = Some(Selected { key, answered_at });
+        self.has_fallen = false;
+    }
+
+    fn is_valid(&self, key: PairKey) -> bool {
+        self.pairs.get(&key).is_some_and(Pair::is_valid)
+    }
+}

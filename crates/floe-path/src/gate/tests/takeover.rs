@@ -1,0 +1,188 @@
+//! Choice, agreement, and pairs in reserve that take over, with numbered media packets.
+
+use super::*;
+
+#[test]
+fn without_direct_paths_both_ends_need_little_more_than_a_round_trip() {
+    for seed in 0..30 {
+        // The best two lines lead nowhere, as the private addresses behind two home routers do.
+        let mut world = World::new(&[(0, 0), (1, 0), (0, 1), (1, 1)], seed);
+        world.dead = [(0, 0), (1, 0)].into();
+        world.delay = 13 * MS;
+        world.begin(End::A);
+        world.begin(End::B);
+        world.run_to(2000);
+        assert_eq!((world.selected(End::A), world.selected(End::B)), (Some((0, 1)), Some((0, 1))), "seed {seed}");
+        for end in [End::A, End::B] {
+            let selections = &world.sides[&end].selections;
+            assert!(selections[0].0 <= 60 && selections.len() == 1, "seed {seed} {end:?} {selections:?}");
+        }
+    }
+}
+
+#[test]
+fn both_ends_agree_whatever_is_dead_lost_or_overtaken() {
+    for seed in 0..300 {
+        let mut random = StdRng::seed_from_u64(seed);
+        let lines: Vec<Line> = (0..9).map(|n| (n / 3, n % 3)).collect();
+        let mut world = World::new(&lines, seed);
+        world.dead = lines.iter().copied().filter(|_| random.random_bool(0.4)).collect();
+        world.dead.remove(&(2, 2));
+        world.loss = random.random_range(0.0..0.4);
+        world.delay = Duration::from_millis(random.random_range(0..150));
+        world.begin(End::A);
+        world.run_to(random.random_range(1..200));
+        world.begin(End::B);
+        world.run_to(15_000);
+        world.loss = 0.0;
+        world.run_to(60_000);
+        let best = lines.iter().copied().filter(|line| !world.dead.contains(line));
+        let best = best.max_by_key(|line| End::A.rank(*line).priority(IceRole::Controlling));
+        assert_eq!((world.selected(End::A), world.selected(End::B)), (best, best), "seed {seed}");
+    }
+}
+
+#[test]
+fn a_wait_for_a_better_pair_is_short_and_shown() {
+    let mut world = World::new(&[(0, 0), (0, 1)], 1);
+    world.dead.insert((0, 0));
+    world.delay = 20 * MS;
+    world.begin(End::A);
+    world.begin(End::B);
+    let mut shown = None;
+    for ms in 1..200 {
+        world.run_to(ms);
+        shown = shown.or(world.sides[&End::A].gate.waiting().map(|waiting| (ms, waiting)));
+    }
+    let (at, waiting) = shown.expect("the best line is worth a moment");
+    assert_eq!((End::A.line(waiting.best), End::A.line(waiting.hope.better)), ((0, 1), (0, 0)));
+    assert!(waiting.hope.until <= world.start + Duration::from_millis(at) + GRACE);
+    assert_eq!((world.selected(End::A), world.selected(End::B)), (Some((0, 1)), Some((0, 1))));
+}
+
+#[test]
+fn no_packet_is_lost_when_a_better_pair_takes_over() {
+    for seed in 0..30 {
+        let mut world = World::new(&[(1, 0), (1, 1)], seed);
+        world.delay = 30 * MS;
+        world.begin(End::A);
+        world.begin(End::B);
+        world.run_to(500);
+        world.talk();
+        world.run_to(2000);
+        world.add_line((0, 0));
+        world.run_to(4000);
+        world.assert_both_on((0, 0));
+        let sent = [End::A, End::B].map(|end| world.sides[&end].media.sent);
+        world.sides.values_mut().for_each(|side| side.media.due = None);
+        world.run_to(4500);
+        for (end, sent) in [(End::B, sent[0]), (End::A, sent[1])] {
+            assert!(sent > 150);
+            assert_eq!(world.sides[&end].media.lost(sent), 0, "seed {seed} {end:?}");
+            assert!(world.sides[&end].media.gap(600, 4000) <= 60, "seed {seed}");
+        }
+    }
+}
+
+#[test]
+fn a_pair_in_reserve_takes_over_at_once_when_an_interface_of_ours_goes_away() {
+    for (end, base) in [(End::A, 0), (End::B, 0)] {
+        for seed in 0..20 {
+            let mut world = World::square(seed);
+            world.delay = 15 * MS;
+            world.run_to(500);
+            world.talk();
+            world.run_to(3000);
+            world.assert_both_on((0, 0));
+            assert_eq!(world.sides[&end].gate.standby().len(), 3);
+            let sent_before = world.sides[&end.other()].sent.len();
+            world.remove_base(end, base);
+            assert!(world.selected(end).is_some(), "the end that lost it needs no check");
+            world.run_to(5000);
+            let next = if end == End::A { (1, 0) } else { (0, 1) };
+            assert_eq!((world.selected(End::A), world.selected(End::B)), (Some(next), Some(next)), "seed {seed}");
+            let there = &world.sides[&end.other()];
+            assert!(there.media.gap(2900, 5000) <= 60, "{end:?} seed {seed}: what it sends arrives without a gap");
+            let here = &world.sides[&end];
+            let gap = here.media.gap(2900, 5000);
+            assert!(gap <= 250, "{end:?} seed {seed}: the other end follows, {gap} ms");
+            assert!(there.sent.len() > sent_before);
+        }
+    }
+}
+
+#[test]
+fn within_200_ms_of_noticing_a_loss_a_pair_in_reserve_carries_the_media() {
+    for seed in 0..30 {
+        let mut world = World::square(seed);
+        world.delay = 15 * MS;
+        world.run_to(500);
+        world.talk();
+        world.run_to(3000);
+        world.assert_both_on((0, 0));
+        world.dead.insert((0, 0));
+        world.run_to(5000);
+        for end in [End::A, End::B] {
+            assert_eq!(world.selected(end), Some((1, 0)), "seed {seed}");
+            let gap = world.sides[&end].media.gap(2900, 5000);
+            // 400 ms without media are noticed.
+            assert!(gap <= 400 + 200 + 60, "{end:?} seed {seed}: {gap} ms");
+        }
+    }
+}
+
+#[test]
+fn a_path_that_stutters_is_left_once_and_not_again_and_again() {
+    let mut world = World::square(1);
+    world.delay = 15 * MS;
+    world.run_to(500);
+    world.talk();
+    for second in 1..60 {
+        world.run_to(second * 1000);
+        world.dead.insert((0, 0));
+        world.run_to(second * 1000 + 700);
+        world.dead.clear();
+    }
+    let moves = world.sides[&End::A].selections.len();
+    assert!((2..=10).contains(&moves), "{moves} moves in a minute");
+}
+
+#[test]
+fn a_preferred_pair_is_used_while_it_works_and_a_penalized_one_last() {
+    let mut world = World::square(1);
+    world.run_to(1000);
+    world.assert_both_on((0, 0));
+    let now = world.now;
+    world.side(End::A).gate.judge(End::A.key((1, 1)), Verdict::Preferred, now);
+    world.run_to(2000);
+    world.assert_both_on((1, 1));
+    world.dead.insert((1, 1));
+    world.run_to(15_000);
+    assert_eq!((world.selected(End::A), world.selected(End::B)), (Some((0, 0)), Some((0, 0))));
+    let now = world.now;
+    world.side(End::A).gate.judge(End::A.key((0, 0)), Verdict::Penalized, now);
+    world.run_to(16_000);
+    assert_eq!((world.selected(End::A), world.selected(End::B)), (Some((1, 0)), Some((1, 0))));
+    let now = world.now;
+    world.side(End::A).gate.judge(End::A.key((0, 0)), Verdict::Neutral, now);
+    world.side(End::A).gate.judge(End::A.key((1, 1)), Verdict::Neutral, now);
+    world.run_to(17_000);
+    assert_eq!((world.selected(End::A), world.selected(End::B)), (Some((0, 0)), Some((0, 0))));
+}
+
+#[test]
+fn a_blocked_pair_is_left_at_once_and_neither_checked_nor_chosen_until_it_is_not() {
+    let mut world = World::square(1);
+    world.run_to(1000);
+    let now = world.now;
+    world.side(End::A).gate.judge(End::A.key((0, 0)), Verdict::Blocked, now);
+    assert_eq!(world.selected(End::A), Some((1, 0)));
+    world.run_to(20_000);
+    world.assert_both_on((1, 0));
+    let late = world.sides[&End::A].sent.iter().filter(|(at, line, _)| *at > 1000 && *line == (0, 0)).count();
+    assert_eq!(late, 0);
+    let now = world.now;
+    world.side(End::A).gate.judge(End::A.key((0, 0)), Verdict::Neutral, now);
+    world.run_to(21_000);
+    world.assert_both_on((0, 0));
+}
