@@ -28,6 +28,8 @@ pub(super) enum Subcommand {
     Call(CallOptions),
     /// Call yourself over a simulated network: two complete peers in this process.
     Demo(DemoOptions),
+    /// Say what a record or a capture shows: Floe's own (.floe), pcap, or pcapng from any program.
+    Report(ReportOptions),
     /// Say what a code contains and what it reveals.
     Code(CodeOptions),
 }
@@ -60,6 +62,8 @@ pub(super) struct CallOptions {
     #[arg(long, value_name = "N", default_value_t = 600)]
     pub wait: u64,
     #[command(flatten)]
+    pub keep: KeepOptions,
+    #[command(flatten)]
     pub output: OutputOptions,
 }
 
@@ -79,7 +83,20 @@ pub(super) struct DemoOptions {
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
     #[command(flatten)]
+    pub keep: KeepOptions,
+    #[command(flatten)]
     pub output: OutputOptions,
+}
+
+/// Which files a call's record goes into while it runs. In a demo: the record of peer A.
+#[derive(Debug, Args)]
+pub(super) struct KeepOptions {
+    /// Save the record: everything sent, received and decided. `floe report` reads it.
+    #[arg(long, value_name = "OUT.floe")]
+    pub save: Option<PathBuf>,
+    /// Write what was sent and received for Wireshark.
+    #[arg(long, value_name = "OUT.pcapng")]
+    pub pcap: Option<PathBuf>,
 }
 
 /// Where results go.
@@ -91,6 +108,23 @@ pub(super) struct OutputOptions {
     /// Write the report into a file.
     #[arg(long, value_name = "OUT.json")]
     pub report: Option<PathBuf>,
+}
+
+/// Options of `floe report`.
+#[derive(Debug, Args)]
+pub(super) struct ReportOptions {
+    /// The record or capture.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Print the report as one JSON object.
+    #[arg(long)]
+    pub json: bool,
+    /// Also save the record, of a capture for example.
+    #[arg(long, value_name = "OUT.floe")]
+    pub save: Option<PathBuf>,
+    /// Also write what was sent and received for Wireshark.
+    #[arg(long, value_name = "OUT.pcapng")]
+    pub pcap: Option<PathBuf>,
 }
 
 /// Options of `floe code`.

@@ -15,6 +15,7 @@ use tokio::{
 use super::{
     Status,
     args::CallOptions,
+    keep::Keeping,
     output::{self, sentence_of, status_of},
     progress::Progress,
 };
@@ -25,13 +26,15 @@ const LONGEST_CODE: usize = 16 * 1024;
 
 pub(super) fn run(options: CallOptions) -> anyhow::Result<Status> {
     let engine = Engine::start()?;
-    let call = engine.call(config_of(&options));
+    let keeping = Keeping::start(&options.keep)?;
+    let call = engine.call(CallConfig { records: keeping.records(), ..config_of(&options) });
     let status = engine.runtime().block_on(async {
         let mut progress = Progress::new();
         let mut conversation = Conversation::new(&options, call);
         let outcome = conversation.run(&mut progress).await;
         progress.end();
         let snapshot = conversation.call.finish().await;
+        keeping.finish();
         outcome?;
         output::write(&options.output, &Report::of(&snapshot.picture), &sentence_of(&snapshot.picture))?;
         Ok(status_of(&snapshot.picture))

@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep_until};
 use super::{
     Status,
     args::{DemoOptions, TONE_HZ},
+    keep::Keeping,
     output::{self, sentence_of, status_of},
     progress::Progress,
 };
@@ -31,7 +32,8 @@ struct DemoReport {
 pub(super) fn run(options: &DemoOptions) -> anyhow::Result<Status> {
     let engine = Engine::start()?;
     let tone = CallConfig { source: AudioSource::Tone { hz: TONE_HZ }, ..CallConfig::default() };
-    let recording = CallConfig { record_wav: options.record.clone(), ..tone.clone() };
+    let keeping = Keeping::start(&options.keep)?;
+    let recording = CallConfig { record_wav: options.record.clone(), records: keeping.records(), ..tone.clone() };
     let mut demo = Demo::start(&engine, options.scenario, options.seed, recording, tone)?;
     engine.runtime().block_on(async {
         let mut progress = Progress::new();
@@ -39,6 +41,7 @@ pub(super) fn run(options: &DemoOptions) -> anyhow::Result<Status> {
         watch(&mut demo, Duration::from_secs(options.seconds), &mut progress).await;
         progress.end();
         let (a, b) = demo.finish().await;
+        keeping.finish();
         conclude(options, &a, &b)
     })
 }

@@ -5,8 +5,10 @@ mod args;
 mod call;
 mod code;
 mod demo;
+mod keep;
 mod output;
 mod progress;
+mod report;
 
 use std::process::ExitCode;
 
@@ -36,6 +38,7 @@ pub fn run() -> ExitCode {
         None => open_window(arguments.demo),
         Some(Subcommand::Call(options)) => call::run(options),
         Some(Subcommand::Demo(options)) => demo::run(&options),
+        Some(Subcommand::Report(options)) => report::run(&options),
         Some(Subcommand::Code(options)) => code::run(&options),
     };
     match outcome {

@@ -45,6 +45,7 @@ impl Need {
                 "pulseaudio",
                 "pulseaudio-utils",
                 "tcpdump",
+                "tshark",
                 "util-linux",
                 "xdotool",
                 "xvfb",
@@ -59,7 +60,7 @@ impl Need {
             Self::Build => &["cmake"],
             Self::Window => &[],
             Self::Tests if cfg!(target_os = "linux") => {
-                &["turnserver", "nft", "ip", "unshare", "nsenter", "tcpdump", "Xvfb", "pulseaudio"]
+                &["turnserver", "nft", "ip", "unshare", "nsenter", "tcpdump", "tshark", "Xvfb", "pulseaudio"]
             }
             Self::Tests => &[],
         }

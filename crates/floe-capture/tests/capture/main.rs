@@ -1,3 +1,8 @@
 //! Files as people have them: golden ones, whole calls, and what other programs read and write.
+#![allow(clippy::unwrap_used, reason = "a test ends at the first thing that is not as it should be")]
+#![allow(clippy::print_stderr, reason = "a test that cannot run says so")]
 
+mod call;
+mod export;
 mod golden;
+mod tshark;
