@@ -16,6 +16,7 @@ pub mod scenario;
 pub mod simnet;
 pub mod stun_server;
 mod tcp;
+pub mod turn_server;
 pub mod world;
 
 pub use counters::Counters;

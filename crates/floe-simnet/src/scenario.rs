@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use floe_wire::InterfaceKind;
+use floe_wire::{InterfaceKind, RelayProtocol};
 
 use crate::{LinkProfile, NatConfig, Prefix};
 
@@ -24,6 +24,8 @@ pub enum Scenario {
     Symmetric,
     /// Both behind symmetric NATs.
     SymmetricBoth,
+    /// Both behind home routers that let no UDP through.
+    UdpBlocked,
     /// IPv4 behind NATs and IPv6 without.
     DualStack,
     /// Real sockets on this machine.
@@ -32,8 +34,16 @@ pub enum Scenario {
 
 impl Scenario {
     /// All of them, in the order people are shown them.
-    pub const ALL: [Self; 7] =
-        [Self::Lan, Self::OneNat, Self::TwoNat, Self::Symmetric, Self::SymmetricBoth, Self::DualStack, Self::Loopback];
+    pub const ALL: [Self; 8] = [
+        Self::Lan,
+        Self::OneNat,
+        Self::TwoNat,
+        Self::Symmetric,
+        Self::SymmetricBoth,
+        Self::UdpBlocked,
+        Self::DualStack,
+        Self::Loopback,
+    ];
 
     /// Its name on the command line.
     #[must_use]
@@ -44,6 +54,7 @@ impl Scenario {
             Self::TwoNat => "two-nat",
             Self::Symmetric => "symmetric",
             Self::SymmetricBoth => "symmetric-both",
+            Self::UdpBlocked => "udp-blocked",
             Self::DualStack => "dual-stack",
             Self::Loopback => "loopback",
         }
@@ -65,10 +76,27 @@ impl Scenario {
             Self::Symmetric => {
                 "One router gives every destination another port (\"symmetric\"); the other one lets anybody in."
             }
-            Self::SymmetricBoth => "Both routers give every destination another port, so no direct path exists.",
+            Self::SymmetricBoth => {
+                "Both routers give every destination another port, so that only a relay (TURN) joins the two."
+            }
+            Self::UdpBlocked => "No router lets UDP through, so that only a relay reached by TCP or TLS joins the two.",
             Self::DualStack => "Both computers have IPv4 behind a home router and IPv6 without translation.",
             Self::Loopback => "Real sockets on this computer, without any simulation.",
         }
+    }
+
+    /// How its TURN server can be reached; where a direct path exists, there is none.
+    pub(crate) const fn relays(self) -> &'static [RelayProtocol] {
+        match self {
+            Self::SymmetricBoth => &[RelayProtocol::Udp],
+            Self::UdpBlocked => &[RelayProtocol::Tcp, RelayProtocol::Tls],
+            Self::Lan | Self::OneNat | Self::TwoNat | Self::Symmetric | Self::DualStack | Self::Loopback => &[],
+        }
+    }
+
+    /// Whether no router lets UDP through.
+    pub(crate) const fn blocks_udp(self) -> bool {
+        matches!(self, Self::UdpBlocked)
     }
 
     /// How it is built.
@@ -90,6 +118,10 @@ impl Scenario {
             Self::SymmetricBoth => Plan::Internet([
                 Site { interfaces: HOME_A, access: Access::Router { nat: NatConfig::SYMMETRIC, external: EXTERNAL_A } },
                 Site { interfaces: HOME_B, access: Access::Router { nat: NatConfig::SYMMETRIC, external: EXTERNAL_B } },
+            ]),
+            Self::UdpBlocked => Plan::Internet([
+                Site { interfaces: HOME_A, access: Access::Router { nat: NatConfig::HOME, external: EXTERNAL_A } },
+                Site { interfaces: HOME_B, access: Access::Router { nat: NatConfig::HOME, external: EXTERNAL_B } },
             ]),
             Self::DualStack => Plan::Internet([
                 Site { interfaces: DUAL_A, access: Access::Router { nat: NatConfig::HOME, external: EXTERNAL_A } },
@@ -166,6 +198,10 @@ pub(crate) const SERVERS: [Server; 2] = [
 ];
 /// The second port of a server with a second address (RFC 5780 section 7.4 wants it to differ as well).
 pub(crate) const SECOND_PORT: u16 = 3479;
+
+/// The TURN server, and the address that it relays from as well.
+pub(crate) const TURN_SERVER: Server =
+    Server { name: "turn.example", addresses: [v4(192, 0, 2, 9), v6([0x2001, 0xDB8, 1, 0, 0, 0, 0, 9])], second: None };
 
 /// From a home or a public host to the core of the internet, one way: 30 ms there and back between two of them.
 pub(crate) const ACCESS_LINK: LinkProfile = LinkProfile::delay(Duration::from_micros(7500));

@@ -7,14 +7,21 @@ use std::{
     time::Duration,
 };
 
-use floe_transport::{Network, SystemNetwork, server_url::DEFAULT_PORT};
-use floe_wire::InterfaceInfo;
+use floe_transport::{
+    Network, SystemNetwork,
+    relay::{Credentials, TlsTrust, TurnAccess},
+    server_url::DEFAULT_PORT,
+};
+use floe_wire::{InterfaceInfo, RelayProtocol};
 
 use crate::{
     Counters, LinkProfile, Prefix, Scenario, Simnet,
-    scenario::{ACCESS_LINK, Access, DELEGATED, Interface, Plan, SECOND_PORT, SERVER_LINK, SERVERS, Server, Site},
+    scenario::{
+        ACCESS_LINK, Access, DELEGATED, Interface, Plan, SECOND_PORT, SERVER_LINK, SERVERS, Server, Site, TURN_SERVER,
+    },
     simnet::NodeId,
     stun_server::{self, StunServer},
+    turn_server::{TlsIdentity, TurnServer},
 };
 
 /// One of the two peers.
@@ -37,11 +44,25 @@ pub struct World {
     pub b: Arc<dyn Network>,
     /// URLs of the STUN servers in it.
     pub stun_servers: Vec<String>,
+    /// TURN servers in it, and how to use them.
+    pub turn_servers: Vec<TurnAccess>,
+    /// Whom to believe that it is one of them.
+    pub turn_trust: TlsTrust,
     /// Whether the peers must use loopback addresses, because there are no others.
     pub include_loopback: bool,
     /// Stops the servers before the network below them.
     _servers: Vec<StunServer>,
+    turn: Option<TurnHost>,
     simulation: Option<Simulation>,
+}
+
+/// The host of the TURN servers, which can be restarted.
+struct TurnHost {
+    network: Arc<dyn Network>,
+    relays: &'static [RelayProtocol],
+    credentials: Credentials,
+    identity: TlsIdentity,
+    running: Vec<TurnServer>,
 }
 
 struct Simulation {
@@ -62,7 +83,7 @@ impl World {
     pub fn build(scenario: Scenario, seed: u64) -> io::Result<Self> {
         match scenario.plan() {
             Plan::SharedLan(peers) => Ok(shared_lan(peers, seed)),
-            Plan::Internet(sites) => internet(sites, seed),
+            Plan::Internet(sites) => internet(scenario, sites, seed),
             Plan::Loopback => loopback(),
         }
     }
@@ -116,6 +137,15 @@ impl World {
         self.peer(side).is_some_and(block)
     }
 
+    /// Restarts the TURN servers: they forget every relayed address, and nobody is told.
+    pub async fn restart_turn(&mut self) -> bool {
+        let Some(turn) = &mut self.turn else { return false };
+        for server in std::mem::take(&mut turn.running) {
+            server.stop().await;
+        }
+        turn.serve().is_ok()
+    }
+
     /// What became of the datagrams so far; not known of real sockets.
     #[must_use]
     pub fn counters(&self) -> Option<Counters> {
@@ -145,8 +175,11 @@ impl World {
             a: Arc::new(simnet.network(peers[0].host)),
             b: Arc::new(simnet.network(peers[1].host)),
             stun_servers,
+            turn_servers: Vec::new(),
+            turn_trust: TlsTrust::default(),
             include_loopback: false,
             _servers: servers,
+            turn: None,
             simulation: Some(Simulation { simnet, peers }),
         }
     }
@@ -159,7 +192,7 @@ fn shared_lan(peers: [&'static [Interface]; 2], seed: u64) -> World {
     World::simulated(simnet, peers, Vec::new(), Vec::new())
 }
 
-fn internet(sites: [Site; 2], seed: u64) -> io::Result<World> {
+fn internet(scenario: Scenario, sites: [Site; 2], seed: u64) -> io::Result<World> {
     let simnet = Simnet::new(seed);
     let core = simnet.add_router();
     let [a, b] = sites;
@@ -169,7 +202,19 @@ fn internet(sites: [Site; 2], seed: u64) -> io::Result<World> {
         servers.extend(add_server(&simnet, core, server)?);
     }
     let urls = SERVERS.iter().map(|server| format!("stun:{}:{DEFAULT_PORT}", server.name)).collect();
-    Ok(World::simulated(simnet, peers, servers, urls))
+    let turn = if scenario.relays().is_empty() { None } else { Some(TurnHost::start(&simnet, core, scenario)?) };
+    let mut world = World::simulated(simnet, peers, servers, urls);
+    if let Some(turn) = turn {
+        world.turn_servers = turn.access();
+        world.turn_trust = turn.trust()?;
+        world.turn = Some(turn);
+    }
+    if scenario.blocks_udp() {
+        for side in [Side::A, Side::B] {
+            world.block_udp(side, true);
+        }
+    }
+    Ok(world)
 }
 
 fn loopback() -> io::Result<World> {
@@ -181,10 +226,62 @@ fn loopback() -> io::Result<World> {
         a: Arc::new(network),
         b: Arc::new(network),
         stun_servers: servers.iter().map(StunServer::url).collect(),
+        turn_servers: Vec::new(),
+        turn_trust: TlsTrust::default(),
         include_loopback: true,
         _servers: servers,
+        turn: None,
         simulation: None,
     })
+}
+
+impl TurnHost {
+    fn start(simnet: &Simnet, core: NodeId, scenario: Scenario) -> io::Result<Self> {
+        let host = simnet.add_host();
+        let addresses = TURN_SERVER.addresses.to_vec();
+        let kind = floe_wire::InterfaceKind::Ethernet;
+        let info = InterfaceInfo { name: "eth0".to_owned(), kind, addresses: addresses.clone() };
+        simnet.attach(host, core, info, SERVER_LINK);
+        simnet.add_name(TURN_SERVER.name, addresses);
+        let mut turn = Self {
+            network: Arc::new(simnet.network(host)),
+            relays: scenario.relays(),
+            credentials: Credentials::new("demo", "demo-password"),
+            identity: TlsIdentity::generate(&[TURN_SERVER.name], false)?,
+            running: Vec::new(),
+        };
+        turn.serve()?;
+        Ok(turn)
+    }
+
+    fn serve(&mut self) -> io::Result<()> {
+        for transport in self.relays {
+            for ip in TURN_SERVER.addresses {
+                let local = (ip, turn_port(*transport)).into();
+                let (network, identity) = (Arc::clone(&self.network), Some(&self.identity));
+                self.running.push(TurnServer::serve(network, local, *transport, &self.credentials, identity)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// One way to use it for each transport; the name has an address of either family.
+    fn access(&self) -> Vec<TurnAccess> {
+        let ipv4 = self.running.iter().filter(|server| server.address().is_ipv4());
+        ipv4.map(|server| server.access(Some(TURN_SERVER.name), &self.credentials)).collect()
+    }
+
+    fn trust(&self) -> io::Result<TlsTrust> {
+        TlsTrust::with_authorities(self.identity.certificate_pem().as_bytes()).map_err(io::Error::other)
+    }
+}
+
+/// The ports that firewalls leave open, but for UDP, where there is no such port.
+const fn turn_port(transport: RelayProtocol) -> u16 {
+    match transport {
+        RelayProtocol::Udp | RelayProtocol::Tcp => DEFAULT_PORT,
+        RelayProtocol::Tls => 443,
+    }
 }
 
 fn add_site(simnet: &Simnet, core: NodeId, site: &Site, delegated: Prefix) -> Peer {

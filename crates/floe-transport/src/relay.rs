@@ -30,7 +30,7 @@ use tokio::sync::mpsc;
 pub use client::{ClientEvent, ClientOutput, PATIENCE, Received, TurnClient};
 pub use error::{Refusal, RelayError};
 pub use tls::{TlsTrust, TlsTrustError};
-pub use url::{Credentials, TurnUrl, TurnUrlError};
+pub use url::{Credentials, TurnAccess, TurnUrl, TurnUrlError};
 
 use crate::{Inbound, Network, Tap};
 use worker::Worker;

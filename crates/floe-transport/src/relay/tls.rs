@@ -111,7 +111,8 @@ fn explain_certificate(problem: &CertificateError) -> String {
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
             "its certificate is not valid yet; check the clock of this computer".to_owned()
         }
-        CertificateError::UnknownIssuer => {
+        // A forged certificate of an authority that is trusted has its name and not its signature.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
             "its certificate is from an authority that is not trusted here; name that authority if you trust it"
                 .to_owned()
         }

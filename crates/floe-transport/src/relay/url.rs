@@ -66,6 +66,42 @@ pub enum TurnUrlError {
     NoCredentials,
 }
 
+/// A TURN server as people name it. What logs and records show of it is without the password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct TurnAccess {
+    /// As [`TurnUrl::parse`] reads it.
+    pub url: String,
+    /// Used where the URL itself has none.
+    pub credentials: Option<Credentials>,
+}
+
+impl TurnAccess {
+    /// Reads the URL and finds the credentials.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong.
+    pub fn read(&self) -> Result<(TurnUrl, Credentials), TurnUrlError> {
+        let (url, within) = TurnUrl::parse(&self.url)?;
+        let credentials = within.or_else(|| self.credentials.clone());
+        Ok((url, credentials.ok_or(TurnUrlError::NoCredentials)?))
+    }
+
+    /// What may be shown: the URL without user name and password.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        match TurnUrl::parse(&self.url) {
+            Ok((url, _)) => url.to_string(),
+            Err(_) => "turn:".to_owned() + self.url.rsplit_once('@').map_or("…", |(_, host)| host),
+        }
+    }
+}
+
+impl fmt::Debug for TurnAccess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("TurnAccess").field(&self.shown()).finish()
+    }
+}
+
 impl TurnUrl {
     /// Reads `turn:host[:port][?transport=udp|tcp]` or `turns:host[:port]`, and `user:password@` before the host, which
     /// RFC 7065 does not have. Characters may be percent-encoded there; the last colon divides the two.
