@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use clap::{Args, Parser};
 use floe_call::AudioSource;
 use floe_simnet::Scenario;
-use floe_transport::{ServerUrl, UrlError};
+use floe_transport::{
+    ServerUrl, UrlError,
+    relay::{TurnUrl, TurnUrlError},
+};
 
 /// Calls a peer directly and shows the path it found.
 ///
@@ -30,6 +33,8 @@ pub(super) enum Subcommand {
     Demo(DemoOptions),
     /// Say what a record or a capture shows: Floe's own (.floe), pcap, or pcapng from any program.
     Report(ReportOptions),
+    /// Test the network without a peer: servers, NAT, IPv6, and what a call can expect.
+    Probe(ProbeOptions),
     /// Say what a code contains and what it reveals.
     Code(CodeOptions),
 }
@@ -99,6 +104,29 @@ pub(super) struct KeepOptions {
     pub pcap: Option<PathBuf>,
 }
 
+/// Options of `floe probe`.
+#[derive(Debug, Args)]
+pub(super) struct ProbeOptions {
+    /// A STUN server, `stun:host[:port]`; may be given several times. Two of them tell the NAT's mapping.
+    #[arg(long = "stun", value_name = "URL", value_parser = stun_server)]
+    pub stun: Vec<String>,
+    /// A TURN server, `turn:user:password@host[:port][?transport=tcp]` or `turns:…`; may be given several times.
+    #[arg(long = "turn", value_name = "URL", value_parser = turn_server)]
+    pub turn: Vec<String>,
+    /// Use only this interface; may be given several times.
+    #[arg(long = "interface", value_name = "NAME")]
+    pub interfaces: Vec<String>,
+    /// Also use loopback addresses.
+    #[arg(long)]
+    pub loopback: bool,
+    /// Test a simulated network instead, as its first computer sees it, with its own servers.
+    #[arg(long, value_name = "NAME", value_parser = scenario, conflicts_with_all = ["stun", "turn", "interfaces"])]
+    pub scenario: Option<Scenario>,
+    /// Print the result as one JSON object on standard output.
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// Where results go.
 #[derive(Debug, Args)]
 pub(super) struct OutputOptions {
@@ -143,6 +171,13 @@ fn scenario(name: &str) -> Result<Scenario, String> {
 
 fn stun_server(url: &str) -> Result<String, UrlError> {
     ServerUrl::parse(url).map(|_| url.to_owned())
+}
+
+fn turn_server(url: &str) -> Result<String, TurnUrlError> {
+    match TurnUrl::parse(url)? {
+        (_, Some(_)) => Ok(url.to_owned()),
+        (_, None) => Err(TurnUrlError::NoCredentials),
+    }
 }
 
 /// The tone of `--audio tone`: concert pitch, easy to recognise and to measure.

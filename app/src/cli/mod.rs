@@ -7,6 +7,7 @@ mod code;
 mod demo;
 mod keep;
 mod output;
+mod probe;
 mod progress;
 mod report;
 
@@ -39,6 +40,7 @@ pub fn run() -> ExitCode {
         Some(Subcommand::Call(options)) => call::run(options),
         Some(Subcommand::Demo(options)) => demo::run(&options),
         Some(Subcommand::Report(options)) => report::run(&options),
+        Some(Subcommand::Probe(options)) => probe::run(options),
         Some(Subcommand::Code(options)) => code::run(&options),
     };
     match outcome {
@@ -68,7 +70,7 @@ fn open_window(demo: Option<floe_simnet::Scenario>) -> anyhow::Result<Status> {
         anyhow::bail!(
             "this machine has no display, so no window can open.\n\
              Without a window there are: floe demo (a call inside this process), floe call (a call with a friend),\n\
-             floe code CODE (what a code contains). `floe --help` tells more."
+             floe probe (what this network allows), floe code CODE (what a code contains). `floe --help` tells more."
         );
     }
     window::run(WindowOptions { demo })?;

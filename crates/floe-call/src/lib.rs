@@ -12,6 +12,7 @@ mod exchange;
 mod gathering;
 mod identity;
 mod media;
+pub mod probe;
 mod publisher;
 mod session;
 mod snapshot;

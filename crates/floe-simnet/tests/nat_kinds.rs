@@ -48,17 +48,17 @@ fn network(nat: Option<NatConfig>, loss: f64) -> (Simnet, impl Network, stun_ser
     (simnet, home, server)
 }
 
-async fn receive(socket: &dyn UdpSocket) -> StunMessage {
+async fn receive(socket: &dyn UdpSocket) -> (SocketAddr, StunMessage) {
     let mut buffer = [0; 2048];
-    let (length, _) = poll_fn(|cx| socket.poll_recv_from(cx, &mut buffer)).await.unwrap();
-    StunMessage::decode(&buffer[..length]).unwrap()
+    let (length, from) = poll_fn(|cx| socket.poll_recv_from(cx, &mut buffer)).await.unwrap();
+    (from, StunMessage::decode(&buffer[..length]).unwrap())
 }
 
 /// Test I of RFC 5780, repeated until it is answered.
 async fn first_answer(socket: &dyn UdpSocket, server: SocketAddr) -> FirstAnswer {
     for _ in 0..50 {
         socket.try_send_to(&binding_request(TransactionId([1; 12])), server).unwrap();
-        if let Ok(answer) = timeout(Duration::from_millis(200), receive(socket)).await {
+        if let Ok((_, answer)) = timeout(Duration::from_millis(200), receive(socket)).await {
             let (mapped, other) = (answer.mapped.unwrap(), answer.other.unwrap());
             return FirstAnswer { server, mapped, other, rtt: Duration::from_millis(40) };
         }
@@ -82,8 +82,8 @@ async fn verdict(nat: Option<NatConfig>, loss: f64) -> NatVerdict {
         let wake = test.poll_timeout().expect("what is not over has a deadline");
         tokio::select! {
             () = sleep_until(wake.into()) => test.handle_timeout(clock::now()),
-            message = receive(&*socket) => {
-                test.handle(&message, clock::now());
+            (from, message) = receive(&*socket) => {
+                test.handle(from, &message, clock::now());
             }
         }
     }

@@ -47,6 +47,18 @@ impl NatVerdict {
     pub const fn unknown(why: NatUnknown) -> Self {
         Self { mapping: NatMapping::Unknown(why), filtering: NatFiltering::Unknown(why) }
     }
+
+    /// The order from friendly to strict; what is not known comes last.
+    #[must_use]
+    pub fn rank(&self) -> (u8, u8) {
+        let mapping = match self.mapping {
+            NatMapping::Untranslated => 0,
+            NatMapping::Known(dependence) => 1 + dependence as u8,
+            NatMapping::EndpointDependent => 4,
+            NatMapping::Unknown(_) => 5,
+        };
+        (mapping, self.filtering.known().map_or(3, |dependence| dependence as u8))
+    }
 }
 
 /// What the server's first answer to the socket said, and how long it took.
@@ -63,6 +75,14 @@ pub struct FirstAnswer {
 }
 
 impl FirstAnswer {
+    /// Where an answer to a request to `to` leaves from, if the server follows the wish.
+    fn origin(&self, to: SocketAddr, change: Change) -> SocketAddr {
+        SocketAddr::new(
+            if change.address { self.other.ip() } else { to.ip() },
+            if change.port { self.other.port() } else { to.port() },
+        )
+    }
+
     /// Whether a test can be made of it: RFC 5780 section 7.4 wants both parts of the second address to differ.
     #[must_use]
     pub fn is_testable(&self) -> bool {
@@ -100,6 +120,8 @@ struct Question {
     transaction: TransactionId,
     to: SocketAddr,
     change: Change,
+    /// Where the answer must come from.
+    origin: SocketAddr,
     transmissions: u32,
     next: Instant,
     reply: Reply,
@@ -109,6 +131,8 @@ struct Question {
 enum Reply {
     Awaited,
     Mapped(SocketAddr),
+    /// An answer, from another address than was wished for.
+    FromElsewhere,
     Refused,
     Missing,
 }
@@ -142,6 +166,24 @@ impl NatTest {
         }
     }
 
+    /// What is certain about filtering so far. What follows from silence is so only once the test is over.
+    #[must_use]
+    pub fn filtering(&self) -> Option<NatFiltering> {
+        match self.step {
+            Step::Filtering => None,
+            Step::Mapping { filtering } | Step::Control { filtering, .. } => {
+                Some(filtering).filter(|filtering| !is_from_silence(*filtering))
+            }
+            Step::Done(verdict) => Some(verdict.filtering),
+        }
+    }
+
+    /// Whether the filter is still being tested, which open ones answer within a round trip.
+    #[must_use]
+    pub const fn is_filtering(&self) -> bool {
+        matches!(self.step, Step::Filtering)
+    }
+
     /// When [`Self::handle_timeout`] wants to be called.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
@@ -150,9 +192,9 @@ impl NatTest {
 
     /// Takes a STUN message; `true` when it answers one of the requests.
     ///
-    /// An answer counts from wherever it comes: that it came is what is tested. The transaction id proves that the
-    /// server has read the request.
-    pub fn handle(&mut self, message: &StunMessage, now: Instant) -> bool {
+    /// A server that does not know CHANGE-REQUEST and ignores it answers from where it was asked, which says nothing
+    /// about the filter.
+    pub fn handle(&mut self, from: SocketAddr, message: &StunMessage, now: Instant) -> bool {
         if message.method != stun::METHOD_BINDING || matches!(message.class, Class::Request | Class::Indication) {
             return false;
         }
@@ -160,6 +202,7 @@ impl NatTest {
         let Some(question) = known else { return self.past.contains(&message.transaction) };
         if question.reply == Reply::Awaited {
             question.reply = match (message.class, message.mapped) {
+                (Class::Success, Some(_)) if from != question.origin => Reply::FromElsewhere,
                 (Class::Success, Some(mapped)) => Reply::Mapped(mapped),
                 _ => Reply::Refused,
             };
@@ -180,8 +223,9 @@ impl NatTest {
         self.past.extend(self.questions.drain(..).map(|question| question.transaction));
         for (to, change) in wishes {
             let transaction = TransactionId(self.random.random());
-            let reply = Reply::Awaited;
-            let mut question = Question { transaction, to: *to, change: *change, transmissions: 0, next: now, reply };
+            let (reply, origin) = (Reply::Awaited, self.first.origin(*to, *change));
+            let mut question =
+                Question { transaction, to: *to, change: *change, origin, transmissions: 0, next: now, reply };
             question.repeat(self.rto, now, &mut self.sends);
             self.questions.push(question);
         }
@@ -201,6 +245,7 @@ impl NatTest {
             (Reply::Mapped(_), _) => NatFiltering::Known(Dependence::EndpointIndependent),
             (Reply::Awaited, _) | (_, Reply::Awaited) => return,
             (Reply::Refused, _) | (_, Reply::Refused) => NatFiltering::Unknown(NatUnknown::ChangeRefused),
+            (Reply::FromElsewhere, _) | (_, Reply::FromElsewhere) => NatFiltering::Unknown(NatUnknown::ChangeIgnored),
             (Reply::Missing, Reply::Mapped(_)) => NatFiltering::Known(Dependence::AddressDependent),
             (Reply::Missing, Reply::Missing) => NatFiltering::Known(Dependence::AddressAndPortDependent),
         };
@@ -216,13 +261,12 @@ impl NatTest {
             (Reply::Awaited, _) | (_, Reply::Awaited) => return,
             (Reply::Mapped(beside), Reply::Mapped(other)) => self.judge_mapping(beside, other),
             (Reply::Mapped(seen), _) | (_, Reply::Mapped(seen)) => self.judge_half_mapping(seen),
-            (Reply::Refused | Reply::Missing, Reply::Refused | Reply::Missing) => {
+            (Reply::FromElsewhere | Reply::Refused | Reply::Missing, _) => {
                 NatMapping::Unknown(NatUnknown::SecondAddressSilent)
             }
         };
         let is_heard = matches!(other, Reply::Mapped(_));
-        let is_from_silence = filtering.known().is_some_and(|known| known != Dependence::EndpointIndependent);
-        if !is_from_silence {
+        if !is_from_silence(filtering) {
             self.step = Step::Done(NatVerdict { mapping, filtering });
         } else if !is_heard {
             let filtering = NatFiltering::Unknown(NatUnknown::SecondAddressSilent);
@@ -258,7 +302,7 @@ impl NatTest {
         let filtering = match self.reply(0) {
             Reply::Awaited => return,
             Reply::Mapped(_) => filtering,
-            Reply::Refused | Reply::Missing => NatFiltering::Unknown(NatUnknown::ChangeIgnored),
+            Reply::FromElsewhere | Reply::Refused | Reply::Missing => NatFiltering::Unknown(NatUnknown::ChangeIgnored),
         };
         self.step = Step::Done(NatVerdict { mapping, filtering });
     }
@@ -266,6 +310,10 @@ impl NatTest {
     fn reply(&self, position: usize) -> Reply {
         self.questions.get(position).map_or(Reply::Missing, |question| question.reply)
     }
+}
+
+fn is_from_silence(filtering: NatFiltering) -> bool {
+    filtering.known().is_some_and(|known| known != Dependence::EndpointIndependent)
 }
 
 impl Question {

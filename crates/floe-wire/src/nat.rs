@@ -242,7 +242,7 @@ impl fmt::Display for NatFiltering {
 /// |---|---|
 /// | first byte, low half | mapping: 0 unknown, 1 none, 2–4 as [`Dependence`] orders them, 5 dependent, untold how |
 /// | first byte, high half | filtering: 0 unknown, 1–3 as [`Dependence`] orders them |
-/// | second byte | bit 0: no server answered over UDP; bit 1: behind a carrier's NAT or two NATs |
+/// | second byte | bit 0: several servers were asked over UDP, none answered; bit 1: behind a carrier's NAT or two NATs |
 ///
 /// Numbers and bits of newer versions read as unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -251,7 +251,7 @@ pub struct NatSummary {
     pub mapping: NatMapping,
     /// Filtering in front of the same base.
     pub filtering: NatFiltering,
-    /// Servers were asked over UDP and none answered.
+    /// Several servers were asked over UDP and none answered.
     pub udp_silent: bool,
     /// A carrier's NAT, or two NATs in a row.
     pub carrier_grade: bool,

@@ -23,6 +23,8 @@ fn first() -> FirstAnswer {
 #[derive(Clone, Copy)]
 enum Does {
     Answer(SocketAddr),
+    /// Answers from where it was asked, whatever was wished.
+    Ignore,
     Refuse,
     Nothing,
 }
@@ -36,14 +38,20 @@ fn run(server: impl Fn(usize, SocketAddr, Option<Change>) -> Does) -> (NatVerdic
     loop {
         while let Some((to, bytes)) = test.poll_send() {
             let request = StunMessage::decode(&bytes).unwrap();
-            let answer = match server(sent, to, request.change) {
+            let does = server(sent, to, request.change);
+            let answer = match does {
+                Does::Ignore => stun::binding_success(&bytes, mapped(), None).unwrap(),
                 Does::Answer(mapped) => stun::binding_success(&bytes, mapped, None).unwrap(),
                 Does::Refuse => stun::unknown_attributes_error(&bytes, &[3]).unwrap(),
                 Does::Nothing => Vec::new(),
             };
             sent += 1;
+            let from = match does {
+                Does::Ignore => to,
+                _ => first().origin(to, request.change.unwrap_or_default()),
+            };
             if let Ok(answer) = StunMessage::decode(&answer) {
-                assert!(test.handle(&answer, now));
+                assert!(test.handle(from, &answer, now));
             }
         }
         if let Some(verdict) = test.verdict() {
@@ -74,6 +82,13 @@ fn silence_where_the_filter_is_open_is_the_servers_and_not_the_nats() {
     assert_eq!(verdict.mapping, NatMapping::Known(Dependence::EndpointIndependent));
     assert_eq!(verdict.filtering, NatFiltering::Unknown(NatUnknown::ChangeIgnored));
     assert!(took <= Duration::from_secs(3), "{took:?}");
+}
+
+#[test]
+fn a_server_that_answers_from_where_it_was_asked_says_nothing_about_the_filter() {
+    let (verdict, took, _) = run(|_, _, change| if change.is_some() { Does::Ignore } else { Does::Answer(mapped()) });
+    assert_eq!(verdict.filtering, NatFiltering::Unknown(NatUnknown::ChangeIgnored));
+    assert_eq!(took, Duration::ZERO);
 }
 
 #[test]
@@ -120,10 +135,10 @@ fn answers_to_nothing_asked_are_not_taken() {
     let mut test = NatTest::new(1, local(), first(), now).unwrap();
     let stranger = stun::binding_request(TransactionId([9; 12]));
     let answer = stun::binding_success(&stranger, mapped(), None).unwrap();
-    assert!(!test.handle(&StunMessage::decode(&stranger).unwrap(), now));
-    assert!(!test.handle(&StunMessage::decode(&answer).unwrap(), now));
-    let (_, own) = test.poll_send().unwrap();
-    assert!(!test.handle(&StunMessage::decode(&own).unwrap(), now), "our own request came back");
+    let (to, own) = test.poll_send().unwrap();
+    for (datagram, what) in [(stranger, "a request"), (answer, "a stranger's answer"), (own, "our own request")] {
+        assert!(!test.handle(to, &StunMessage::decode(&datagram).unwrap(), now), "{what}");
+    }
 }
 
 #[test]

@@ -1,0 +1,44 @@
+//! `floe probe`: the path test without a peer, headless.
+
+use std::{io::Write as _, sync::Arc};
+
+use anyhow::Context as _;
+use floe_call::probe::{ProbeConfig, ProbeReport, probe};
+use floe_simnet::World;
+use floe_transport::{Network, SystemNetwork};
+
+use super::{Status, args::ProbeOptions};
+use crate::engine::Engine;
+
+pub(super) fn run(options: ProbeOptions) -> anyhow::Result<Status> {
+    let engine = Engine::start()?;
+    let report = engine.runtime().block_on(report(&options))?;
+    if options.json {
+        let mut stdout = std::io::stdout().lock();
+        serde_json::to_writer(&mut stdout, &report)?;
+        writeln!(stdout)?;
+    } else {
+        println!("{}", report.lines().join("\n"));
+    }
+    engine.shut_down();
+    Ok(if report.is_connected() { Status::Ok } else { Status::NotConnected })
+}
+
+async fn report(options: &ProbeOptions) -> anyhow::Result<ProbeReport> {
+    let mut config = ProbeConfig {
+        stun_servers: options.stun.clone(),
+        turn_servers: options.turn.clone(),
+        interfaces: options.interfaces.clone(),
+        include_loopback: options.loopback,
+        ..ProbeConfig::default()
+    };
+    let Some(scenario) = options.scenario else {
+        let network: Arc<dyn Network> = Arc::new(SystemNetwork::new());
+        return Ok(probe(&config, network).await);
+    };
+    let world = World::build(scenario, 1).with_context(|| format!("cannot build the {} scenario", scenario.name()))?;
+    config.stun_servers.clone_from(&world.stun_servers);
+    config.include_loopback = world.include_loopback;
+    // The world outlives the probe of it.
+    Ok(probe(&config, Arc::clone(&world.a)).await)
+}

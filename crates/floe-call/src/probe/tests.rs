@@ -1,0 +1,116 @@
+//! Probes of simulated networks: the report says what was built.
+
+use floe_inspect::forecast::Outlook;
+use floe_simnet::{Scenario, Side, World};
+
+use super::*;
+
+async fn probed(scenario: Scenario, side: Side) -> ProbeReport {
+    let world = World::build(scenario, 1).unwrap();
+    probe_in(&world, side).await
+}
+
+async fn probe_in(world: &World, side: Side) -> ProbeReport {
+    let (stun_servers, include_loopback) = (world.stun_servers.clone(), world.include_loopback);
+    let config = ProbeConfig { stun_servers, include_loopback, ..ProbeConfig::default() };
+    probe(&config, world.network(side)).await
+}
+
+fn outlooks(report: &ProbeReport) -> [(Outlook, Outlook); 3] {
+    let outlooks = report.forecast.iter().map(|row| (row.without_relay.outlook, row.with_relay.outlook));
+    outlooks.collect::<Vec<_>>().try_into().unwrap()
+}
+
+use Outlook::{Direct, NoPath, Relay, Unknown};
+
+#[tokio::test(start_paused = true)]
+async fn a_home_router_reaches_everybody_but_symmetric_ones() {
+    let report = probed(Scenario::TwoNat, Side::A).await;
+    assert_eq!(report.nat.mapping, Some("endpoint-independent"));
+    assert_eq!(report.nat.filtering, Some("address-and-port-dependent"));
+    assert_eq!(outlooks(&report), [(Direct, Direct), (Direct, Direct), (NoPath, Relay)]);
+    assert!(report.servers.iter().all(|server| server.udp.ok == Some(true)), "{:?}", report.servers);
+    assert!(report.is_connected());
+    let text = report.lines().join("\n");
+    assert!(text.contains("192.168.1.10 is seen as 203.0.113.10:"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_symmetric_router_reaches_open_peers_only() {
+    let report = probed(Scenario::Symmetric, Side::A).await;
+    assert_eq!(report.nat.mapping, Some("address-and-port-dependent"));
+    assert_eq!(outlooks(&report), [(Direct, Direct), (NoPath, Relay), (NoPath, Relay)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_router_that_lets_anybody_in_reaches_everybody() {
+    let report = probed(Scenario::Symmetric, Side::B).await;
+    assert_eq!(report.nat.filtering, Some("endpoint-independent"));
+    assert_eq!(outlooks(&report), [(Direct, Direct); 3]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn ipv6_that_works_is_said_to_work_and_none_is_said_to_lack_an_address() {
+    let report = probed(Scenario::DualStack, Side::A).await;
+    assert_eq!(report.ipv6.state, Ipv6State::Works, "{}", report.ipv6.why);
+    let report = probed(Scenario::TwoNat, Side::A).await;
+    assert_eq!(report.ipv6.state, Ipv6State::NoAddress, "{}", report.ipv6.why);
+}
+
+#[tokio::test(start_paused = true)]
+async fn blocked_udp_leaves_the_nat_unknown_and_names_every_server() {
+    let world = World::build(Scenario::TwoNat, 1).unwrap();
+    world.block_udp(Side::B, true);
+    let report = probe_in(&world, Side::B).await;
+    assert_eq!((report.nat.mapping, report.nat.mapping_unknown), (None, Some("no server answered over UDP")));
+    assert!(report.servers.iter().all(|server| server.udp.error.is_some() && server.udp.ok == Some(false)));
+    assert_eq!(outlooks(&report), [(NoPath, Relay); 3]);
+    assert!(report.forecast[0].without_relay.why.contains("blocked"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_server_nothing_is_known_and_nothing_is_denied() {
+    let report = probed(Scenario::Lan, Side::A).await;
+    assert_eq!((report.nat.mapping, report.nat.mapping_unknown), (None, Some("no server was asked")));
+    assert_eq!(outlooks(&report), [(Unknown, Unknown); 3]);
+    assert!(report.servers.is_empty() && report.is_connected());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bad_url_and_an_unknown_name_are_each_told_and_the_rest_goes_on() {
+    let world = World::build(Scenario::TwoNat, 1).unwrap();
+    let mut stun_servers = vec!["http://nonsense".to_owned(), "stun:no-such-name.example".to_owned()];
+    stun_servers.extend(world.stun_servers.clone());
+    let report = probe(&ProbeConfig { stun_servers, ..ProbeConfig::default() }, world.network(Side::A)).await;
+    let errors: Vec<_> = report.servers.iter().filter_map(|server| server.udp.error.as_deref()).collect();
+    assert!(errors[0].contains("not a STUN server") && errors[1].contains("does not resolve"), "{errors:?}");
+    assert_eq!(report.nat.mapping, Some("endpoint-independent"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_turn_server_that_is_down_or_misspelt_is_told_without_its_password() {
+    let world = World::build(Scenario::TwoNat, 1).unwrap();
+    let turn_servers = [
+        "turn:alice:hunter2@192.0.2.77",
+        "turn:alice:hunter2@no-such-name.example",
+        "turn:192.0.2.77",
+        "alice:hunter2",
+    ];
+    let turn_servers = turn_servers.map(str::to_owned).to_vec();
+    let report = probe(&ProbeConfig { turn_servers, ..ProbeConfig::default() }, world.network(Side::A)).await;
+    let errors: Vec<_> = report.servers.iter().filter_map(|server| server.udp.error.as_deref()).collect();
+    assert_eq!(errors.len(), 4, "{:?}", report.servers);
+    assert!(errors[0].contains("no answer within") && errors[1].contains("does not resolve"), "{errors:?}");
+    assert!(errors[2].contains("a user name and a password") && errors[3].contains("not a TURN server"), "{errors:?}");
+    assert!(report.servers[0].tcp.error.is_some(), "TCP is tried as well");
+    let all = format!("{}{}", report.lines().join("\n"), serde_json::to_string(&report).unwrap());
+    assert!(!all.contains("hunter2"), "{all}");
+    assert!(!report.is_connected());
+}
+
+#[tokio::test]
+async fn real_loopback_sockets_are_probed_too() {
+    let report = probed(Scenario::Loopback, Side::A).await;
+    assert_eq!(report.nat.mapping, Some("no translation"), "{:?}", report.nat);
+    assert!(report.servers.iter().all(|server| server.udp.ok == Some(true)), "{:?}", report.servers);
+}
