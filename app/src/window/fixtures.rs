@@ -6,7 +6,7 @@ use floe_call::{AudioSource, PasteOutcome, Playback, Snapshot};
 use floe_inspect::{
     Picture,
     picture::{
-        BaseView, CandidateView, Event, Mapping, PairId, PairState, PairView, PeerCode, Phase, PhaseKind,
+        BaseView, CandidateView, Event, Mapping, PairId, PairSigns, PairState, PairView, PeerCode, Phase, PhaseKind,
         PhaseProgress, Sample, SecurityView, Selection, ServerVerdict, ServerView, Severity, Traffic, Visit,
     },
 };
@@ -121,6 +121,7 @@ fn pair(base: BaseId, remote: &CandidateView, state: PairState, rtt_ms: Option<u
         media_sent: Traffic::default(),
         media_received: Traffic::default(),
         why: why(state, checks),
+        signs: PairSigns::default(),
     }
 }
 

@@ -5,9 +5,12 @@
 
 mod rules;
 
+pub(crate) use self::rules::path::is_large;
+
 use floe_wire::{IceConnectionState, note::EndReason};
 use serde::Serialize;
 
+use self::rules::{checks, nat, network, path};
 use crate::{Picture, path_facts::last_working_state, picture::SecurityView};
 
 /// How sure a finding is.
@@ -54,27 +57,76 @@ struct Verdict {
     advice: String,
 }
 
-/// A row of the table: the rule's id, its bit in the failure code, and the rule.
+/// A row of the table: the rule's id, its bit in the failure code, what the bit means, and the rule.
 struct Rule {
     id: &'static str,
     bit: u32,
+    meaning: &'static str,
     judge: fn(&Picture) -> Option<Verdict>,
 }
 
-/// The rules, the most telling one first. Bits never change their meaning: people compare codes of different versions.
+const fn rule(id: &'static str, bit: u32, meaning: &'static str, judge: fn(&Picture) -> Option<Verdict>) -> Rule {
+    Rule { id, bit, meaning, judge }
+}
+
+/// The rules, the most telling one first: what is certain and explains everything stands before what only hints.
+///
+/// Bits never change their meaning: people compare codes of different versions.
 const RULES: &[Rule] = &[
-    Rule { id: "C04", bit: 1, judge: rules::no_interface },
-    Rule { id: "C02", bit: 0, judge: rules::older_code },
-    Rule { id: "C07", bit: 2, judge: rules::udp_blocked },
-    Rule { id: "C18", bit: 9, judge: rules::no_common_family },
-    Rule { id: "C11", bit: 5, judge: rules::needs_relay },
-    Rule { id: "C12", bit: 6, judge: rules::one_way },
-    Rule { id: "C13", bit: 7, judge: rules::nothing_received },
-    Rule { id: "C10", bit: 4, judge: rules::symmetric_nat },
-    Rule { id: "C15", bit: 8, judge: rules::double_nat },
-    Rule { id: "C09", bit: 3, judge: rules::server_down },
-    Rule { id: "C29", bit: 10, judge: rules::still_checking },
+    rule("C04", 1, "no usable interface", network::no_interface),
+    rule("C06", 14, "the system refuses every send", network::sends_denied),
+    rule("C05", 13, "the local network is denied to the program", network::local_network_denied),
+    rule("C08", 15, "a captive portal", network::captive_portal),
+    rule("C01", 11, "a wrong text was pasted", checks::wrong_paste),
+    rule("C02", 0, "the peer has an older code", checks::older_code),
+    rule("C19", 19, "the mapping changed since the code was made", nat::mapping_moved),
+    rule("C07", 2, "UDP is blocked", network::udp_blocked),
+    rule("C18", 9, "no common address family", nat::no_common_family),
+    rule("C17", 18, "multicast is blocked", network::multicast_blocked),
+    rule("C20", 20, "a relay refuses", network::relay_refused),
+    rule("C14", 16, "devices of one router are kept apart", nat::devices_isolated),
+    rule("C11", 5, "endpoint-dependent mapping without a way around it", nat::needs_relay),
+    rule("C21", 21, "answers from another address than asked", checks::asymmetric_answers),
+    rule("C12", 6, "checks arrive, none of ours is answered", checks::one_way),
+    rule("C13", 7, "nothing of the peer arrives", checks::nothing_received),
+    rule("C16", 17, "a tunnel is in the way", network::tunnel_in_the_way),
+    rule("C23", 23, "large packets do not pass", path::path_mtu),
+    rule("C28", 28, "checks pass, media does not", path::only_stun_passes),
+    rule("C22", 22, "the ends do not agree on a pair", path::nomination_lost),
+    rule("C24", 24, "media goes one way", path::one_way_media),
+    rule("C25", 25, "lost with a network change", path::network_changed),
+    rule("C26", 26, "lost after an idle time", path::mapping_forgotten),
+    rule("C31", 30, "the other side is gone", path::peer_gone),
+    rule("C27", 27, "the relay is better than the direct path", path::relay_is_better),
+    rule("C10", 4, "endpoint-dependent mapping", nat::symmetric_nat),
+    rule("C15", 8, "carrier-grade or double NAT", nat::double_nat),
+    rule("C03", 12, "both sides claimed one role", checks::role_conflict),
+    rule("C09", 3, "one server is down", network::server_down),
+    rule("C29", 10, "still checking", checks::still_checking),
+    rule("C30", 29, "a fault of the program", checks::own_fault),
 ];
+
+/// What one bit of a failure code means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct CodeBit {
+    /// The rule that sets it.
+    pub id: &'static str,
+    /// What it means, in a few words.
+    pub meaning: &'static str,
+}
+
+/// Decodes a failure code (`ICE-0080`): the rules that set its bits, the most telling one first. None when it is no
+/// failure code, or has bits that this version does not know.
+#[must_use]
+pub fn explain_code(code: &str) -> Option<Vec<CodeBit>> {
+    let digits =
+        code.trim().strip_prefix("ICE-").filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
+    let bits = u32::from_str_radix(digits, 16).ok()?;
+    let set = RULES.iter().filter(|rule| bits & (1 << rule.bit) != 0);
+    let known = RULES.iter().fold(0_u32, |known, rule| known | 1 << rule.bit);
+    let decoded = set.map(|rule| CodeBit { id: rule.id, meaning: rule.meaning }).collect();
+    (bits & !known == 0).then_some(decoded)
+}
 
 /// Lists the rules that match, the most telling one first.
 #[must_use]

@@ -4,7 +4,10 @@ use std::net::IpAddr;
 
 use floe_wire::BaseId;
 
-use crate::{Picture, picture::Mapping};
+use crate::{
+    Picture,
+    picture::{Mapping, SendEvidence},
+};
 
 /// How a NAT maps one base towards different destinations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,6 +79,22 @@ fn compare(seen: &[&Mapping]) -> Option<NatMapping> {
         Some(second) => NatMapping::EndpointDependent { first: *first, second: **second },
         None => NatMapping::EndpointIndependent,
     })
+}
+
+impl SendEvidence {
+    /// Counts a datagram that was to leave over UDP.
+    pub(crate) fn count_sent(&mut self, to: IpAddr) {
+        let count = if is_private(to) { &mut self.private } else { &mut self.public };
+        *count += 1;
+    }
+
+    /// Counts the system's refusal of it. Numbers of errors stand in every language (EPERM, EACCES, WSAEACCES).
+    pub(crate) fn count_refused(&mut self, to: IpAddr, error: &str) {
+        let count = if is_private(to) { &mut self.refused_private } else { &mut self.refused_public };
+        *count += 1;
+        let is_denied = ["(os error 1)", "(os error 13)", "(os error 10013)"].iter().any(|known| error.contains(known));
+        self.denied += u64::from(is_denied);
+    }
 }
 
 /// Whether an address belongs to the carrier's shared range (RFC 6598).

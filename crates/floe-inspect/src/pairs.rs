@@ -7,7 +7,7 @@ use floe_wire::{BaseId, Generation, IceRole, Stamp, candidate::pair_priority, no
 use crate::{
     Picture,
     bounded::{FirstTimes, add_count},
-    picture::{PairId, PairState, PairView, Traffic},
+    picture::{PairId, PairSigns, PairState, PairView, Traffic},
 };
 
 /// Pairs per generation (RFC 8445 section 6.1.2.5).
@@ -234,5 +234,6 @@ fn new_view(id: PairId, formed: Stamp) -> PairView {
         media_sent: Traffic::default(),
         media_received: Traffic::default(),
         why: String::new(),
+        signs: PairSigns::default(),
     }
 }

@@ -78,6 +78,18 @@ pub struct Picture {
     pub standby: Vec<PairId>,
     /// What the wire showed that belongs to no pair.
     pub evidence: WireEvidence,
+    /// What the wire shows of the DTLS handshake.
+    pub dtls: DtlsSigns,
+    /// Why the newest pasted text was refused.
+    pub code_refusal: Option<String>,
+    /// Where a captive portal leads web pages to.
+    pub captive_portal: Option<String>,
+    /// The interface of the default route, where the system tells.
+    pub default_route: Option<String>,
+    /// Names of the local network that nobody answers for.
+    pub silent_names: Vec<String>,
+    /// Mapped addresses that changed, oldest first.
+    pub moved_mappings: Vec<MovedMapping>,
     /// TURN clients of ours, as the wire shows them.
     pub relays: Vec<RelayView>,
     /// Every STUN and TURN message; its copies share their rows.
@@ -88,6 +100,34 @@ pub struct Picture {
     pub peer: PeerView,
     /// ICE restarts, oldest first.
     pub restarts: Vec<RestartView>,
+}
+
+/// What the wire shows of the DTLS handshake.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DtlsSigns {
+    /// Datagrams sent.
+    pub sent: u64,
+    /// Datagrams received.
+    pub received: u64,
+    /// Of those sent, the ones of 1,000 bytes and more.
+    pub large_sent: u64,
+    /// Bytes of the largest datagram sent.
+    pub largest_sent: u64,
+}
+
+/// A server saw one of our bases at a new address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MovedMapping {
+    /// When.
+    pub at: Stamp,
+    /// Our base.
+    pub base: BaseId,
+    /// The server.
+    pub server: SocketAddr,
+    /// The address it saw before.
+    pub before: SocketAddr,
+    /// The address it sees now.
+    pub after: SocketAddr,
 }
 
 /// What the wire shows of one TURN client of ours (RFC 8656).
@@ -199,8 +239,25 @@ pub struct WireEvidence {
     pub noted_role_conflicts: u64,
     /// Datagrams that look like STUN and do not parse.
     pub malformed_stun: u64,
+    /// What the system let us send.
+    pub sends: SendEvidence,
     /// Relayed packets of no known channel or relayed address.
     pub unplaced_relayed: u64,
+}
+
+/// What the system let us send over UDP, by where it was to go.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SendEvidence {
+    /// Datagrams to private addresses, refused ones included.
+    pub private: u64,
+    /// Datagrams to all other addresses, refused ones included.
+    pub public: u64,
+    /// Datagrams to private addresses that the system refused.
+    pub refused_private: u64,
+    /// Datagrams to all other addresses that the system refused.
+    pub refused_public: u64,
+    /// Those of both for which we lacked the permission.
+    pub denied: u64,
 }
 
 /// A base and what went over it.
@@ -346,6 +403,27 @@ pub struct PairView {
     pub media_received: Traffic,
     /// One sentence that says why the pair is as it is.
     pub why: String,
+    /// What rules about it look at.
+    pub signs: PairSigns,
+}
+
+/// What rules look at beyond the numbers that people read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PairSigns {
+    /// Requests with USE-CANDIDATE sent.
+    pub nominations_sent: u64,
+    /// Those of them that were answered well.
+    pub nominations_answered: u64,
+    /// Answers that came from another address than asked.
+    pub answers_from_elsewhere: u64,
+    /// When the oldest request after the newest valid answer left.
+    pub unanswered_since: Option<Stamp>,
+    /// How long nothing had gone over the pair when that request left.
+    pub idle_before_silence: Option<Duration>,
+    /// When media was last received over it.
+    pub last_media_received: Option<Stamp>,
+    /// When anything last went over it, in either direction.
+    pub last_activity: Option<Stamp>,
 }
 
 /// Where the check of a pair stands (RFC 8445 section 6.1.2.6).

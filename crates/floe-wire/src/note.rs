@@ -112,6 +112,21 @@ pub enum Note {
         /// Why.
         error: String,
     },
+    /// The interface of the system's default route is known, or changed.
+    DefaultRoute {
+        /// Its name; none when there is no default route.
+        interface: Option<String>,
+    },
+    /// A web page that everybody can read was answered with another one: a captive portal.
+    WebRedirected {
+        /// Where to; a host name.
+        to: String,
+    },
+    /// A `.local` name of the peer's (RFC 6762) was asked for, and nobody answered.
+    NameSilent {
+        /// The name.
+        name: String,
+    },
     /// ICE gathering changed state.
     GatheringChanged {
         /// The generation.

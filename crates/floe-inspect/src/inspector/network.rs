@@ -80,6 +80,9 @@ impl Inspector {
 
     pub(super) fn on_send_failed(&mut self, base: BaseId, remote: SocketAddr, error: &str) {
         let Some(view) = self.picture.bases.iter_mut().find(|view| view.base == base) else { return };
+        if view.base_kind == BaseKind::Udp {
+            self.picture.evidence.sends.count_refused(remote.ip(), error);
+        }
         view.send_failures += 1;
         view.last_send_error = Some(error.to_owned());
         let failures = view.send_failures;
@@ -121,12 +124,39 @@ impl Inspector {
 
     pub(super) fn on_relay_lost(&mut self, relay: BaseId, error: &str) {
         let address = self.picture.base(relay).map_or_else(|| relay.to_string(), |view| view.address.to_string());
+        self.mark(MarkerKind::NetworkChange, format!("The relayed address {address} is gone"));
         self.say(Severity::Warning, "network", format!("The relayed address {address} is gone: {error}"));
     }
 
     pub(super) fn on_relay_refused_host(&mut self, relay: BaseId, host: IpAddr, error: &str) {
         let name = self.base_name(relay);
         self.say(Severity::Detail, "network", format!("{name}: the relay does not reach {host}: {error}"));
+    }
+
+    pub(super) fn on_default_route(&mut self, interface: Option<&str>) {
+        let before = self.picture.default_route.take();
+        self.picture.default_route = interface.map(str::to_owned);
+        let text = match interface {
+            Some(name) => format!("The default route is over {name}"),
+            None => "There is no default route".to_owned(),
+        };
+        if before.is_some() && before != self.picture.default_route {
+            self.mark(MarkerKind::NetworkChange, text.clone());
+        }
+        self.say(Severity::Info, "network", text);
+    }
+
+    pub(super) fn on_web_redirected(&mut self, to: &str) {
+        self.picture.captive_portal = Some(to.to_owned());
+        self.say(Severity::Warning, "network", format!("This network leads web pages to {to}"));
+    }
+
+    pub(super) fn on_name_silent(&mut self, name: &str) {
+        if !self.picture.silent_names.iter().any(|known| known == name) {
+            let fits = push_bounded(&mut self.picture.silent_names, name.to_owned(), ROWS_KEPT);
+            self.count_if_dropped(fits);
+        }
+        self.say(Severity::Warning, "network", format!("Nobody in this network answers for {name}"));
     }
 
     fn set_verdict(&mut self, url: &str, base: Option<BaseId>, verdict: ServerVerdict) {

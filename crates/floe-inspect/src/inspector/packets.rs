@@ -11,6 +11,7 @@ use floe_wire::{
 use super::Inspector;
 use crate::{
     bounded::add_count,
+    diagnosis::is_large,
     events::is_milestone,
     ladder::{Asked, Facts, Lane},
     markers::MarkerKind,
@@ -41,7 +42,12 @@ impl Inspector {
     pub(super) fn count_base_traffic(&mut self, packet: &Packet) {
         let Some(base) = self.picture.bases.iter_mut().find(|base| base.base == packet.base) else { return };
         match packet.direction {
-            Direction::Outbound => add_traffic(&mut base.sent, packet),
+            Direction::Outbound => {
+                add_traffic(&mut base.sent, packet);
+                if base.base_kind == BaseKind::Udp {
+                    self.picture.evidence.sends.count_sent(packet.remote.ip());
+                }
+            }
             Direction::Inbound => add_traffic(&mut base.received, packet),
         }
     }
@@ -50,19 +56,41 @@ impl Inspector {
     pub(super) fn on_datagram(&mut self, packet: &Packet, kind: PacketKind) {
         match kind {
             PacketKind::Stun => self.on_stun(packet),
-            PacketKind::Dtls | PacketKind::Rtp | PacketKind::Rtcp => self.on_media(packet),
+            PacketKind::Dtls => {
+                self.count_dtls(packet);
+                self.on_media(packet);
+            }
+            PacketKind::Rtp | PacketKind::Rtcp => self.on_media(packet),
             PacketKind::ChannelData | PacketKind::Unknown => {}
         }
     }
 
     fn on_media(&mut self, packet: &Packet) {
+        let at = self.picture.at;
         let selected = self.picture.selections.last().map(|selection| selection.pair);
         let selected = selected.filter(|id| (id.base, id.remote) == (packet.base, packet.remote));
         let Some(id) = selected.or_else(|| self.pairs.newest_between(packet.base, packet.remote)) else { return };
         let Some((view, _)) = self.pairs.get_mut(&mut self.picture.pairs, id) else { return };
+        view.signs.last_activity = Some(at);
         match packet.direction {
             Direction::Outbound => add_traffic(&mut view.media_sent, packet),
-            Direction::Inbound => add_traffic(&mut view.media_received, packet),
+            Direction::Inbound => {
+                add_traffic(&mut view.media_received, packet);
+                view.signs.last_media_received = Some(at);
+            }
+        }
+    }
+
+    fn count_dtls(&mut self, packet: &Packet) {
+        let signs = &mut self.picture.dtls;
+        match packet.direction {
+            Direction::Inbound => signs.received += 1,
+            Direction::Outbound => {
+                let length = u64::from(packet.wire_len);
+                signs.sent += 1;
+                signs.large_sent += u64::from(is_large(length));
+                signs.largest_sent = signs.largest_sent.max(length);
+            }
         }
     }
 
@@ -193,9 +221,15 @@ impl Inspector {
             view.requests_sent += 1;
             view.consent_requests_sent += u64::from(is_consent);
             facts.first_request.get_or_insert(at);
-            facts.unanswered_since.get_or_insert(at);
+            if facts.unanswered_since.is_none() {
+                facts.unanswered_since = Some(at);
+                view.signs.idle_before_silence = view.signs.last_activity.map(|last| at.since(last));
+            }
+            view.signs.unanswered_since = facts.unanswered_since;
             facts.unanswered += 1;
         }
+        view.signs.nominations_sent += u64::from(message.use_candidate);
+        view.signs.last_activity = Some(at);
         let what = if is_consent { "consent request" } else { "check" };
         let how = if is_again { "sent again" } else { "sent" };
         self.say_check(id, message, &format!("{what} {how}"));
@@ -211,6 +245,7 @@ impl Inspector {
         let Some((view, _)) = self.pairs.get_mut(&mut self.picture.pairs, id) else { return };
         view.requests_received += 1;
         view.last_request_received = Some(at);
+        view.signs.last_activity = Some(at);
         self.say_check(id, message, if is_again { "check received again" } else { "check received" });
         self.judge_pair(id);
     }
@@ -272,8 +307,9 @@ impl Inspector {
             self.say(Severity::Warning, "check", text);
         }
         let Some(id) = request.pair else { return };
-        if let Some((_, facts)) = self.pairs.get_mut(&mut self.picture.pairs, id) {
+        if let Some((view, facts)) = self.pairs.get_mut(&mut self.picture.pairs, id) {
             facts.answers_from_elsewhere += 1;
+            view.signs.answers_from_elsewhere += 1;
         }
         self.judge_pair(id);
     }
@@ -315,6 +351,10 @@ impl Inspector {
         view.rtt = rtt.or(view.rtt);
         view.total_rtt = view.total_rtt.saturating_add(rtt.unwrap_or_default());
         facts.unanswered_since = None;
+        view.signs.unanswered_since = None;
+        view.signs.idle_before_silence = None;
+        view.signs.last_activity = Some(at);
+        view.signs.nominations_answered += u64::from(request.use_candidate);
         facts.unanswered = 0;
         if let Some(rtt) = rtt.filter(|_| view.selected) {
             push_sample(&mut self.picture.series.rtt_ms, at, rtt.as_secs_f64() * 1e3);

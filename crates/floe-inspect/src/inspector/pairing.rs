@@ -10,7 +10,7 @@ use crate::{
     candidates::{Added, Position, peer_reflexive, row},
     markers::MarkerKind,
     pairs::{Origin, PairFacts, rank},
-    picture::{Mapping, NominationWait, PairId, Selection, Severity},
+    picture::{Mapping, MovedMapping, NominationWait, PairId, Selection, Severity},
     words::{count, millis},
 };
 
@@ -219,7 +219,12 @@ impl Inspector {
         let known = self.picture.mappings.iter_mut();
         let same = |known: &Mapping| known.base == seen.base && known.destination == seen.destination;
         match known.into_iter().find(|known| same(known)) {
-            Some(known) => *known = seen,
+            Some(known) => {
+                let before = std::mem::replace(known, seen).mapped;
+                if seen.is_server && before != seen.mapped {
+                    self.on_mapping_moved(&seen, before);
+                }
+            }
             None => {
                 let fits = push_bounded(&mut self.picture.mappings, seen, MAPPINGS_KEPT);
                 self.count_if_dropped(fits);
@@ -242,6 +247,16 @@ impl Inspector {
             None => "No path in reserve".to_owned(),
         };
         self.say(Severity::Detail, "selection", text);
+    }
+
+    fn on_mapping_moved(&mut self, seen: &Mapping, before: SocketAddr) {
+        let (at, base, server, after) = (self.picture.at, seen.base, seen.destination, seen.mapped);
+        let moved = MovedMapping { at, base, server, before, after };
+        let fits = push_bounded(&mut self.picture.moved_mappings, moved, MAPPINGS_KEPT);
+        self.count_if_dropped(fits);
+        let text = format!("{server} sees us at {after} instead of {before}");
+        self.mark(MarkerKind::NetworkChange, text.clone());
+        self.say(Severity::Warning, "network", text);
     }
 
     pub(super) fn on_pair_selected(&mut self, id: PairId) {

@@ -130,7 +130,7 @@ impl Inspector {
                     push_bounded(&mut relay.relayed, relayed, 16);
                     let rtt = relay.rtt.map_or_else(String::new, |rtt| format!(" ({})", millis(rtt)));
                     let text = format!("{} relays for us at {relayed}{rtt}", relay.server);
-                    self.say(Severity::Info, "gathering", text);
+                    self.say(Severity::Detail, "gathering", text);
                 }
             }
             Method::Refresh => {

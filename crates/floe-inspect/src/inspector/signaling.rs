@@ -120,6 +120,7 @@ impl Inspector {
 
     pub(super) fn on_peer_code_refused(&mut self, reason: &str) {
         self.picture.counters.codes_refused += 1;
+        self.picture.code_refusal = Some(reason.to_owned());
         self.say(Severity::Warning, "signaling", format!("A pasted text was refused: {reason}"));
     }
 

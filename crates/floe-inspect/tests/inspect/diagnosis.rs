@@ -1,20 +1,11 @@
 //! Each rule on a record that shows its evidence, and on one that does not.
 
-use floe_inspect::{Confidence, Finding, PacketStop, Tone, diagnose, failure_code, headline, path_facts};
+use floe_inspect::{Confidence, PacketStop, Tone, diagnose, failure_code, headline, path_facts};
 use floe_wire::{CandidateType, GatheringState, IceConnectionState, Note, note::EndReason};
 
-use crate::script::{ETH, GENERATION, Script, candidate, two_nat_call};
+use crate::script::{ETH, GENERATION, Script, candidate, finding, ids, two_nat_call};
 
 const REMOTE: &str = "203.0.113.9:4000";
-
-fn ids(script: &Script) -> Vec<&'static str> {
-    diagnose(script.picture()).iter().map(|finding| finding.id).collect()
-}
-
-fn finding(script: &Script, id: &str) -> Finding {
-    let findings = diagnose(script.picture());
-    findings.iter().find(|finding| finding.id == id).unwrap_or_else(|| panic!("{id} in {findings:?}")).clone()
-}
 
 fn checks(script: &mut Script, count: usize) {
     for _ in 0..count {

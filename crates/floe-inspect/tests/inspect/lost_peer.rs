@@ -72,5 +72,5 @@ fn the_end_names_the_path_that_died_and_time_stands_still_after_it() {
     let headline = headline(script.picture());
     assert_eq!(headline.text, "Connection lost: the other side has not answered for 30 s");
     assert_eq!(headline.tone, Tone::Bad);
-    assert_eq!(failure_code(script.picture()).as_deref(), Some("ICE-0000"));
+    assert_eq!(failure_code(script.picture()).as_deref(), Some("ICE-40000000"));
 }

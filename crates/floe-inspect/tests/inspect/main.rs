@@ -2,8 +2,10 @@
 
 mod both_ends;
 mod bounds;
+mod causes;
 mod diagnosis;
 mod ladder;
+mod lost_paths;
 mod lost_peer;
 mod pairs;
 mod relay;

@@ -1,41 +1,15 @@
 //! Relayed checks inside the packets of a TURN client, and what the server itself says.
 
-use std::net::{IpAddr, SocketAddr};
-
 use floe_inspect::ladder::{Lane, MessageKind};
-use floe_wire::{
-    BaseId, BaseKind, CandidateType, Direction, Note, RelayProtocol, demux::STUN_MAGIC_COOKIE, turn::ChannelData,
-};
+use floe_wire::{BaseId, BaseKind, CandidateType, Direction, Note, RelayProtocol, turn::ChannelData};
 
-use crate::script::{GENERATION, Script, addr, candidate};
+use crate::script::{GENERATION, Script, addr, candidate, turn_message as message, xor};
 
 const SERVER: &str = "198.51.100.1:3478";
 const RELAYED: &str = "198.51.100.1:50000";
 const PEER: &str = "203.0.113.9:4000";
 const CLIENT: BaseId = BaseId(8);
 const RELAY: BaseId = BaseId(9);
-
-/// XOR-…-ADDRESS of an IPv4 address.
-fn xor(address: &str) -> Vec<u8> {
-    let address: SocketAddr = addr(address);
-    let IpAddr::V4(ip) = address.ip() else { panic!("these tests use IPv4") };
-    let mut value = vec![0, 1];
-    value.extend(address.port().to_be_bytes().iter().zip(STUN_MAGIC_COOKIE).map(|(byte, key)| byte ^ key));
-    value.extend(ip.octets().iter().zip(STUN_MAGIC_COOKIE).map(|(byte, key)| byte ^ key));
-    value
-}
-
-fn message(kind: u16, transaction: u8, attributes: &[(u16, Vec<u8>)]) -> Vec<u8> {
-    let mut body = Vec::new();
-    for (kind, value) in attributes {
-        body.extend_from_slice(&kind.to_be_bytes());
-        body.extend_from_slice(&(value.len() as u16).to_be_bytes());
-        body.extend_from_slice(value);
-        body.resize(body.len().next_multiple_of(4), 0);
-    }
-    let length = (body.len() as u16).to_be_bytes();
-    [&kind.to_be_bytes()[..], &length, &STUN_MAGIC_COOKIE, &[transaction; 12], &body].concat()
-}
 
 /// A session with an allocation at [`RELAYED`], and the peer known.
 fn allocated() -> Script {

@@ -1,22 +1,28 @@
 //! Writes records by hand, one line per thing that happens, and folds them.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use floe_inspect::{
-    Inspector, Picture,
+    Finding, Inspector, Picture, diagnose,
     picture::{PairId, PairView},
 };
 use floe_wire::{
     BaseId, BaseKind, Candidate, CandidateType, Direction, GatheringState, Generation, IceConnectionState,
-    InterfaceInfo, InterfaceKind, Note, Packet, Protocol, Record, RecordBody, Stamp,
+    InterfaceInfo, InterfaceKind, Note, Packet, Protocol, Record, RecordBody, RelayProtocol, Stamp,
     candidate::priority,
+    demux::STUN_MAGIC_COOKIE,
     note::SecurityFacts,
     stun::{Check, TransactionId, binding_error, binding_request, binding_success},
 };
 
 pub const ETH: BaseId = BaseId(1);
 pub const WLAN: BaseId = BaseId(2);
+pub const TURN_CLIENT: BaseId = BaseId(7);
+pub const TURN_SERVER: &str = "198.51.100.1:3478";
 pub const GENERATION: Generation = Generation(0);
 pub const PASSWORD: &str = "any-password-of-24-chars";
 
@@ -243,9 +249,67 @@ impl Script {
         });
     }
 
+    /// A TURN server gives a relayed address.
+    pub fn allocate(&mut self, server: &str, transport: RelayProtocol) {
+        self.open_client(server, transport);
+        self.on(TURN_CLIENT, Direction::Outbound, TURN_SERVER, &turn_message(0x0003, 1, &[]));
+        self.wait(10);
+        let answer = turn_message(0x0103, 1, &[(0x0016, xor("198.51.100.1:50000"))]);
+        self.on(TURN_CLIENT, Direction::Inbound, TURN_SERVER, &answer);
+    }
+
+    /// A TURN server refuses a request that carries credentials.
+    pub fn refuse_allocation(&mut self, code: u16, reason: &str) {
+        self.open_client("turn:relay", RelayProtocol::Udp);
+        self.transactions += 1;
+        let transaction = self.transactions as u8;
+        self.on(TURN_CLIENT, Direction::Outbound, TURN_SERVER, &turn_message(0x0003, transaction, &[(8, vec![0; 20])]));
+        let error = [&[0, 0, (code / 100) as u8, (code % 100) as u8], reason.as_bytes()].concat();
+        self.on(TURN_CLIENT, Direction::Inbound, TURN_SERVER, &turn_message(0x0113, transaction, &[(9, error)]));
+    }
+
+    fn open_client(&mut self, server: &str, transport: RelayProtocol) {
+        let kind = BaseKind::TurnClient { server: server.to_owned(), transport };
+        let (interface, address) = ("eth0".to_owned(), addr("192.168.1.2:5001"));
+        self.note(Note::BaseOpened { base: TURN_CLIENT, interface, address, kind });
+    }
+
     pub fn server_fails(&mut self, url: &str, error: &str) -> &mut Self {
         self.note(Note::ServerFailed { server: url.to_owned(), base: Some(ETH), error: error.to_owned() })
     }
+}
+
+/// XOR-…-ADDRESS of an IPv4 address.
+pub fn xor(address: &str) -> Vec<u8> {
+    let address: SocketAddr = addr(address);
+    let IpAddr::V4(ip) = address.ip() else { panic!("these tests use IPv4") };
+    let mut value = vec![0, 1];
+    value.extend(address.port().to_be_bytes().iter().zip(STUN_MAGIC_COOKIE).map(|(byte, key)| byte ^ key));
+    value.extend(ip.octets().iter().zip(STUN_MAGIC_COOKIE).map(|(byte, key)| byte ^ key));
+    value
+}
+
+pub fn turn_message(kind: u16, transaction: u8, attributes: &[(u16, Vec<u8>)]) -> Vec<u8> {
+    let mut body = Vec::new();
+    for (kind, value) in attributes {
+        body.extend_from_slice(&kind.to_be_bytes());
+        body.extend_from_slice(&(value.len() as u16).to_be_bytes());
+        body.extend_from_slice(value);
+        body.resize(body.len().next_multiple_of(4), 0);
+    }
+    let length = (body.len() as u16).to_be_bytes();
+    [&kind.to_be_bytes()[..], &length, &STUN_MAGIC_COOKIE, &[transaction; 12], &body].concat()
+}
+
+/// The ids of the rules that match.
+pub fn ids(script: &Script) -> Vec<&'static str> {
+    diagnose(script.picture()).iter().map(|finding| finding.id).collect()
+}
+
+/// The finding of a rule that matches.
+pub fn finding(script: &Script, id: &str) -> Finding {
+    let findings = diagnose(script.picture());
+    findings.iter().find(|finding| finding.id == id).unwrap_or_else(|| panic!("{id} in {findings:?}")).clone()
 }
 
 /// The id of the pair of `eth0` with `remote`.
