@@ -74,13 +74,17 @@ const fn kind_name(kind: floe_wire::PacketKind) -> &'static str {
 }
 
 const fn dropped_name(kind: floe_wire::note::DropKind) -> &'static str {
-    use floe_wire::note::DropKind::{AudioFrames, Candidates, ControlMessages, Datagrams, Pairs, Records};
+    use floe_wire::note::DropKind::{
+        AudioFrames, Candidates, Connections, ControlMessages, Datagrams, Frames, Pairs, Records,
+    };
     match kind {
         Records => "records",
         Datagrams => "datagrams",
         Candidates => "candidates above the cap",
         Pairs => "pairs above 100",
         AudioFrames => "audio frames",
+        Frames => "datagrams that TCP had no room for",
+        Connections => "connections of strangers",
         ControlMessages => "messages of the other side that cannot be read",
     }
 }

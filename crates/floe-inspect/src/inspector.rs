@@ -102,6 +102,11 @@ impl Inspector {
             Note::BaseFailed { interface, address, error } => self.on_base_failed(interface, *address, error),
             Note::BaseClosed { base } => self.on_base_closed(*base),
             Note::SendFailed { base, remote, error } => self.on_send_failed(*base, *remote, error),
+            Note::ConnectionOpened { base, local, remote, dialed, took } => {
+                self.on_connection_opened(*base, *local, *remote, *dialed, *took);
+            }
+            Note::ConnectionFailed { base, remote, error } => self.on_connection_failed(*base, *remote, error),
+            Note::ConnectionClosed { base, remote, reason } => self.on_connection_closed(*base, *remote, reason),
             Note::ServerAnswered { server, base, mapped, rtt } => self.on_server_answered(server, *base, *mapped, *rtt),
             Note::ServerFailed { server, base, error } => self.on_server_failed(server, *base, error),
             Note::RelayAllocated { server, client, relayed, mapped, lifetime, rtt, .. } => {

@@ -6,16 +6,16 @@ use std::{
     net::{IpAddr, SocketAddr},
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
-use floe_wire::{BaseId, BaseKind, Direction, InterfaceInfo, Note, PacketKind, classify, note::DropKind};
+use floe_wire::{BaseId, BaseKind, Direction, InterfaceInfo, Note, PacketKind};
 use tokio::{sync::mpsc, task::JoinHandle};
 
-use crate::{Network, Tap, UdpSocket, clock};
+use crate::{Network, Tap, UdpSocket, intake::Intake};
 
 /// The largest UDP payload.
 const MAX_DATAGRAM: usize = 65_535;
@@ -23,8 +23,6 @@ const MAX_DATAGRAM: usize = 65_535;
 const FIRST_BACKOFF: Duration = Duration::from_millis(5);
 /// After this many receive errors in a row (about 5 s) the socket is given up.
 const MAX_ERRORS: u32 = 10;
-/// Dropped datagrams are told at most this often.
-const DROP_NOTE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A datagram that arrived at a base.
 #[derive(Debug, Clone)]
@@ -54,14 +52,14 @@ struct Shared {
     id: BaseId,
     socket: Box<dyn UdpSocket>,
     tap: Tap,
-    dropped: AtomicU64,
+    intake: Intake,
     closed: AtomicBool,
 }
 
 impl Base {
     /// Binds a free port of `ip` and starts reading; inside a tokio runtime.
     ///
-    /// Datagrams that `inbound` has no room for are dropped and counted ([`DropKind::Datagrams`]).
+    /// Datagrams that `inbound` has no room for are dropped and counted ([`floe_wire::note::DropKind::Datagrams`]).
     ///
     /// # Errors
     /// When the address cannot be bound; nothing is noted then.
@@ -80,10 +78,10 @@ impl Base {
             id,
             socket,
             tap: tap.clone(),
-            dropped: AtomicU64::new(0),
+            intake: Intake::new(id, tap, inbound),
             closed: AtomicBool::new(false),
         });
-        let reader = tokio::spawn(read(Arc::clone(&shared), inbound));
+        let reader = tokio::spawn(read(Arc::clone(&shared)));
         Ok(Self { interface, address, shared, reader })
     }
 
@@ -144,34 +142,22 @@ fn send_error(error: &io::Error) -> String {
 
 impl Shared {
     fn close(&self) {
-        self.tell_drops();
+        self.intake.tell_drops();
         if !self.closed.swap(true, Ordering::Relaxed) {
             self.tap.note(Note::BaseClosed { base: self.id });
         }
     }
-
-    fn tell_drops(&self) {
-        let count = self.dropped.swap(0, Ordering::Relaxed);
-        if count > 0 {
-            self.tap.note(Note::Dropped { what: DropKind::Datagrams, count });
-        }
-    }
 }
 
-async fn read(shared: Arc<Shared>, inbound: mpsc::Sender<Inbound>) {
+async fn read(shared: Arc<Shared>) {
     let mut buffer = vec![0; MAX_DATAGRAM];
     let mut errors = 0;
-    let mut told = clock::now();
     loop {
         match poll_fn(|cx| shared.socket.poll_recv_from(cx, &mut buffer)).await {
             Ok((length, remote)) => {
                 errors = 0;
-                if !hand_over(&shared, &inbound, &buffer[..length], remote) {
+                if !shared.intake.take(Bytes::copy_from_slice(&buffer[..length]), remote) {
                     break;
-                }
-                if told + DROP_NOTE_INTERVAL <= clock::now() {
-                    told = clock::now();
-                    shared.tell_drops();
                 }
             }
             // The system tells here that an earlier datagram of ours found a closed port (ICMP). That is the other
@@ -188,21 +174,6 @@ async fn read(shared: Arc<Shared>, inbound: mpsc::Sender<Inbound>) {
         }
     }
     shared.close();
-}
-
-/// Gives a datagram to the tap and to the session; `false` once the session is gone.
-fn hand_over(shared: &Shared, inbound: &mpsc::Sender<Inbound>, datagram: &[u8], remote: SocketAddr) -> bool {
-    let at = clock::now();
-    shared.tap.packet_at(at, shared.id, Direction::Inbound, remote, datagram);
-    let kind = classify(datagram);
-    match inbound.try_send(Inbound { base: shared.id, remote, bytes: Bytes::copy_from_slice(datagram), at, kind }) {
-        Ok(()) => true,
-        Err(mpsc::error::TrySendError::Full(_)) => {
-            shared.dropped.fetch_add(1, Ordering::Relaxed);
-            true
-        }
-        Err(mpsc::error::TrySendError::Closed(_)) => false,
-    }
 }
 
 fn is_about_a_peer(error: &io::Error) -> bool {

@@ -2,7 +2,10 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use floe_wire::{Candidate, CandidateType, InterfaceInfo, InterfaceKind, Protocol, candidate::priority};
+use floe_wire::{
+    Candidate, CandidateType, InterfaceInfo, InterfaceKind, Protocol, TcpType,
+    candidate::{priority, tcp_priority},
+};
 
 /// Distance between the local preferences of two bases. What lies between is free for further reflexive candidates
 /// of the same base, so that priorities stay unique (RFC 8445 section 5.1.2.1).
@@ -58,6 +61,20 @@ pub fn host_candidate(base: SocketAddr, local_preference: u16) -> Candidate {
     }
 }
 
+/// The host candidate of an ICE-TCP base; `local_preference` is that of its address.
+#[must_use]
+pub fn tcp_candidate(base: SocketAddr, tcp_type: TcpType, local_preference: u16) -> Candidate {
+    Candidate {
+        candidate_type: CandidateType::Host,
+        protocol: Protocol::Tcp,
+        tcp_type: Some(tcp_type),
+        address: base,
+        priority: tcp_priority(CandidateType::Host, tcp_type, local_preference),
+        foundation: tcp_foundation(base.ip(), tcp_type),
+        related_address: None,
+    }
+}
+
 /// The server-reflexive candidate of a base.
 ///
 /// A second mapping of the same base takes a `local_preference` a little lower than the first one's.
@@ -83,6 +100,11 @@ pub fn foundation(candidate_type: CandidateType, base: IpAddr, learned: Option<S
     let text =
         format!("{candidate_type} udp {base} {}", learned.map_or_else(String::new, |address| address.to_string()));
     format!("{:08x}", fnv1a(text.as_bytes()))
+}
+
+/// RFC 6544 section 4.3: candidates of different roles have different foundations.
+fn tcp_foundation(base: IpAddr, tcp_type: TcpType) -> String {
+    format!("{:08x}", fnv1a(format!("host tcp {} {base}", tcp_type.name()).as_bytes()))
 }
 
 /// FNV-1a, 32 bits: no secrecy is needed, only the same value on every platform.

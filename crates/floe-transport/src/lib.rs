@@ -1,12 +1,13 @@
 //! Network seam, bases, the tap and STUN discovery.
 //!
-//! A [`Base`] owns one socket and its reader; every datagram passes the [`Tap`] before anyone interprets it.
+//! A [`Base`] owns one socket and its reader, a [`TcpBase`] a listening address and its connections; every datagram passes the [`Tap`] before anyone interprets it.
 //! [`Discovery`] asks STUN servers without touching a socket or a clock: bytes and time come in, decisions go out.
 
 pub mod base;
 pub mod candidate;
 pub mod clock;
 pub mod discovery;
+mod intake;
 pub mod nat_test;
 pub mod nat_tests;
 pub mod network;
@@ -14,6 +15,7 @@ pub mod relay;
 pub mod server_url;
 pub mod system;
 pub mod tap;
+pub mod tcp_base;
 
 pub use base::{Base, Inbound};
 pub use clock::Clock;
@@ -24,3 +26,4 @@ pub use network::{BoxFuture, Network, TcpListener, TcpStream, UdpSocket};
 pub use server_url::{ServerUrl, UrlError};
 pub use system::SystemNetwork;
 pub use tap::{Tap, TapReceiver};
+pub use tcp_base::TcpBase;

@@ -36,8 +36,8 @@ pub trait Network: Send + Sync + 'static {
         remote: SocketAddr,
     ) -> BoxFuture<'a, io::Result<Box<dyn TcpStream>>>;
 
-    /// Listens on a local address; port 0 picks a free one. The port may be dialed from at the same time
-    /// (RFC 6544 section 4.1, simultaneous-open).
+    /// Listens on a local address; port 0 picks a free one, which may be dialed from at the same time (RFC 6544
+    /// section 4.1, simultaneous-open).
     ///
     /// # Errors
     /// The system's refusal.

@@ -86,6 +86,37 @@ pub enum TcpType {
     SimultaneousOpen,
 }
 
+impl TcpType {
+    /// The SDP name (RFC 6544 section 4.5).
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Passive => "passive",
+            Self::SimultaneousOpen => "so",
+        }
+    }
+
+    /// Whether a check can go from a candidate of this role to one of `remote` (RFC 6544 section 6.2, with the pairs
+    /// of passive candidates pruned: they wait for the other side's connection).
+    #[must_use]
+    pub const fn reaches(self, remote: Self) -> bool {
+        matches!((self, remote), (Self::Active, Self::Passive) | (Self::SimultaneousOpen, Self::SimultaneousOpen))
+    }
+
+    /// The direction preference of RFC 6544 section 4.2 for host candidates and those that are not reflexive.
+    const fn direction_preference(self) -> u16 {
+        match self {
+            Self::Active => 6,
+            Self::Passive => 4,
+            Self::SimultaneousOpen => 2,
+        }
+    }
+}
+
+/// The port that candidates tell which only dial (RFC 6544 section 4.5).
+pub const ACTIVE_PORT: u16 = 9;
+
 /// One candidate of either side. Component 1 is the only one: RTP and RTCP share a port (RFC 5761).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Candidate {
@@ -111,6 +142,23 @@ pub const fn priority(candidate_type: CandidateType, local_preference: u16) -> u
     ((candidate_type.preference() as u32) << 24) | ((local_preference as u32) << 8) | 255
 }
 
+/// Computes the priority of a TCP candidate of a host (RFC 6544 section 4.2) for component 1.
+///
+/// `local_preference` is that of the UDP candidate on the same address; its upper 13 bits tell the addresses apart. Type
+/// preferences lie below UDP's reflexive ones and far above relays: a direct path over TCP is taken when there is none
+/// over UDP.
+#[must_use]
+pub const fn tcp_priority(candidate_type: CandidateType, tcp_type: TcpType, local_preference: u16) -> u32 {
+    let type_preference = match candidate_type {
+        CandidateType::Host => 90,
+        CandidateType::PeerReflexive => 80,
+        CandidateType::ServerReflexive => 70,
+        CandidateType::Relayed => 0,
+    };
+    let direction = (tcp_type.direction_preference() << 13) | (local_preference >> 3);
+    (type_preference << 24) | ((direction as u32) << 8) | 255
+}
+
 /// Computes a pair priority (RFC 8445 section 6.1.2.3): `g` is the controlling side's candidate priority, `d` the
 /// controlled side's.
 #[must_use]
@@ -126,6 +174,27 @@ mod tests {
     #[test]
     fn host_priority_with_full_local_preference_is_the_well_known_number() {
         assert_eq!(priority(CandidateType::Host, 65_535), 2_130_706_431);
+    }
+
+    #[test]
+    fn direct_tcp_lies_between_reflexive_udp_and_relays_and_dialing_first() {
+        let roles = [TcpType::Active, TcpType::Passive, TcpType::SimultaneousOpen];
+        let [active, passive, both] = roles.map(|role| tcp_priority(CandidateType::Host, role, 0xFF00));
+        assert!(priority(CandidateType::ServerReflexive, 0) > active && active > passive && passive > both);
+        assert!(
+            tcp_priority(CandidateType::PeerReflexive, TcpType::SimultaneousOpen, 0)
+                > priority(CandidateType::Relayed, u16::MAX)
+        );
+        assert!(active > tcp_priority(CandidateType::Host, TcpType::Active, 0xFE00), "addresses stay apart");
+    }
+
+    #[test]
+    fn who_dials_meets_who_listens() {
+        use TcpType::{Active, Passive, SimultaneousOpen};
+        let roles = [Active, Passive, SimultaneousOpen];
+        let pairs = roles.into_iter().flat_map(|ours| roles.map(|theirs| (ours, theirs)));
+        let reaching: Vec<_> = pairs.filter(|(ours, theirs)| ours.reaches(*theirs)).collect();
+        assert_eq!(reaching, [(Active, Passive), (SimultaneousOpen, SimultaneousOpen)]);
     }
 
     #[test]

@@ -59,6 +59,37 @@ pub enum Note {
         /// The system's words.
         error: String,
     },
+    /// An ICE-TCP base has a connection: one that it dialed, or one that the peer made and was answered on.
+    ConnectionOpened {
+        /// The base.
+        base: BaseId,
+        /// Our end of it.
+        local: SocketAddr,
+        /// The peer's end.
+        remote: SocketAddr,
+        /// Whether we dialed.
+        dialed: bool,
+        /// From dialing to its being open; of one that the peer made, from its being open to our first answer.
+        took: Duration,
+    },
+    /// An ICE-TCP base could not connect.
+    ConnectionFailed {
+        /// The base.
+        base: BaseId,
+        /// Where to.
+        remote: SocketAddr,
+        /// The system's words.
+        error: String,
+    },
+    /// A connection of an ICE-TCP base has ended.
+    ConnectionClosed {
+        /// The base.
+        base: BaseId,
+        /// The peer's end.
+        remote: SocketAddr,
+        /// Why.
+        reason: String,
+    },
     /// A STUN server answered.
     ServerAnswered {
         /// URL as the user wrote it.
@@ -475,6 +506,10 @@ pub enum DropKind {
     AudioFrames,
     /// Messages of the peer that this version does not know or cannot read.
     ControlMessages,
+    /// Outbound datagrams for which an ICE-TCP connection had no room.
+    Frames,
+    /// Connections of strangers to listening ports.
+    Connections,
 }
 
 /// Why a call ended.

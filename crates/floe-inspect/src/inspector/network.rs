@@ -93,6 +93,33 @@ impl Inspector {
         }
     }
 
+    pub(super) fn on_connection_opened(
+        &mut self,
+        base: BaseId,
+        local: SocketAddr,
+        remote: SocketAddr,
+        dialed: bool,
+        took: Duration,
+    ) {
+        let name = self.base_name(base);
+        let text = if dialed {
+            format!("{name}: connected over TCP from {local} to {remote} ({})", millis(took))
+        } else {
+            format!("{name}: the peer has connected over TCP from {remote} to {local}")
+        };
+        self.say(Severity::Info, "network", text);
+    }
+
+    pub(super) fn on_connection_failed(&mut self, base: BaseId, remote: SocketAddr, error: &str) {
+        let text = format!("{}: cannot connect over TCP to {remote}: {error}", self.base_name(base));
+        self.say(Severity::Detail, "network", text);
+    }
+
+    pub(super) fn on_connection_closed(&mut self, base: BaseId, remote: SocketAddr, reason: &str) {
+        let text = format!("{}: the TCP connection with {remote} has ended: {reason}", self.base_name(base));
+        self.say(Severity::Info, "network", text);
+    }
+
     pub(super) fn on_server_answered(&mut self, url: &str, base: BaseId, mapped: SocketAddr, rtt: Duration) {
         self.set_verdict(url, Some(base), ServerVerdict::Answered { mapped, rtt });
         let text = format!("{url} sees {} as {mapped} ({})", self.base_name(base), millis(rtt));
@@ -187,6 +214,8 @@ impl Inspector {
             DropKind::Candidates => "candidate",
             DropKind::Pairs => "pair",
             DropKind::AudioFrames => "audio frame",
+            DropKind::Frames => "datagram for TCP",
+            DropKind::Connections => "connection of a stranger",
             DropKind::ControlMessages => "message of the other side",
         };
         self.say(Severity::Detail, "call", format!("{} dropped to keep memory bounded", count(dropped, noun)));

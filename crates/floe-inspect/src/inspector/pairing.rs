@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use floe_wire::{BaseId, Candidate, CandidateType, Generation, Protocol, TcpType, candidate::priority};
+use floe_wire::{BaseId, Candidate, CandidateType, Generation, Protocol, candidate::priority};
 
 use super::Inspector;
 use crate::{
@@ -299,8 +299,8 @@ fn is_pairable(candidate: &Candidate) -> bool {
 /// Whether two candidates form a pair (RFC 8445 section 6.1.2.2, RFC 6544 section 6.2).
 fn fits(ours: &Candidate, theirs: &Candidate) -> bool {
     let tcp_fits = match (ours.tcp_type, theirs.tcp_type) {
-        (Some(TcpType::SimultaneousOpen), Some(theirs)) => theirs == TcpType::SimultaneousOpen,
-        (Some(ours), Some(theirs)) => ours != theirs && theirs != TcpType::SimultaneousOpen,
+        (Some(ours), Some(theirs)) => ours.reaches(theirs),
+        // A peer-reflexive candidate tells no role.
         (None, _) | (_, None) => true,
     };
     ours.protocol == theirs.protocol && ours.address.is_ipv4() == theirs.address.is_ipv4() && tcp_fits

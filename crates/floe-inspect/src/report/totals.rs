@@ -100,6 +100,10 @@ pub struct CountersReport {
     pub dropped_pairs: u64,
     /// Audio frames that a full queue did not take.
     pub dropped_audio_frames: u64,
+    /// Outbound datagrams for which a TCP connection had no room.
+    pub dropped_frames: u64,
+    /// Connections of strangers to listening ports.
+    pub dropped_connections: u64,
     /// Inbound datagrams ignored, over all reasons.
     pub refused_datagrams: u64,
     /// Pasted texts refused.
@@ -121,6 +125,8 @@ impl CountersReport {
             dropped_candidates: dropped(DropKind::Candidates),
             dropped_pairs: dropped(DropKind::Pairs),
             dropped_audio_frames: dropped(DropKind::AudioFrames),
+            dropped_frames: dropped(DropKind::Frames),
+            dropped_connections: dropped(DropKind::Connections),
             refused_datagrams: counters.refused.iter().fold(0, |sum: u64, (_, count)| sum.saturating_add(*count)),
             refused_codes: counters.codes_refused,
             refused_signaling_messages: counters.signaling_refused,

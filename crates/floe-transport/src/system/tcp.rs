@@ -13,20 +13,26 @@ use crate::{TcpListener, TcpStream};
 /// Connections that may wait to be accepted.
 const BACKLOG: u32 = 64;
 
+/// Bytes that may wait in the system before it takes more.
+#[cfg(any(target_os = "android", target_os = "linux"))]
+const UNSENT: u32 = 16 * 1024;
+
 /// Connects from `local` to `remote`.
 pub(super) async fn connect(local: SocketAddr, remote: SocketAddr) -> io::Result<Box<dyn TcpStream>> {
-    let stream = bind(local)?.connect(remote).await?;
+    let stream = bind(local, local.port() != 0)?.connect(remote).await?;
     stream.set_nodelay(true)?;
     Ok(Box::new(stream))
 }
 
 /// Listens on `local`.
 pub(super) fn listen(local: SocketAddr) -> io::Result<Box<dyn TcpListener>> {
-    Ok(Box::new(bind(local)?.listen(BACKLOG)?))
+    // A port that somebody chose is not shared: another program's connections would end here and ours there.
+    Ok(Box::new(bind(local, local.port() == 0)?.listen(BACKLOG)?))
 }
 
-/// A bound socket whose port others of ours may share: simultaneous-open dials from the port it listens on.
-fn bind(local: SocketAddr) -> io::Result<tokio::net::TcpSocket> {
+/// A bound socket. A shared port is one that others of ours may have too: simultaneous-open dials from the port it
+/// listens on.
+fn bind(local: SocketAddr, is_shared: bool) -> io::Result<tokio::net::TcpSocket> {
     let socket = Socket::new(Domain::for_address(local), Type::STREAM, Some(Protocol::TCP))?;
     if local.is_ipv6() {
         socket.set_only_v6(true)?;
@@ -35,8 +41,13 @@ fn bind(local: SocketAddr) -> io::Result<tokio::net::TcpSocket> {
     #[cfg(unix)]
     {
         socket.set_reuse_address(true)?;
-        socket.set_reuse_port(true)?;
+        socket.set_reuse_port(is_shared)?;
     }
+    #[cfg(not(unix))]
+    let _ = is_shared;
+    // Media that waits in the system cannot be dropped any more, and is late before it leaves.
+    #[cfg(any(target_os = "android", target_os = "linux"))]
+    socket.set_tcp_notsent_lowat(UNSENT)?;
     socket.set_nonblocking(true)?;
     socket.bind(&local.into())?;
     Ok(tokio::net::TcpSocket::from_std_stream(socket.into()))
