@@ -58,7 +58,7 @@ impl Exchange {
             password: identity.credentials.password.clone(),
             fingerprint: identity.certificate.fingerprint().0,
             created_s: unix_seconds(),
-            capabilities: Capabilities::AUDIO,
+            capabilities: Capabilities::AUDIO.union(Capabilities::CONTROL_CHANNEL),
             nat_summary: None,
             candidates,
         };

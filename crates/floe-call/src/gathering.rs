@@ -303,6 +303,11 @@ impl Gathering {
         candidates
     }
 
+    /// How many candidates there are so far.
+    pub fn candidate_count(&self) -> usize {
+        self.candidates.len()
+    }
+
     /// The bases with their addresses and local preferences.
     pub fn bases(&self) -> impl Iterator<Item = (BaseId, SocketAddr, u16)> {
         self.bases.iter().map(|own| (own.base.id(), own.base.address(), own.local_preference))

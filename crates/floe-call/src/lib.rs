@@ -8,6 +8,7 @@ mod audio;
 mod call;
 mod command;
 mod config;
+mod control;
 mod exchange;
 mod gathering;
 mod identity;
@@ -16,6 +17,7 @@ pub mod probe;
 mod publisher;
 mod session;
 mod snapshot;
+mod talk;
 
 pub use call::Call;
 pub use command::{AudioSource, Command, Playback};

@@ -13,6 +13,7 @@ pub(crate) struct Media {
     client: bool,
     certificate: Certificate,
     expected: Fingerprint,
+    wants_control: bool,
     /// Made when first needed: its keys cost milliseconds that the first checks should not wait for.
     session: Option<SecureSession>,
     has_path: bool,
@@ -29,6 +30,12 @@ pub(crate) enum MediaOutput {
     HandshakeStarted { client: bool },
     /// The peer is who its code says, and media keys are in place.
     Secured(SecurityFacts),
+    /// Both ends can talk beside the media.
+    ControlOpened,
+    /// The peer said something.
+    ControlMessage(Vec<u8>),
+    /// They cannot any more; the sentence says why.
+    ControlClosed(String),
     /// The peer closed the channel.
     PeerLeft,
     /// There will be no secure channel; the sentence says why.
@@ -36,12 +43,14 @@ pub(crate) enum MediaOutput {
 }
 
 impl Media {
-    /// Waits for a path. The controlling side is the DTLS client: it knows the nominated pair first.
-    pub fn new(role: IceRole, certificate: &Certificate, expected: Fingerprint) -> Self {
+    /// Waits for a path. The controlling side is the DTLS client: it knows the nominated pair first. A control channel is
+    /// wanted if the peer's code says that it has one.
+    pub fn new(role: IceRole, certificate: &Certificate, expected: Fingerprint, wants_control: bool) -> Self {
         Self {
             client: role == IceRole::Controlling,
             certificate: certificate.clone(),
             expected,
+            wants_control,
             session: None,
             has_path: false,
             wait: None,
@@ -60,7 +69,31 @@ impl Media {
     }
 
     fn session(&mut self, now: Instant) -> &mut SecureSession {
-        self.session.get_or_insert_with(|| SecureSession::new(self.client, &self.certificate, self.expected, now))
+        self.session.get_or_insert_with(|| {
+            let mut session = SecureSession::new(self.client, &self.certificate, self.expected, now);
+            if self.wants_control {
+                session.want_control();
+            }
+            session
+        })
+    }
+
+    /// Whether the peer has a control channel.
+    pub fn wants_control(&self) -> bool {
+        self.wants_control
+    }
+
+    /// Sends a message to the peer; one that cannot be sent is forgotten, and the channel's end is told by itself.
+    pub fn send_control(&mut self, message: &[u8]) {
+        let Some(session) = &mut self.session else { return };
+        if let Err(error) = session.send_control(message) {
+            tracing::debug!(%error, "message not sent");
+        }
+    }
+
+    /// Bytes of messages that wait.
+    pub fn control_buffered(&mut self) -> usize {
+        self.session.as_mut().map_or(0, SecureSession::control_buffered)
     }
 
     /// Takes a DTLS datagram. The peer may have a path before we do: a server listens from the start.
@@ -99,8 +132,9 @@ impl Media {
             }
             Ok(Output::Secured(facts)) => Some(MediaOutput::Secured(facts)),
             Ok(Output::PeerClosed) => Some(MediaOutput::PeerLeft),
-            // Told only of channels that were asked for.
-            Ok(Output::ControlOpened | Output::ControlMessage(_) | Output::ControlClosed(_)) => None,
+            Ok(Output::ControlOpened) => Some(MediaOutput::ControlOpened),
+            Ok(Output::ControlMessage(message)) => Some(MediaOutput::ControlMessage(message)),
+            Ok(Output::ControlClosed(end)) => Some(MediaOutput::ControlClosed(end.to_string())),
             Err(error) => {
                 self.has_failed = true;
                 self.wait = None;

@@ -6,8 +6,9 @@ use std::{
 };
 
 use floe_inspect::Inspector;
+use floe_signal::control::MAX_DIGEST_PAIRS;
 use floe_transport::Clock;
-use floe_wire::{Note, Record, RecordBody, note::DropKind};
+use floe_wire::{Note, Record, RecordBody, note::DropKind, peer::Digest};
 use tokio::sync::{mpsc, watch};
 
 use crate::{
@@ -64,6 +65,11 @@ impl Publisher {
                 body: RecordBody::Note(Note::Dropped { what: DropKind::Records, count }),
             });
         }
+    }
+
+    /// What the record says, for the peer.
+    pub fn digest(&mut self) -> Digest {
+        self.inspector.digest(MAX_DIGEST_PAIRS)
     }
 
     /// When the next snapshot is due.

@@ -6,6 +6,7 @@ use std::{
 };
 
 use floe_path::{AgentOutbox, AgentSend, Credentials, Liveness, Path, PathBase, PathConfig, PathEvent, PathOutput};
+use floe_signal::Capabilities;
 use floe_transport::{Clock, Inbound, Network, Tap, TapReceiver};
 use floe_wire::{
     CandidateType, Generation, IceConnectionState, Note, PacketKind, Record,
@@ -18,12 +19,14 @@ use tokio::sync::{mpsc, watch};
 use crate::{
     CallConfig, Command, Snapshot,
     audio::{AudioOutput, AudioWorker},
+    control::Control,
     exchange::{Exchange, Peer},
     gathering::{Gathering, Resolved},
     identity::Identity,
     media::{Media, MediaOutput},
     publisher::{Extras, Publisher},
     snapshot::PasteOutcome,
+    talk::Talk,
 };
 
 /// Datagrams that may wait for the session; two seconds of audio and checks on eight bases.
@@ -37,21 +40,22 @@ const CLOSING_PATIENCE: Duration = Duration::from_secs(2);
 /// Wake up at least this often, so that a missed deadline cannot stall a call.
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 
-const GENERATION: Generation = Generation(0);
+pub(crate) const GENERATION: Generation = Generation(0);
 
 /// Everything a running call has.
 pub(crate) struct Session {
-    tap: Tap,
+    pub(crate) tap: Tap,
     identity: Identity,
-    gathering: Gathering,
+    pub(crate) gathering: Gathering,
     exchange: Exchange,
-    path: Path,
-    media: Option<Media>,
+    pub(crate) path: Path,
+    pub(crate) media: Option<Media>,
+    pub(crate) talk: Talk,
     audio: AudioWorker,
-    publisher: Publisher,
+    pub(crate) publisher: Publisher,
     paste: Option<PasteOutcome>,
     connection: IceConnectionState,
-    ended: Option<EndReason>,
+    pub(crate) ended: Option<EndReason>,
 }
 
 /// The channels a session listens to.
@@ -104,6 +108,7 @@ impl Session {
             seed: identity.seed,
         });
         let (audio, audio_receiver) = AudioWorker::start(&config, identity.ssrc, identity.seed);
+        let talk_tap = tap.clone();
         let mut session = Self {
             tap,
             identity,
@@ -111,6 +116,7 @@ impl Session {
             exchange,
             path,
             media: None,
+            talk: Talk::new(Control::new(&talk_tap, clock)),
             audio,
             publisher,
             paste: None,
@@ -171,6 +177,7 @@ impl Session {
             self.gathering.poll_timeout(),
             self.path.poll_timeout().map(|(at, _why)| at),
             self.media.as_ref().and_then(Media::poll_timeout),
+            self.talk.control.poll_timeout(),
             code,
         ]
         .into_iter()
@@ -203,6 +210,7 @@ impl Session {
             }
             Command::SetMuted(muted) => {
                 self.tap.note(Note::Muted { muted });
+                self.talk.control.set_muted(muted);
                 self.audio.set_muted(muted);
             }
             Command::SetSource(source) => self.audio.set_source(source),
@@ -217,7 +225,9 @@ impl Session {
             self.gathering.on_timeout(now);
         }
         if self.exchange.own().is_none() && self.gathering.is_code_worthy(now) {
-            self.exchange.make_code(&self.identity, self.gathering.candidates());
+            let candidates = self.gathering.candidates();
+            self.talk.control.note_told(GENERATION, &candidates);
+            self.exchange.make_code(&self.identity, candidates);
             self.begin_checks().await;
         }
         if self.path.poll_timeout().is_some_and(|(at, _why)| at <= now) {
@@ -225,6 +235,7 @@ impl Session {
         }
         self.drain_path();
         self.drain_media(now);
+        self.talk(now);
         let (code, paste) = (self.exchange.own().map(str::to_owned), self.paste.clone());
         self.publisher.on_timeout(now, || Extras { code, paste });
     }
@@ -241,7 +252,8 @@ impl Session {
         let credentials = Credentials { ufrag: code.ufrag, password: code.password };
         let now = Instant::now();
         self.path.set_remote(role, credentials, &code.candidates, now).await;
-        self.media = Some(Media::new(role, &self.identity.certificate, fingerprint));
+        let has_control = code.capabilities.contains(Capabilities::CONTROL_CHANNEL);
+        self.media = Some(Media::new(role, &self.identity.certificate, fingerprint, has_control));
         self.drain_path();
     }
 
@@ -297,7 +309,7 @@ impl Session {
         }
     }
 
-    fn drain_path(&mut self) {
+    pub(crate) fn drain_path(&mut self) {
         while let Some(output) = self.path.poll_output() {
             match output {
                 PathOutput::Send { base, to, bytes } => self.gathering.send(base, &bytes, to),
@@ -317,6 +329,7 @@ impl Session {
             }
             PathEvent::Selected { generation, base, remote } => {
                 self.tap.note(Note::PairSelected { generation, base, remote });
+                self.talk.control.tell_pair(generation, remote);
                 if let Some(media) = &mut self.media {
                     media.on_path();
                 }
@@ -336,7 +349,7 @@ impl Session {
         }
     }
 
-    fn drain_media(&mut self, now: Instant) {
+    pub(crate) fn drain_media(&mut self, now: Instant) {
         while let Some(output) = self.media.as_mut().and_then(|media| media.poll(now)) {
             match output {
                 MediaOutput::Transmit(datagram) => {
@@ -348,7 +361,11 @@ impl Session {
                 MediaOutput::Secured(facts) => {
                     self.tap.note(Note::Secured(facts));
                     self.audio.begin_sending();
+                    self.note_missing_control();
                 }
+                MediaOutput::ControlOpened => self.on_control_opened(now),
+                MediaOutput::ControlMessage(message) => self.on_control_message(&message, now),
+                MediaOutput::ControlClosed(reason) => self.talk.control.on_closed(reason),
                 MediaOutput::PeerLeft => self.ended = Some(EndReason::PeerHungUp),
                 MediaOutput::Failed(error) => {
                     self.tap.note(Note::SecurityFailed { error: error.clone() });
@@ -367,6 +384,7 @@ impl Session {
         for goodbye in self.audio.stop(CLOSING_PATIENCE, &mut ears.audio).await {
             self.on_audio(goodbye);
         }
+        self.say_goodbye();
         if let Some(media) = &mut self.media {
             media.close();
         }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use floe_wire::{
-    Generation, Stamp,
+    Generation,
     peer::{ClockComparison, Digest, MediaDigest, PairDigest, RestartCause},
     stun::TransactionId,
 };
@@ -181,18 +181,20 @@ impl Inspector {
 
     /// Adds what the peer saw of the checks over a pair to the sentence about it.
     pub(super) fn append_peers_word(&mut self, id: PairId) {
-        let Some((first, _)) = self.picture.peer.digests else { return };
-        let Some((view, _)) = self.pairs.get(&self.picture, id) else { return };
-        let Some(word) = self.peers_word(view, first) else { return };
+        let Some((_, newest)) = self.picture.peer.digests else { return };
+        let Some((view, facts)) = self.pairs.get(&self.picture, id) else { return };
+        if facts.first_request.is_none_or(|first| first > newest) {
+            return;
+        }
+        let Some(word) = self.peers_word(view) else { return };
         if let Some((view, _)) = self.pairs.get_mut(&mut self.picture.pairs, id) {
             view.why.push_str(&format!("; {word}"));
         }
     }
 
-    /// What the peer saw of checks that were not answered, all of them sent before its first digest.
-    fn peers_word(&self, view: &PairView, first: Stamp) -> Option<String> {
-        let is_unanswered = view.requests_sent > 0 && view.last_answer.is_none();
-        if !is_unanswered || view.last_request_sent.is_none_or(|sent| sent > first) {
+    /// What the peer saw of checks that were not answered.
+    fn peers_word(&self, view: &PairView) -> Option<String> {
+        if view.requests_sent == 0 || view.last_answer.is_some() {
             return None;
         }
         Some(match self.picture.peer.seen_of(view.id) {

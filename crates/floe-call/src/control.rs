@@ -1,0 +1,206 @@
+//! Talking to the peer beside the media: what this side says over the control channel, and what it makes of the answers.
+
+mod clocks;
+
+use std::{
+    collections::{BTreeSet, VecDeque},
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use floe_signal::control::{CONTROL_VERSION, ControlMessage, Features};
+use floe_transport::{Clock, Tap};
+use floe_wire::{
+    Candidate, Generation, Note, Protocol,
+    note::DropKind,
+    peer::{Digest, RestartCause},
+};
+
+use self::clocks::Clocks;
+
+/// How often each side tells what its record says.
+const DIGEST_INTERVAL: Duration = Duration::from_secs(1);
+/// Messages that may wait for the channel.
+const OUTBOX: usize = 64;
+/// Unsent bytes at which digests and questions wait for better times: what they say would be stale on arrival.
+const CONGESTED: usize = 4096;
+/// Candidates that a peer may add to those of its code.
+const MOST_LATE_CANDIDATES: usize = 64;
+/// What this version can do.
+const OWN_FEATURES: Features = Features::RESTART.union(Features::DIGEST);
+
+/// What the peer wants done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Request {
+    /// Try this candidate as well.
+    AddCandidate { generation: Generation, candidate: Candidate },
+    /// Begin this generation.
+    Restart { generation: Generation, cause: RestartCause },
+    /// The peer hangs up.
+    Goodbye,
+}
+
+/// What a candidate is known by.
+type CandidateKey = (SocketAddr, Protocol, Generation);
+
+/// One side of the conversation.
+pub(crate) struct Control {
+    tap: Tap,
+    clock: Clock,
+    is_open: bool,
+    features: Features,
+    clocks: Clocks,
+    next_round: Option<Instant>,
+    outbox: VecDeque<ControlMessage>,
+    /// Candidates the peer has, from the code or from here.
+    told: BTreeSet<CandidateKey>,
+    is_muted: bool,
+    late_candidates: usize,
+}
+
+impl Control {
+    pub fn new(tap: &Tap, clock: Clock) -> Self {
+        Self {
+            tap: tap.clone(),
+            clock,
+            is_open: false,
+            features: Features::default(),
+            clocks: Clocks::default(),
+            next_round: None,
+            outbox: VecDeque::new(),
+            told: BTreeSet::new(),
+            is_muted: false,
+            late_candidates: 0,
+        }
+    }
+
+    /// The channel is open.
+    pub fn on_opened(&mut self, now: Instant) {
+        self.is_open = true;
+        self.next_round = Some(now);
+        self.tap.note(Note::ControlOpened);
+        self.outbox.push_front(ControlMessage::Hello { version: CONTROL_VERSION, features: OWN_FEATURES });
+        if self.is_muted {
+            self.say(ControlMessage::Muted(true));
+        }
+    }
+
+    /// The channel is over, or the peer has none.
+    pub fn on_closed(&mut self, reason: String) {
+        self.is_open = false;
+        self.next_round = None;
+        self.outbox.clear();
+        self.tap.note(Note::ControlClosed { reason });
+    }
+
+    /// Takes a message that arrived at `at`.
+    pub fn on_message(&mut self, bytes: &[u8], at: Instant) -> Option<Request> {
+        let message = match ControlMessage::decode(bytes) {
+            Ok(message) => message,
+            Err(error) => {
+                tracing::debug!(%error, "passed over");
+                self.tap.note(Note::Dropped { what: DropKind::ControlMessages, count: 1 });
+                return None;
+            }
+        };
+        match message {
+            ControlMessage::Hello { features, .. } => self.features = features,
+            ControlMessage::Candidate { generation, candidate } => return self.on_candidate(generation, candidate),
+            ControlMessage::Restart { generation, cause } => return Some(Request::Restart { generation, cause }),
+            ControlMessage::PairChosen { generation, remote } => {
+                self.tap.note(Note::PeerPairSelected { generation, address: remote });
+            }
+            ControlMessage::Muted(muted) => self.tap.note(Note::PeerMuted { muted }),
+            ControlMessage::ClockAsk { asked } => {
+                let received = self.clock.stamp_of(at);
+                self.say(ControlMessage::ClockAnswer { asked, received, answered: self.clock.stamp() });
+            }
+            ControlMessage::ClockAnswer { asked, received, answered } => {
+                let heard = self.clock.stamp_of(at);
+                if let Some(comparison) = self.clocks.on_answer(asked, received, answered, heard) {
+                    self.tap.note(Note::ClocksCompared(comparison));
+                }
+            }
+            ControlMessage::Digest(digest) => self.tap.note(Note::PeerDigest(digest)),
+            ControlMessage::Goodbye => return Some(Request::Goodbye),
+        }
+        None
+    }
+
+    fn on_candidate(&mut self, generation: Generation, candidate: Candidate) -> Option<Request> {
+        self.late_candidates += 1;
+        if self.late_candidates > MOST_LATE_CANDIDATES {
+            self.tap.note(Note::Dropped { what: DropKind::Candidates, count: 1 });
+            return None;
+        }
+        Some(Request::AddCandidate { generation, candidate })
+    }
+
+    /// The peer has these already.
+    pub fn note_told(&mut self, generation: Generation, candidates: &[Candidate]) {
+        self.told.extend(candidates.iter().map(|candidate| key(generation, candidate)));
+    }
+
+    /// Tells candidates that the peer does not have yet.
+    pub fn tell_candidates(&mut self, generation: Generation, candidates: &[Candidate]) {
+        for candidate in candidates {
+            if self.is_open && self.told.insert(key(generation, candidate)) {
+                self.say(ControlMessage::Candidate { generation, candidate: candidate.clone() });
+            }
+        }
+    }
+
+    /// Tells where media goes from here on.
+    pub fn tell_pair(&mut self, generation: Generation, remote: SocketAddr) {
+        self.say(ControlMessage::PairChosen { generation, remote });
+    }
+
+    /// Tells whether anything but silence is sent.
+    pub fn set_muted(&mut self, muted: bool) {
+        self.is_muted = muted;
+        self.say(ControlMessage::Muted(muted));
+    }
+
+    /// Tells that this side hangs up.
+    pub fn say_goodbye(&mut self) {
+        self.say(ControlMessage::Goodbye);
+    }
+
+    fn say(&mut self, message: ControlMessage) {
+        if self.is_open && self.outbox.len() < OUTBOX {
+            self.outbox.push_back(message);
+        }
+    }
+
+    /// When [`Control::on_time`] has something to say.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.next_round
+    }
+
+    /// Says what is due: a digest and a question about the time, once a second.
+    pub fn on_time(&mut self, now: Instant, buffered: usize, digest: impl FnOnce() -> Digest) {
+        if self.next_round.is_none_or(|at| at > now) {
+            return;
+        }
+        self.next_round = Some(now + DIGEST_INTERVAL);
+        if buffered > CONGESTED || !self.features.contains(Features::DIGEST) {
+            return;
+        }
+        self.say(ControlMessage::Digest(digest()));
+        if self.clocks.is_question_due() {
+            self.say(ControlMessage::ClockAsk { asked: self.clock.stamp() });
+        }
+    }
+
+    /// The next message to send.
+    pub fn poll_message(&mut self) -> Option<Vec<u8>> {
+        self.outbox.pop_front().map(|message| message.encode())
+    }
+}
+
+fn key(generation: Generation, candidate: &Candidate) -> CandidateKey {
+    (candidate.address, candidate.protocol, generation)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,85 @@
+//! The session's side of the control channel: messages between the secure channel and everything they concern.
+
+use std::time::Instant;
+
+use floe_wire::{Candidate, Generation, Note, note::EndReason};
+
+use crate::{
+    control::{Control, Request},
+    media::Media,
+    session::{GENERATION, Session},
+};
+
+/// The conversation with the peer, and what it has been told of.
+pub(crate) struct Talk {
+    pub control: Control,
+    /// How many of our candidates were looked at for telling.
+    offered: usize,
+}
+
+impl Talk {
+    pub fn new(control: Control) -> Self {
+        Self { control, offered: 0 }
+    }
+}
+
+impl Session {
+    /// A peer of an older version has no channel; people are told why only this side is in view.
+    pub(crate) fn note_missing_control(&mut self) {
+        if !self.media.as_ref().is_some_and(Media::wants_control) {
+            self.talk.control.on_closed("the other side's version of Floe cannot tell what it sees".to_owned());
+        }
+    }
+
+    pub(crate) fn on_control_opened(&mut self, now: Instant) {
+        self.talk.control.on_opened(now);
+        if let Some((_, remote)) = self.path.selected() {
+            self.talk.control.tell_pair(GENERATION, remote);
+        }
+        self.talk.offered = 0;
+    }
+
+    pub(crate) fn on_control_message(&mut self, message: &[u8], now: Instant) {
+        match self.talk.control.on_message(message, now) {
+            Some(Request::AddCandidate { generation, candidate }) => {
+                self.on_late_candidate(generation, &candidate, now)
+            }
+            Some(Request::Restart { .. }) | None => {}
+            Some(Request::Goodbye) => self.ended = Some(EndReason::PeerHungUp),
+        }
+    }
+
+    fn on_late_candidate(&mut self, generation: Generation, candidate: &Candidate, now: Instant) {
+        if generation != GENERATION {
+            return;
+        }
+        self.tap.note(Note::RemoteCandidate { generation, candidate: candidate.clone() });
+        self.path.add_remote_candidate(candidate, now);
+        self.drain_path();
+    }
+
+    /// Says what is due, and moves messages to the secure channel.
+    pub(crate) fn talk(&mut self, now: Instant) {
+        let Some(media) = &mut self.media else { return };
+        let count = self.gathering.candidate_count();
+        if self.talk.offered != count {
+            self.talk.offered = count;
+            self.talk.control.tell_candidates(GENERATION, &self.gathering.candidates());
+        }
+        self.talk.control.on_time(now, media.control_buffered(), || self.publisher.digest());
+        let mut is_sent = false;
+        while let Some(message) = self.talk.control.poll_message() {
+            media.send_control(&message);
+            is_sent = true;
+        }
+        if is_sent {
+            self.drain_media(now);
+        }
+    }
+
+    /// Tells the peer that this side hangs up, without waiting for an answer.
+    pub(crate) fn say_goodbye(&mut self) {
+        self.talk.control.say_goodbye();
+        self.talk(Instant::now());
+    }
+}
