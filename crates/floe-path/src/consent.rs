@@ -2,7 +2,9 @@
 //!
 //! Consent is asked every 4 to 6 s, far too slow to show a cut link within two seconds. So silence is measured
 //! against what was flowing: media that stops makes the pair *suspect* and is followed by a request every 250 ms;
-//! without media, one unanswered request is followed by another every 500 ms. Only authentic answers prove a path
+//! without media, one unanswered request is followed by another every 500 ms. A pair in reserve takes over before the
+//! silence is certain: once media stopped and a request was not answered in time, or once the peer's media comes over
+//! another pair. Only authentic answers prove a path
 //! in both directions, so only they renew consent; media merely keeps the suspicion away.
 
 use std::time::{Duration, Instant};
@@ -26,6 +28,8 @@ const DEAFNESS: Duration = Duration::from_secs(4);
 
 /// Three audio frames: more than a pause between two packets.
 const THREE_FRAMES: Duration = Duration::from_millis(60);
+/// Between questions while the peer sends elsewhere.
+const DOUBT: Duration = Duration::from_millis(50);
 /// A pair in reserve is not hurried again sooner.
 const HURRY: Duration = Duration::from_millis(200);
 /// How long an answer may take at least and at most before another pair takes over.
@@ -116,18 +120,19 @@ impl Consent {
     }
 
     /// When a pair in reserve that answers is the better choice, unless something is heard before: long before the
-    /// silence is certain, because a request over a living path is answered within its round trip.
+    /// silence is certain if media stopped, because a request over a living path is answered within its round trip.
+    /// Without media nothing hurts, and a few requests may be lost on a bad path.
     pub(crate) fn leave_at(&self, rtt: Option<Duration>) -> Option<Instant> {
         let first = self.unanswered?.first;
         let answer = first + patience(rtt);
-        Some(match self.media {
-            _ if self.is_doubted => answer,
-            Media::None => answer.max(first + RETRY),
+        match self.media {
+            _ if self.is_doubted => Some(answer + 2 * DOUBT),
+            Media::None => None,
             Media::Flowing { last } => {
                 let heard = last.max(self.answered_at);
-                answer.max(heard + MEDIA_GAP).min(first + ONE_WAY)
+                Some(answer.max(heard + MEDIA_GAP).min(first + ONE_WAY))
             }
-        })
+        }
     }
 
     /// Whether an answer takes longer than it should, so that pairs in reserve have to show whether they answer.
@@ -139,6 +144,7 @@ impl Consent {
     pub(crate) fn due_at(&self) -> Instant {
         let calm = self.answered_at + self.interval;
         match (self.unanswered, self.media) {
+            (Some(unanswered), _) if self.is_doubted => unanswered.last + DOUBT,
             (Some(unanswered), Media::None) => unanswered.last + RETRY,
             (Some(unanswered), Media::Flowing { .. }) => unanswered.last + PROBE,
             (None, Media::None) => calm,

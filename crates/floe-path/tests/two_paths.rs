@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use floe_path::{Credentials, Path, PathConfig, PathEvent, PathOutput};
 use floe_wire::{
-    Generation,
+    BaseId, Generation,
     IceConnectionState::{Checking, Completed, Connected, Disconnected, Failed},
     IceRole::{Controlled, Controlling},
     note::{DropKind, RefusalReason},
@@ -274,6 +274,107 @@ async fn checks_carry_the_codes_tie_breaker_and_a_peer_reflexive_priority() {
             assert_eq!(message.priority.unwrap() >> 24, 110);
         }
     }
+}
+
+#[tokio::test]
+async fn a_second_generation_takes_over_without_a_gap_and_the_first_can_be_retired() {
+    for seed in 0..5 {
+        let wire = Wire::new(seed);
+        let (mut a, mut b) = (Side::start(&wire, 2, 0, seed).await, Side::start(&wire, 1, 1, !seed).await);
+        a.order(Order::AddBase(base(2, 1)));
+        a.bases = vec![base(2, 1)];
+        paste_both(&a, &b);
+        until_both_on(&mut a, &mut b, (1, 0)).await;
+        a.order(Order::Talk);
+        b.order(Order::Talk);
+        a.until("media", |view| view.heard.len() > 5).await;
+        let old = (a.credentials.clone(), b.credentials.clone());
+        a.restart(vec![base(2, 1), base(2, 0)]);
+        b.restart(vec![base(1, 0), base(1, 1)]);
+        // A knows the new credentials of B before B knows those of A, and checks at once.
+        a.paste(Controlling, &b);
+        let is_early = |(_, _, bytes): &(_, _, Bytes)| {
+            let name = StunMessage::decode(bytes).ok().and_then(|message| message.username);
+            name.is_some_and(|name| name.starts_with(&b.credentials.ufrag))
+        };
+        until(|| wire.log().iter().any(is_early), "an early check of the new generation").await;
+        assert!(a.seen().is_on(Generation(0)), "the old generation goes on");
+        b.paste(Controlled, &a);
+        a.until("new generation", |view| view.is_on(Generation(1))).await;
+        b.until("new generation", |view| view.is_on(Generation(1))).await;
+        until_both_on(&mut a, &mut b, (0, 0)).await;
+        a.order(Order::Retire(Generation(0)));
+        b.order(Order::Retire(Generation(0)));
+        let spoken = [a.seen().spoken + 10, b.seen().spoken + 10];
+        a.until("media", |view| view.heard.contains(&spoken[1])).await;
+        b.until("media", |view| view.heard.contains(&spoken[0])).await;
+        for (side, count) in [(&a, spoken[1]), (&b, spoken[0])] {
+            let view = side.seen();
+            assert_eq!((0..=count).filter(|number| !view.heard.contains(number)).count(), 0, "lost, seed {seed}");
+            assert_eq!(view.unspoken, 0, "seed {seed}");
+        }
+        replay_moves_nothing(&wire, &mut a, &old.0).await;
+    }
+}
+
+/// Somebody who saw the first generation sends all of its checks and answers again, to `side`.
+async fn replay_moves_nothing(wire: &Wire, side: &mut Side, old: &Credentials) {
+    let before = side.seen();
+    let old_ones: Vec<_> = wire
+        .log()
+        .into_iter()
+        .filter(|(_, to, bytes)| {
+            let message = StunMessage::decode(bytes);
+            to.ip().to_string().ends_with(".2")
+                && message
+                    .is_ok_and(|message| message.receiver_ufrag() == Some(&old.ufrag) || message.username.is_none())
+        })
+        .collect();
+    assert!(old_ones.len() > 3);
+    for (from, to, bytes) in &old_ones {
+        wire.send(*from, *to, bytes.clone());
+    }
+    let refused = before.refused.values().sum::<usize>() + old_ones.len();
+    let view = side.until("refusals", |view| view.refused.values().sum::<usize>() >= refused).await;
+    assert_eq!((view.selected, view.events.len()), (before.selected, before.events.len()));
+}
+
+#[tokio::test]
+async fn a_pair_in_reserve_takes_over_when_its_base_is_removed_at_either_end() {
+    for end in 0..2 {
+        let wire = Wire::new(1);
+        let (mut a, mut b) = sides(&wire, 2, 2, 1).await;
+        paste_both(&a, &b);
+        until_both_on(&mut a, &mut b, (0, 0)).await;
+        a.until("three in reserve", |view| view.standby == 3).await;
+        b.until("three in reserve", |view| view.standby == 3).await;
+        a.order(Order::Talk);
+        b.order(Order::Talk);
+        a.until("media", |view| view.heard.len() > 5).await;
+        let (loser, next) = if end == 0 { (&a, (1, 0)) } else { (&b, (0, 1)) };
+        let gone = loser.bases[0].address;
+        for other in [base(1, 0), base(1, 1), base(2, 0), base(2, 1)] {
+            wire.kill(gone, other.address);
+        }
+        loser.order(Order::RemoveBase(loser.bases[0].id));
+        until_both_on(&mut a, &mut b, next).await;
+    }
+}
+
+#[tokio::test]
+async fn a_pair_that_the_controlled_side_blocks_is_left_by_both() {
+    let wire = Wire::new(1);
+    let (mut a, mut b) = sides(&wire, 2, 2, 1).await;
+    paste_both(&a, &b);
+    until_both_on(&mut a, &mut b, (0, 0)).await;
+    a.until("three in reserve", |view| view.standby == 3).await;
+    b.until("three in reserve", |view| view.standby == 3).await;
+    a.order(Order::Talk);
+    b.order(Order::Talk);
+    b.until("media", |view| view.heard.len() > 5).await;
+    b.order(Order::Block(BaseId(0), base(2, 0).address));
+    until_both_on(&mut a, &mut b, (0, 1)).await;
+    assert!(b.seen().refused.contains_key(&RefusalReason::BlockedPair));
 }
 
 #[tokio::test]

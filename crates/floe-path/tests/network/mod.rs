@@ -19,6 +19,9 @@ use tokio::sync::{mpsc, watch};
 /// No wait in these tests is longer; what takes as long has failed.
 pub const DEADLINE: Duration = Duration::from_secs(20);
 
+/// First byte of a media packet, as of RTP.
+const MEDIA: u8 = 0x80;
+
 type Datagram = (SocketAddr, SocketAddr, Bytes);
 
 /// Datagrams go to whoever has the address, unless the rules say otherwise.
@@ -92,6 +95,16 @@ pub enum Order {
     AddBase(PathBase),
     /// The peer tells another candidate.
     AddRemote(Candidate),
+    /// A new generation begins beside the old ones.
+    Start { generation: Generation, credentials: Credentials, bases: Vec<PathBase> },
+    /// A generation ends.
+    Retire(Generation),
+    /// A base goes away with its interface.
+    RemoveBase(BaseId),
+    /// A person blocks a pair.
+    Block(BaseId, SocketAddr),
+    /// Numbered media packets leave every 20 ms.
+    Talk,
     /// The clock that is passed in jumps ahead.
     Skip(Duration),
     /// Ends the path.
@@ -107,11 +120,27 @@ pub struct View {
     pub refused: BTreeMap<RefusalReason, usize>,
     pub selected_at: Option<Instant>,
     pub is_closed: bool,
+    /// Pairs in reserve.
+    pub standby: usize,
+    /// Numbers of the media packets that came.
+    pub heard: BTreeSet<u32>,
+    /// Media packets sent, and those that had nowhere to go.
+    pub spoken: u32,
+    pub unspoken: u32,
 }
 
 impl View {
     pub fn state(&self) -> Option<IceConnectionState> {
         self.states.last().copied()
+    }
+
+    /// Whether media goes over a pair of this generation.
+    pub fn is_on(&self, wanted: Generation) -> bool {
+        let last = self.events.iter().rev().find_map(|event| match event {
+            PathEvent::Selected { generation, .. } => Some(*generation),
+            _ => None,
+        });
+        last == Some(wanted)
     }
 
     /// The role that a conflict left this side with.
@@ -177,10 +206,19 @@ impl Side {
             ear,
             bases: bases.iter().map(|base| (base.id, base.address)).collect(),
             skipped: Duration::ZERO,
+            speak_at: None,
             show,
         };
         tokio::spawn(body.run(agents, inbound, order));
         Self { credentials, bases, orders, view }
+    }
+
+    /// A second generation with new credentials, on these bases.
+    pub fn restart(&mut self, bases: Vec<PathBase>) {
+        self.credentials.ufrag.push_str("again");
+        self.bases.clone_from(&bases);
+        let credentials = self.credentials.clone();
+        self.order(Order::Start { generation: Generation(1), credentials, bases });
     }
 
     /// This side's user pastes the other's code.
@@ -215,6 +253,7 @@ struct Body {
     ear: mpsc::UnboundedSender<Datagram>,
     bases: BTreeMap<BaseId, SocketAddr>,
     skipped: Duration,
+    speak_at: Option<Instant>,
     show: watch::Sender<View>,
 }
 
@@ -234,6 +273,7 @@ impl Body {
                 .path
                 .poll_timeout()
                 .map_or(Instant::now() + DEADLINE, |(at, _)| at.checked_sub(self.skipped).unwrap_or_else(Instant::now));
+            let speak_at = self.speak_at;
             tokio::select! {
                 Some(datagram) = inbound.recv() => self.on_datagram(datagram),
                 Some(send) = agents.recv() => self.path.handle_agent(send, self.now()),
@@ -241,6 +281,7 @@ impl Body {
                     None | Some(Order::Close) => break,
                     Some(order) => self.on_order(order).await,
                 },
+                () = tokio::time::sleep_until(speak_at.unwrap_or(due).into()), if speak_at.is_some() => self.speak(),
                 () = tokio::time::sleep_until(due.into()) => self.path.handle_timeout(self.now()),
             }
             self.drain();
@@ -259,6 +300,17 @@ impl Body {
                 self.path.add_base(base, now).await;
             }
             Order::AddRemote(candidate) => self.path.add_remote_candidate(&candidate, now),
+            Order::Start { generation, credentials, bases } => {
+                for base in &bases {
+                    self.wire.listen(base.address, self.ear.clone());
+                    self.bases.insert(base.id, base.address);
+                }
+                self.path.start(generation, credentials, &bases).await;
+            }
+            Order::Retire(generation) => self.path.retire(generation).await,
+            Order::RemoveBase(base) => self.path.remove_base(base, now).await,
+            Order::Block(base, remote) => self.path.block(base, remote, now),
+            Order::Talk => self.speak_at = Some(Instant::now()),
             Order::Skip(time) => {
                 self.skipped += time;
                 self.path.handle_timeout(now + time);
@@ -269,9 +321,28 @@ impl Body {
 
     fn on_datagram(&mut self, (from, to, bytes): Datagram) {
         let Some((base, _)) = self.bases.iter().find(|(_, address)| **address == to) else { return };
+        if let [MEDIA, number @ ..] = &bytes[..] {
+            let number = u32::from_be_bytes(number.try_into().expect("media packets hold a number"));
+            self.path.media_heard(*base, from, self.now());
+            self.show.send_modify(|view| {
+                view.heard.insert(number);
+            });
+            return;
+        }
         if let Err(reason) = self.path.handle_stun(*base, from, bytes, self.now()) {
             self.show.send_modify(|view| *view.refused.entry(reason).or_default() += 1);
         }
+    }
+
+    fn speak(&mut self) {
+        self.speak_at = self.speak_at.map(|at| at + Duration::from_millis(20));
+        let number = self.show.borrow().spoken;
+        let Some((base, remote)) = self.path.selected() else {
+            return self.show.send_modify(|view| view.unspoken += 1);
+        };
+        let packet = [&[MEDIA][..], &number.to_be_bytes()].concat();
+        self.wire.send(self.bases[&base], remote, packet.into());
+        self.show.send_modify(|view| view.spoken += 1);
     }
 
     fn drain(&mut self) {
@@ -287,9 +358,11 @@ impl Body {
             }
         }
         let selected = self.path.selected().map(|(base, remote)| (self.bases[&base], remote));
+        let standby = self.path.standby().len();
         self.show.send_if_modified(|view| {
-            let is_new = view.selected != selected;
-            if is_new {
+            let is_new = view.selected != selected || view.standby != standby;
+            view.standby = standby;
+            if view.selected != selected {
                 view.selected_at = Some(Instant::now());
             }
             view.selected = selected;
