@@ -147,6 +147,12 @@ pub(super) struct ReportOptions {
     /// Print the report as one JSON object.
     #[arg(long)]
     pub json: bool,
+    /// Of a capture with several ICE sessions, the one with this user fragment.
+    #[arg(long, value_name = "UFRAG")]
+    pub session: Option<String>,
+    /// See a capture from the other side than the one that Floe takes for you.
+    #[arg(long)]
+    pub swap_sides: bool,
     /// Also save the record, of a capture for example.
     #[arg(long, value_name = "OUT.floe")]
     pub save: Option<PathBuf>,

@@ -1,9 +1,9 @@
 //! `floe report`: what a record or a capture shows.
 
-use std::{fs::File, io::BufReader, path::Path};
+use std::{fs::File, io::IsTerminal as _, ops::ControlFlow, path::Path};
 
 use anyhow::Context as _;
-use floe_capture::Opened;
+use floe_capture::{Import, ImportOptions, Loaded, Progress, load};
 use floe_inspect::{Inspector, Report};
 
 use super::{
@@ -14,15 +14,18 @@ use super::{
 };
 
 pub(super) fn run(options: &ReportOptions) -> anyhow::Result<Status> {
-    let opened = open(&options.file)?;
-    for problem in &opened.problems {
+    let loaded = open(options)?;
+    for problem in loaded.problems() {
         eprintln!("{problem}.");
     }
+    if let Loaded::Capture(import) = &loaded {
+        tell_sessions(import);
+    }
     let mut files = Files::create(options.save.as_deref(), options.pcap.as_deref())?;
-    files.append(&opened.records);
+    files.append(loaded.records());
     files.finish();
     let mut inspector = Inspector::new();
-    for record in &opened.records {
+    for record in loaded.records() {
         inspector.ingest(record);
     }
     let picture = inspector.picture();
@@ -31,7 +34,41 @@ pub(super) fn run(options: &ReportOptions) -> anyhow::Result<Status> {
     Ok(Status::Ok)
 }
 
-fn open(path: &Path) -> anyhow::Result<Opened> {
+fn open(options: &ReportOptions) -> anyhow::Result<Loaded> {
+    let path = &options.file;
     let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
-    Opened::read(BufReader::new(file)).with_context(|| format!("cannot read {}", path.display()))
+    let import_options = ImportOptions { session: options.session.clone(), swap_sides: options.swap_sides };
+    let mut progress = progress_of(path);
+    let loaded = load(file, &import_options, &mut progress);
+    loaded.with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// A live line on a terminal; nothing elsewhere.
+fn progress_of(path: &Path) -> impl FnMut(Progress) -> ControlFlow<()> {
+    let size = path.metadata().map_or(0, |metadata| metadata.len()).max(1);
+    let is_terminal = std::io::stderr().is_terminal();
+    move |progress| {
+        if is_terminal {
+            eprint!("\rReading: {} %\x1b[K\r", (progress.bytes * 100 / size).min(100));
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// Which sessions a capture holds, and which side was taken for us.
+fn tell_sessions(import: &Import) {
+    if import.sessions.is_empty() {
+        eprintln!("The capture holds no ICE session.");
+    }
+    if import.sessions.len() > 1 {
+        eprintln!("The capture holds {} ICE sessions; --session UFRAG chooses:", import.sessions.len());
+        for (number, session) in import.sessions.iter().enumerate() {
+            let mark = if import.chosen == Some(number) { "*" } else { " " };
+            let ufrags = session.generations.first().map_or_else(String::new, |ufrags| ufrags.join(" and "));
+            eprintln!("{mark} {}  {ufrags}  {} checks", session.span.0, session.checks);
+        }
+    }
+    if let Some(sentence) = import.us_sentence() {
+        eprintln!("{sentence} (--swap-sides shows the other side).");
+    }
 }

@@ -4,10 +4,14 @@
 //! clock is touched here. Whatever a file holds, reading it ends, memory stays bounded, and what could not be read is
 //! said in a sentence ([`Problem`]).
 
+pub mod import;
+mod load;
 pub mod pcapng;
 mod problem;
 pub mod record_file;
 
+pub use import::{Import, ImportError, ImportOptions, Progress, import};
+pub use load::{LoadError, Loaded, load};
 pub use pcapng::{MediaPayloads, PcapngWriter};
 pub use problem::Problem;
 pub use record_file::{Opened, RecordFileError, RecordReader, RecordWriter};

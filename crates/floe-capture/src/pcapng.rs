@@ -8,7 +8,7 @@
 //! Our own writer: it needs four kinds of blocks, and the reader knows them anyway. `pcap-file`
 //! 2.0 ignores the clock resolution of what it reads and cannot go on after a damaged block.
 
-mod block;
+pub(crate) mod block;
 mod packet;
 mod stream;
 

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::import::Counts;
+
 /// What could not be read from a file; everything else was.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Problem {
@@ -27,11 +29,50 @@ pub enum Problem {
         /// How many were skipped.
         count: u64,
     },
+    /// Frames of a link layer that is not understood.
+    UnknownLink {
+        /// How many.
+        frames: u64,
+    },
+    /// Frames were captured in part only.
+    Cut {
+        /// How many.
+        frames: u64,
+    },
+    /// The clock of the capture went backwards; its packets were put in order.
+    Backwards {
+        /// How many frames are older than one before them.
+        frames: u64,
+    },
+    /// Packets that IP cut up are read up to their first cut.
+    Fragments {
+        /// How many parts there are.
+        parts: u64,
+    },
+    /// Bytes of TCP connections are missing.
+    Gaps {
+        /// At how many places.
+        gaps: u64,
+    },
     /// The file could not be read to its end.
     Unreadable {
         /// The system's words.
         error: String,
     },
+}
+
+impl Problem {
+    /// What the counts of an import tell.
+    pub(crate) fn of_counts(counts: &Counts) -> Vec<Self> {
+        let problems = [
+            (counts.unknown_link, Self::UnknownLink { frames: counts.unknown_link }),
+            (counts.cut, Self::Cut { frames: counts.cut }),
+            (counts.backwards, Self::Backwards { frames: counts.backwards }),
+            (counts.fragments, Self::Fragments { parts: counts.fragments }),
+            (counts.tcp_gaps, Self::Gaps { gaps: counts.tcp_gaps }),
+        ];
+        problems.into_iter().filter(|(count, _)| *count > 0).map(|(_, problem)| problem).collect()
+    }
 }
 
 impl fmt::Display for Problem {
@@ -50,6 +91,19 @@ impl fmt::Display for Problem {
             Self::Unknown { count } => {
                 write!(f, "{count} entries were written by a newer version of Floe and were skipped")
             }
+            Self::UnknownLink { frames } => {
+                write!(f, "{frames} frames come from a kind of network that Floe cannot read; they were skipped")
+            }
+            Self::Cut { frames } => {
+                write!(f, "{frames} frames were captured in part only (snap length); what is there was read")
+            }
+            Self::Backwards { frames } => {
+                write!(f, "The clock of the capture went backwards {frames} times; packets were put in order of time")
+            }
+            Self::Fragments { parts } => {
+                write!(f, "{parts} frames are parts of packets that IP cut up; only the first parts were read")
+            }
+            Self::Gaps { gaps } => write!(f, "Bytes of TCP connections are missing at {gaps} places"),
             Self::Unreadable { error } => write!(f, "The file could not be read to its end: {error}"),
         }
     }

@@ -4,6 +4,8 @@
 pub(crate) mod kind {
     pub const SECTION: u32 = 0x0A0D_0D0A;
     pub const INTERFACE: u32 = 1;
+    pub const OBSOLETE_PACKET: u32 = 2;
+    pub const SIMPLE_PACKET: u32 = 3;
     pub const STATISTICS: u32 = 5;
     pub const PACKET: u32 = 6;
 }
@@ -15,6 +17,7 @@ pub(crate) mod option {
     pub const INTERFACE_NAME: u16 = 2;
     pub const INTERFACE_DESCRIPTION: u16 = 3;
     pub const INTERFACE_RESOLUTION: u16 = 9;
+    pub const INTERFACE_OFFSET: u16 = 14;
     pub const PACKET_FLAGS: u16 = 2;
 }
 

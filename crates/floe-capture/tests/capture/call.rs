@@ -8,6 +8,7 @@ use floe_wire::{
     InterfaceKind, Note, Packet, Protocol, Record, RecordBody, RelayProtocol, Stamp, TcpType,
     candidate::priority,
     stun::{Check, TransactionId, binding_request, binding_success},
+    turn::ChannelData,
 };
 
 pub const WALL_MS: u64 = 1_700_000_000_000;
@@ -20,6 +21,7 @@ pub const HOST_TCP: &str = "192.168.1.2:5002";
 pub const PEER_TCP: &str = "203.0.113.9:4443";
 pub const HOST_TURN: &str = "192.168.1.2:5003";
 pub const TURN_SERVER: &str = "198.51.100.1:3478";
+pub const RELAYED: &str = "198.51.100.1:49152";
 pub const STUN_SERVER: &str = "198.51.100.1:3479";
 const GENERATION: Generation = Generation(0);
 const PASSWORD: &str = "any-password-of-24-chars";
@@ -28,6 +30,7 @@ pub const UDP: BaseId = BaseId(1);
 pub const UDP_V6: BaseId = BaseId(2);
 pub const TCP: BaseId = BaseId(3);
 pub const TURN: BaseId = BaseId(4);
+pub const RELAY: BaseId = BaseId(5);
 
 pub fn addr(text: &str) -> SocketAddr {
     text.parse().expect("tests write addresses well")
@@ -136,6 +139,24 @@ impl Call {
         self.received(base, remote, &success(&request, mapped));
     }
 
+    /// An allocation, a channel, and a check through it that is answered after 52,000 µs.
+    pub fn relayed_check(&mut self) {
+        let udp = vec![17, 0, 0, 0];
+        self.sent(TURN, TURN_SERVER, &turn(0x0003, 1, &[(0x0019, udp)]));
+        let lifetime = 600_u32.to_be_bytes().to_vec();
+        let allocated = turn(0x0103, 1, &[(0x0016, xor_address(RELAYED)), (0x000D, lifetime)]);
+        self.wait(21_000).received(TURN, TURN_SERVER, &allocated);
+        let kind = BaseKind::Relay { client: TURN };
+        self.open(RELAY, RELAYED, kind);
+        self.candidate(Some(RELAY), CandidateType::Relayed, RELAYED);
+        self.sent(TURN, TURN_SERVER, &turn(0x0009, 2, &[(0x000C, vec![0x40, 0, 0, 0]), (0x0012, xor_address(PEER))]));
+        self.wait(20_000).received(TURN, TURN_SERVER, &turn(0x0109, 2, &[]));
+        let request = self.request(true, None);
+        self.sent(TURN, TURN_SERVER, &ChannelData::encode(0x4000, &request, true));
+        let answer = success(&request, RELAYED);
+        self.wait(52_000).received(TURN, TURN_SERVER, &ChannelData::encode(0x4000, &answer, true));
+    }
+
     /// The peer checks us, and we answer after 80 µs.
     pub fn checked(&mut self, base: BaseId, remote: &str) {
         let request = self.request(false, None);
@@ -143,6 +164,34 @@ impl Call {
         self.wait(80);
         self.sent(base, remote, &success(&request, remote));
     }
+}
+
+/// A TURN message; `transaction` fills its id.
+pub fn turn(kind: u16, transaction: u8, attributes: &[(u16, Vec<u8>)]) -> Vec<u8> {
+    let mut body = Vec::new();
+    for (kind, value) in attributes {
+        body.extend(kind.to_be_bytes());
+        body.extend(u16::try_from(value.len()).expect("attributes are short").to_be_bytes());
+        body.extend(value);
+        body.resize(body.len().next_multiple_of(4), 0);
+    }
+    let mut bytes = kind.to_be_bytes().to_vec();
+    bytes.extend(u16::try_from(body.len()).expect("messages are short").to_be_bytes());
+    bytes.extend(COOKIE);
+    bytes.extend([transaction; 12]);
+    bytes.extend(body);
+    bytes
+}
+
+const COOKIE: [u8; 4] = [0x21, 0x12, 0xA4, 0x42];
+
+/// XOR-…-ADDRESS of an IPv4 address (RFC 8489 section 14.2).
+pub fn xor_address(text: &str) -> Vec<u8> {
+    let SocketAddr::V4(address) = addr(text) else { panic!("{text} is no IPv4 address") };
+    let port = address.port().to_be_bytes();
+    let mut value = vec![0, 1, port[0] ^ COOKIE[0], port[1] ^ COOKIE[1]];
+    value.extend(address.ip().octets().iter().zip(COOKIE).map(|(byte, key)| byte ^ key));
+    value
 }
 
 pub fn success(request: &[u8], mapped: &str) -> Vec<u8> {
@@ -207,8 +256,7 @@ pub fn whole_call() -> Vec<Record> {
     call.wait(97).check(UDP_V6, PEER_V6, HOST_V6, 12_345, None);
     call.wait(100).check(TCP, PEER_TCP, "203.0.113.21:5002", 45_001, None);
     call.wait(5).checked(TCP, PEER_TCP);
-    let relayed = call.request(true, None);
-    call.sent(TURN, TURN_SERVER, &floe_wire::turn::ChannelData::encode(0x4000, &relayed, true));
+    call.relayed_check();
     call.wait(1).note(Note::IceConnectionChanged { generation: GENERATION, state: IceConnectionState::Connected });
     call.check(UDP, PEER, MAPPED, 30_999, Some(1));
     call.note(Note::PairSelected { generation: GENERATION, base: UDP, remote: addr(PEER) });
@@ -217,7 +265,8 @@ pub fn whole_call() -> Vec<Record> {
     for sequence in 0..50 {
         call.wait(20_000).packet(UDP, Direction::Outbound, PEER, &media(sequence), 180);
         call.wait(10).packet(UDP, Direction::Inbound, PEER, &media(sequence + 1_000), 180);
-        call.packet(TCP, Direction::Outbound, PEER_TCP, &media(sequence), 180);
+        // The peer has not yet moved to the best path.
+        call.packet(TCP, Direction::Inbound, PEER_TCP, &media(sequence), 180);
     }
     call.note(Note::Ended { reason: floe_wire::note::EndReason::HungUp });
     call.records

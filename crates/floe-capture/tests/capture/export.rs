@@ -46,7 +46,8 @@ fn stun_dtls_and_rtp_decode_in_tshark() {
         assert_eq!(count(&format!("stun and tcp.port == {}", addr(PEER_TCP).port())), 4);
         assert_eq!(count("dtls.handshake.type == 1"), 1);
         assert_eq!(count("rtp.p_type == 111 and udp"), 100);
-        assert_eq!(count("stun.channel == 0x4000"), 1);
+        assert_eq!(count("stun.channel == 0x4000"), 2);
+        assert_eq!(count("stun.type.method == 3"), 2);
         let mapped = tshark.fields(&file, "stun.type == 0x0101 and ip.dst == 192.168.1.2 and udp", &["stun.att.ipv4"]);
         assert_eq!(mapped.len(), 3);
         assert!(mapped.iter().all(|fields| fields[0] == "203.0.113.21"), "{mapped:?}");

@@ -3,6 +3,9 @@
 #![allow(clippy::print_stderr, reason = "a test that cannot run says so")]
 
 mod call;
+mod crosscheck;
 mod export;
+mod files;
 mod golden;
+mod import;
 mod tshark;

@@ -1,0 +1,90 @@
+//! Opens whatever holds records: Floe's own files, or captures of any program.
+
+use std::{
+    io::{self, Read},
+    ops::ControlFlow,
+};
+
+use floe_wire::Record;
+
+use crate::{
+    Import, ImportError, ImportOptions, Opened, Problem, Progress, RecordFileError, import::import, record_file::MAGIC,
+};
+
+/// A file's contents.
+#[derive(Debug)]
+pub enum Loaded {
+    /// A record of Floe.
+    Record(Opened),
+    /// A capture of any program.
+    Capture(Import),
+}
+
+impl Loaded {
+    /// The records in it.
+    #[must_use]
+    pub fn records(&self) -> &[Record] {
+        match self {
+            Self::Record(opened) => &opened.records,
+            Self::Capture(import) => &import.records,
+        }
+    }
+
+    /// The records in it, to keep.
+    #[must_use]
+    pub fn into_records(self) -> Vec<Record> {
+        match self {
+            Self::Record(opened) => opened.records,
+            Self::Capture(import) => import.records,
+        }
+    }
+
+    /// What could not be read.
+    #[must_use]
+    pub fn problems(&self) -> &[Problem] {
+        match self {
+            Self::Record(opened) => &opened.problems,
+            Self::Capture(import) => &import.problems,
+        }
+    }
+}
+
+/// Why a file cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// It begins like nothing that is known.
+    #[error("this is neither a Floe record nor a pcap or pcapng file")]
+    Unknown,
+    /// It is a Floe record that cannot be read.
+    #[error(transparent)]
+    Record(RecordFileError),
+    /// It is a capture that cannot be imported.
+    #[error(transparent)]
+    Capture(ImportError),
+    /// Nothing could be read.
+    #[error("cannot read the file: {0}")]
+    Unreadable(#[from] io::Error),
+}
+
+/// Reads a file of any kind. `options` and `progress` are for captures (see [`import`]).
+///
+/// # Errors
+/// When it is of no known kind, of a newer version, was cancelled, or cannot be read at all. Damage is no error.
+pub fn load(
+    mut source: impl Read,
+    options: &ImportOptions,
+    progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+) -> Result<Loaded, LoadError> {
+    let mut head = Vec::new();
+    source.by_ref().take(MAGIC.len() as u64).read_to_end(&mut head)?;
+    let is_record = head == MAGIC;
+    let source = head.as_slice().chain(source);
+    if is_record {
+        return Opened::read(source).map(Loaded::Record).map_err(LoadError::Record);
+    }
+    match import(source, options, progress) {
+        Ok(import) => Ok(Loaded::Capture(import)),
+        Err(ImportError::NotACapture) => Err(LoadError::Unknown),
+        Err(error) => Err(LoadError::Capture(error)),
+    }
+}
