@@ -24,7 +24,7 @@ pub(super) struct Arguments {
     pub command: Option<Subcommand>,
 }
 
-/// What runs without a window.
+/// What runs instead of a call in the window.
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Subcommand {
     /// Call a friend: prints your code, takes your friend's from --code or standard input.
@@ -35,6 +35,8 @@ pub(super) enum Subcommand {
     Report(ReportOptions),
     /// Test the network without a peer: servers, NAT, IPv6, and what a call can expect.
     Probe(ProbeOptions),
+    /// Open a record or a capture in the window.
+    Open(OpenOptions),
     /// Say what a code contains and what it reveals.
     Code(CodeOptions),
 }
@@ -159,6 +161,13 @@ pub(super) struct ReportOptions {
     /// Also write what was sent and received for Wireshark.
     #[arg(long, value_name = "OUT.pcapng")]
     pub pcap: Option<PathBuf>,
+}
+
+/// Options of `floe open`.
+#[derive(Debug, Args)]
+pub(super) struct OpenOptions {
+    /// A Floe record (.floe), or a capture (.pcap, .pcapng) of any program.
+    pub file: PathBuf,
 }
 
 /// Options of `floe code`.

@@ -11,7 +11,7 @@ mod probe;
 mod progress;
 mod report;
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::Parser as _;
 
@@ -36,11 +36,12 @@ pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
     init_log();
     let outcome = match arguments.command {
-        None => open_window(arguments.demo),
+        None => open_window(WindowOptions { demo: arguments.demo, file: None }),
         Some(Subcommand::Call(options)) => call::run(options),
         Some(Subcommand::Demo(options)) => demo::run(&options),
         Some(Subcommand::Report(options)) => report::run(&options),
         Some(Subcommand::Probe(options)) => probe::run(options),
+        Some(Subcommand::Open(options)) => open_file(options.file),
         Some(Subcommand::Code(options)) => code::run(&options),
     };
     match outcome {
@@ -65,7 +66,12 @@ fn log_filter(wanted: &str) -> tracing_subscriber::EnvFilter {
         .add_directive("webrtc_ice=warn".parse().expect("the directive is well-formed"))
 }
 
-fn open_window(demo: Option<floe_simnet::Scenario>) -> anyhow::Result<Status> {
+fn open_file(file: PathBuf) -> anyhow::Result<Status> {
+    anyhow::ensure!(file.is_file(), "there is no file {}", file.display());
+    open_window(WindowOptions { demo: None, file: Some(file) })
+}
+
+fn open_window(options: WindowOptions) -> anyhow::Result<Status> {
     if !has_display() {
         anyhow::bail!(
             "this machine has no display, so no window can open.\n\
@@ -73,7 +79,7 @@ fn open_window(demo: Option<floe_simnet::Scenario>) -> anyhow::Result<Status> {
              floe probe (what this network allows), floe code CODE (what a code contains). `floe --help` tells more."
         );
     }
-    window::run(WindowOptions { demo })?;
+    window::run(options)?;
     Ok(Status::Ok)
 }
 

@@ -2,19 +2,23 @@
 
 use std::{
     path::PathBuf,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use floe_simnet::Scenario;
 
 use super::{
+    WindowOptions,
+    archive::Moment,
     clipboard::Clipboard,
     devices::DeviceWatch,
     dialogs::Dialog,
     frame::{self, ViewState},
-    model::{Model, Standing},
+    model::{Journey, Model, Standing},
     picker::Picker,
-    session::Session,
+    playhead::{Playhead, Span},
+    session::{FileNews, Session},
     settings::{Loaded, Settings, SettingsFile},
     theme,
     wish::FileFor,
@@ -23,6 +27,8 @@ use crate::engine::Engine;
 
 /// How long a toast stays.
 const TOAST: Duration = Duration::from_secs(3);
+/// How often the panels follow a playing record.
+const PLAYING: Duration = Duration::from_millis(50);
 /// How often clocks are painted while checks run: they show tenths.
 const QUICK_CLOCK: Duration = Duration::from_millis(250);
 /// How often they are painted otherwise: a code may wait for its answer for hours.
@@ -38,6 +44,9 @@ pub struct FloeWindow {
     pub(super) clipboard: Clipboard,
     pub(super) picker: Picker,
     pub(super) notice: Option<String>,
+    pub(super) playhead: Playhead,
+    moment: Option<Arc<Moment>>,
+    advanced: Instant,
     toast: Option<Toast>,
 }
 
@@ -48,7 +57,7 @@ struct Toast {
 
 impl FloeWindow {
     /// Takes the settings over and begins a demo or a call.
-    pub fn new(engine: Engine, file: Option<SettingsFile>, demo: Option<Scenario>, ctx: &egui::Context) -> Self {
+    pub fn new(engine: Engine, file: Option<SettingsFile>, options: WindowOptions, ctx: &egui::Context) -> Self {
         theme::install(ctx);
         let loaded =
             file.as_ref().map_or_else(|| Loaded { settings: Settings::default(), note: None }, SettingsFile::load);
@@ -62,11 +71,16 @@ impl FloeWindow {
             clipboard: Clipboard::default(),
             picker: Picker::default(),
             notice: loaded.note,
+            playhead: Playhead::default(),
+            moment: None,
+            advanced: Instant::now(),
             toast: None,
         };
-        match demo {
-            Some(scenario) => window.start_demo(scenario),
-            None => window.session.start_call(&window.settings),
+        match (options.demo, options.file) {
+            (Some(scenario), _) => window.start_demo(scenario),
+            // Whoever came to read a file does not want to be reachable meanwhile.
+            (None, Some(path)) => window.open_file(path),
+            (None, None) => window.session.start_call(&window.settings),
         }
         window.refresh_devices(ctx);
         window
@@ -74,9 +88,43 @@ impl FloeWindow {
 
     /// Begins a demo, or says why it cannot.
     pub(super) fn start_demo(&mut self, scenario: Scenario) {
+        self.playhead = Playhead::default();
         if let Err(error) = self.session.start_demo(scenario) {
             self.notice = Some(format!("The demo cannot start: {error:#}"));
         }
+    }
+
+    /// Reads a file and shows it.
+    pub(super) fn open_file(&mut self, path: PathBuf) {
+        self.playhead = Playhead::default();
+        self.session.open_file(path);
+    }
+
+    fn on_file(&mut self, news: FileNews, ctx: &egui::Context) {
+        match news {
+            FileNews::Opened(path) => {
+                let settings = self.settings.clone().with_recent(path);
+                self.change_settings(settings, ctx);
+            }
+            FileNews::Refused(why) => self.notice = Some(why),
+        }
+    }
+
+    /// The record that the playhead moves over.
+    pub(super) fn move_playhead(&mut self, change: impl FnOnce(&mut Playhead, Span<'_>)) {
+        let seat = self.session.shown();
+        let is_running = self.session.journey() != Journey::Idle && !seat.snapshot.finished;
+        change(&mut self.playhead, Span { whole: &seat.snapshot.picture, end: seat.now(), is_running });
+    }
+
+    fn look(&mut self, ctx: &egui::Context) {
+        let passed = self.advanced.elapsed();
+        self.advanced = Instant::now();
+        if self.playhead.is_playing() {
+            self.move_playhead(|playhead, span| playhead.advance(passed, span));
+            ctx.request_repaint_after(PLAYING);
+        }
+        self.moment = self.session.shown().look_at(self.playhead.at());
     }
 
     pub(super) fn refresh_devices(&mut self, ctx: &egui::Context) {
@@ -92,7 +140,9 @@ impl FloeWindow {
 
     fn take_picked(&mut self, what: FileFor, path: PathBuf) {
         match (&mut self.view.dialog, what) {
-            (Some(Dialog::SaveReport(draft)), FileFor::Report) | (Some(Dialog::ChooseWav(draft)), FileFor::Wav) => {
+            (Some(Dialog::SaveReport(draft)), FileFor::Report)
+            | (Some(Dialog::OpenFile(draft)), FileFor::Open)
+            | (Some(Dialog::ChooseWav(draft)), FileFor::Wav) => {
                 draft.path = path.display().to_string();
                 draft.error = None;
             }
@@ -103,8 +153,11 @@ impl FloeWindow {
 }
 
 impl eframe::App for FloeWindow {
-    fn logic(&mut self, _ctx: &egui::Context, _frame: &mut eframe::Frame) {
-        self.session.poll();
+    fn logic(&mut self, ctx: &egui::Context, _frame: &mut eframe::Frame) {
+        if let Some(news) = self.session.poll() {
+            self.on_file(news, ctx);
+        }
+        self.look(ctx);
         self.devices.poll();
         if let Some((what, path)) = self.picker.poll() {
             self.take_picked(what, path);
@@ -116,12 +169,17 @@ impl eframe::App for FloeWindow {
 
     fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
         let seat = self.session.shown();
+        let end = seat.now();
         let model = Model {
             journey: self.session.journey(),
             side: self.session.side(),
             snapshot: &seat.snapshot,
-            reading: &seat.reading,
-            now: seat.now(),
+            moment: self.moment.as_deref(),
+            reading: self.moment.as_ref().map_or(&seat.reading, |moment| &moment.reading),
+            now: self.moment.as_ref().map_or(end, |moment| moment.at),
+            end,
+            playhead: self.playhead,
+            file: self.session.file(),
             source: &seat.source,
             playback: &seat.playback,
             breakage: self.session.breakage(),

@@ -20,6 +20,7 @@ use floe_wire::{
 use super::{
     devices::DeviceList,
     model::{Journey, Model, Side},
+    playhead::Playhead,
     reading::Reading,
     settings::Settings,
 };
@@ -509,16 +510,31 @@ pub fn restarting() -> Snapshot {
     Snapshot { picture: Arc::new(picture), ..connected() }
 }
 
+/// A record with an event at each of these moments.
+#[must_use]
+pub fn marked(moments_ms: &[u64]) -> Picture {
+    let mut inspector = floe_inspect::Inspector::new();
+    for ms in moments_ms {
+        let body = floe_wire::RecordBody::Note(floe_wire::Note::CodeReady { characters: 220 });
+        inspector.ingest(&floe_wire::Record { at: at(*ms), body });
+    }
+    inspector.picture().clone()
+}
+
 /// Runs `check` on a model of a call in the given moment.
 pub fn with_model<R>(snapshot: &Snapshot, check: impl FnOnce(&Model<'_>) -> R) -> R {
     let settings = Settings::default();
-    let reading = Reading::of(snapshot);
+    let reading = Reading::of(&snapshot.picture);
     let model = Model {
         journey: Journey::Call,
         side: Side::You,
         snapshot,
+        moment: None,
         reading: &reading,
         now: snapshot.picture.at,
+        end: snapshot.picture.at,
+        playhead: Playhead::default(),
+        file: None,
         source: &AudioSource::Device(None),
         playback: &Playback::Device(None),
         breakage: None,

@@ -40,6 +40,22 @@ pub fn clock(duration: Duration) -> String {
     if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes:02}:{seconds:02}") }
 }
 
+/// Milliseconds since the Unix epoch as date and time in UTC, to the minute.
+#[must_use]
+pub fn wall_clock(ms: u64) -> String {
+    let (days, minutes) = (ms / 86_400_000, ms / 60_000 % 1440);
+    // The civil calendar, counted in years that begin in March, so that leap days come last.
+    let z = days + 719_468;
+    let (era, day_of_era) = (z / 146_097, z % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * day_of_year + 2) / 153;
+    let (day, month) =
+        (day_of_year - (153 * shifted + 2) / 5 + 1, if shifted < 10 { shifted + 3 } else { shifted - 9 });
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    format!("{year}-{month:02}-{day:02} {:02}:{:02} UTC", minutes / 60, minutes % 60)
+}
+
 /// A stamp as `mm:ss.mmm`.
 #[must_use]
 pub fn stamp(at: Stamp) -> String {
@@ -131,6 +147,14 @@ mod tests {
     fn a_long_text_is_cut_in_its_middle() {
         assert_eq!(shorten("2001:db8:85a3::8a2e:370:7334", 15), "2001:db…70:7334");
         assert_eq!(shorten("192.168.1.2", 15), "192.168.1.2");
+    }
+
+    #[test]
+    fn a_wall_clock_knows_leap_years_and_midnight() {
+        assert_eq!(wall_clock(0), "1970-01-01 00:00 UTC");
+        assert_eq!(wall_clock(951_782_399_000), "2000-02-28 23:59 UTC");
+        assert_eq!(wall_clock(951_782_400_000), "2000-02-29 00:00 UTC");
+        assert_eq!(wall_clock(1_760_000_000_000), "2025-10-09 08:53 UTC");
     }
 
     #[test]

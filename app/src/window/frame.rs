@@ -9,7 +9,7 @@ use super::{
     dock::{self, DockState},
     happened, keys,
     model::Model,
-    path_picture, status,
+    path_picture, playhead, status,
     theme::{self, Palette},
     top_bar,
     wish::Wish,
@@ -17,6 +17,8 @@ use super::{
 
 const TOP: f32 = 46.0;
 const BOTTOM: f32 = 26.0;
+const PLAYHEAD: f32 = 38.0;
+const RIBBON: f32 = 32.0;
 const STRIP: f32 = 36.0;
 const LEFT: f32 = 244.0;
 const RIGHT: f32 = 204.0;
@@ -56,6 +58,15 @@ pub fn view(model: &Model<'_>, state: &mut ViewState, ui: &mut Ui) -> Vec<Wish> 
     Side::bottom("status").exact_size(BOTTOM).resizable(false).frame(bar).show(ui, |ui| {
         wishes.extend(status::view(model, ui));
     });
+    Side::bottom("playhead").exact_size(PLAYHEAD).resizable(false).frame(bar).show(ui, |ui| {
+        wishes.extend(playhead::view(model, ui));
+    });
+    if model.playhead.at().is_some() {
+        let ribbon = bar.fill(palette.tinted(palette.selected));
+        Side::bottom("ribbon").exact_size(RIBBON).resizable(false).frame(ribbon).show(ui, |ui| {
+            wishes.extend(playhead::ribbon(model, ui));
+        });
+    }
     if model.breakage.is_some() {
         Side::bottom("break it").exact_size(STRIP).resizable(false).frame(bar).show(ui, |ui| {
             wishes.extend(break_it::view(model, ui));
@@ -88,11 +99,28 @@ pub fn view(model: &Model<'_>, state: &mut ViewState, ui: &mut Ui) -> Vec<Wish> 
         wishes.extend(dock::view(model, &mut state.dock, ui));
     });
     wishes.extend(dialogs::view(model, &mut state.dialog, ui));
+    dropped(&mut wishes, ui);
     if let Some(toast) = model.toast {
         show_toast(toast, ui);
     }
     keys::copy_code_if_nothing_else_was(model, ui, &mut wishes);
     wishes
+}
+
+/// A file that hovers over the window, or was let go there.
+fn dropped(wishes: &mut Vec<Wish>, ui: &Ui) {
+    let path = ui.input(|input| input.raw.dropped_files.first().map(|file| file.path().to_owned()));
+    wishes.extend(path.map(Wish::OpenFile));
+    if ui.input(|input| input.raw.hovered_files.is_empty()) {
+        return;
+    }
+    let palette = Palette::of(ui.visuals());
+    let painter = ui.ctx().layer_painter(egui::LayerId::new(egui::Order::Foreground, egui::Id::unique("drop")));
+    let area = ui.ctx().content_rect();
+    painter.rect_filled(area, 0.0, palette.background.gamma_multiply(0.85));
+    painter.rect_stroke(area.shrink(12.0), 12.0, Stroke::new(2.0, palette.accent), egui::StrokeKind::Inside);
+    let words = "Drop a record or a capture to look at it";
+    painter.text(area.center(), egui::Align2::CENTER_CENTER, words, theme::large(), palette.text);
 }
 
 fn notice_line(notice: &str, wishes: &mut Vec<Wish>, ui: &mut Ui) {

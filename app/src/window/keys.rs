@@ -8,6 +8,7 @@ use super::{
     dock::Panel,
     frame::ViewState,
     model::{Journey, Model},
+    playhead::PlayheadWish,
     wish::{DialogKind, Wish},
 };
 
@@ -21,22 +22,44 @@ pub fn pressed(model: &Model<'_>, state: &mut ViewState, ui: &Ui) -> Vec<Wish> {
         let open = matches!(state.dialog, Some(Dialog::Help));
         wishes.push(if open { Wish::CloseDialog } else { Wish::Open(DialogKind::Help) });
     }
+    if ui.input_mut(|input| input.consume_key(Modifiers::COMMAND, Key::O)) {
+        wishes.push(Wish::Open(DialogKind::OpenFile));
+    }
     if ui.ctx().text_edit_focused() || state.dialog.is_some() {
         return wishes;
     }
+    playhead(model, ui, &mut wishes);
     for (panel, key) in Panel::ALL.into_iter().zip(PANEL_KEYS) {
         if taken(key) {
             wishes.push(Wish::ShowPanel(panel));
         }
     }
-    if model.is_running() && taken(Key::M) {
-        wishes.push(Wish::Call(Command::SetMuted(!model.picture().muted)));
+    if model.is_running() && model.file.is_none() && taken(Key::M) {
+        wishes.push(Wish::Call(Command::SetMuted(!model.snapshot.picture.muted)));
     }
     if let (Journey::Call, Some(text)) = (model.journey, pasted(ui)) {
         state.call.pasted.clone_from(&text);
         wishes.push(Wish::Call(Command::PasteCode(text)));
     }
     wishes
+}
+
+/// Space and the arrows belong to what has the focus first: a button, a pair of the grid.
+fn playhead(model: &Model<'_>, ui: &Ui, wishes: &mut Vec<Wish>) {
+    let mut ask = |key, wish| {
+        if ui.input_mut(|input| input.consume_key(Modifiers::NONE, key)) {
+            wishes.push(Wish::Playhead(wish));
+        }
+    };
+    if model.playhead.at().is_some() {
+        ask(Key::Escape, PlayheadWish::End);
+    }
+    if model.journey == Journey::Idle || ui.memory(|memory| memory.focused().is_some()) {
+        return;
+    }
+    ask(Key::Space, PlayheadWish::Toggle);
+    ask(Key::ArrowLeft, PlayheadWish::Previous);
+    ask(Key::ArrowRight, PlayheadWish::Next);
 }
 
 fn pasted(ui: &Ui) -> Option<String> {

@@ -2,6 +2,7 @@
 
 mod advice;
 mod app;
+mod archive;
 mod audio;
 mod break_it;
 mod call_panel;
@@ -11,6 +12,7 @@ mod devices;
 mod dialogs;
 mod dock;
 mod events;
+mod file_panel;
 #[cfg(test)]
 mod fixtures;
 mod format;
@@ -26,7 +28,9 @@ mod path_picture;
 mod path_plots;
 mod pen;
 mod picker;
+mod playhead;
 mod reading;
+mod seat;
 mod session;
 mod settings;
 mod states;
@@ -37,6 +41,8 @@ mod theme;
 mod top_bar;
 mod update;
 mod wish;
+
+use std::path::PathBuf;
 
 use anyhow::Context as _;
 use floe_simnet::Scenario;
@@ -49,6 +55,8 @@ use crate::engine::Engine;
 pub struct WindowOptions {
     /// Begin with this demo; none begins with a call of one's own.
     pub demo: Option<Scenario>,
+    /// Open this record or capture.
+    pub file: Option<PathBuf>,
 }
 
 /// Opens the window and returns when it is closed.
@@ -67,7 +75,7 @@ pub fn run(options: WindowOptions) -> anyhow::Result<()> {
         ..eframe::NativeOptions::default()
     };
     let create: eframe::AppCreator<'_> = Box::new(move |creation| {
-        Ok(Box::new(FloeWindow::new(engine, SettingsFile::locate(), options.demo, &creation.egui_ctx)))
+        Ok(Box::new(FloeWindow::new(engine, SettingsFile::locate(), options, &creation.egui_ctx)))
     });
     // The error holds window-system handles that must not leave this thread; its words can.
     eframe::run_native("Floe", native, create).map_err(|error| anyhow::anyhow!("the window cannot open: {error}"))

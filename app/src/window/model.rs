@@ -7,7 +7,14 @@ use floe_inspect::Picture;
 use floe_simnet::Scenario;
 use floe_wire::Stamp;
 
-use super::{break_it::Breakage, devices::DeviceList, reading::Reading, settings::Settings};
+use super::{
+    archive::{Moment, OpenState},
+    break_it::Breakage,
+    devices::DeviceList,
+    playhead::Playhead,
+    reading::Reading,
+    settings::Settings,
+};
 
 /// What is true when the window is drawn.
 pub struct Model<'a> {
@@ -15,12 +22,20 @@ pub struct Model<'a> {
     pub journey: Journey,
     /// Whose view is shown; always `You` outside a demo.
     pub side: Side,
-    /// The call looked at.
+    /// The call or file looked at, at its end.
     pub snapshot: &'a Snapshot,
-    /// What that call's snapshot says.
+    /// The earlier moment that the panels show; none shows the end.
+    pub moment: Option<&'a Moment>,
+    /// What the moment shown says.
     pub reading: &'a Reading,
-    /// The present on that call's clock.
+    /// The moment shown on the call's clock.
     pub now: Stamp,
+    /// The present on the call's clock; the end of a record.
+    pub end: Stamp,
+    /// Where the playhead stands.
+    pub playhead: Playhead,
+    /// The file looked at.
+    pub file: Option<&'a FileFacts>,
     /// What that call was last asked to send.
     pub source: &'a AudioSource,
     /// Where that call was last asked to play.
@@ -46,6 +61,19 @@ pub enum Journey {
     Call,
     /// Two peers over a simulated network.
     Demo(Scenario),
+    /// A record or a capture.
+    File,
+}
+
+/// A file that is read or shown.
+#[derive(Debug, Clone)]
+pub struct FileFacts {
+    /// Its name without the folder.
+    pub name: String,
+    /// How far reading it is.
+    pub state: OpenState,
+    /// Whether a call goes on behind it.
+    pub is_call_running: bool,
 }
 
 /// Whose view is shown.
@@ -82,16 +110,24 @@ pub enum Standing {
 }
 
 impl Model<'_> {
-    /// The fold over the record.
+    /// The fold over the record up to the moment shown.
     #[must_use]
     pub fn picture(&self) -> &Picture {
-        &self.snapshot.picture
+        self.moment.map_or(&self.snapshot.picture, |moment| &moment.picture)
     }
 
-    /// Where the call stands.
+    /// Where the call stands at the moment shown.
     #[must_use]
     pub fn standing(&self) -> Standing {
-        if self.journey == Journey::Idle { Standing::Idle } else { standing(self.snapshot) }
+        if self.journey == Journey::Idle { Standing::Idle } else { standing(self.picture()) }
+    }
+
+    /// Whether there is nothing left to hang up.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        let standing = standing(&self.snapshot.picture);
+        self.journey == Journey::Idle
+            || (self.snapshot.finished && matches!(standing, Standing::Ended | Standing::Failed))
     }
 
     /// How long media could flow so far.
@@ -108,11 +144,10 @@ impl Model<'_> {
     }
 }
 
-fn standing(snapshot: &Snapshot) -> Standing {
+fn standing(picture: &Picture) -> Standing {
     use floe_inspect::picture::SecurityView;
     use floe_wire::{IceConnectionState as Ice, note::EndReason};
 
-    let picture = &snapshot.picture;
     match &picture.ended {
         Some(EndReason::HungUp | EndReason::PeerHungUp | EndReason::TimeOver) => return Standing::Ended,
         Some(EndReason::NotConnected | EndReason::Insecure { .. } | EndReason::NoNetwork) => return Standing::Failed,
@@ -120,7 +155,7 @@ fn standing(snapshot: &Snapshot) -> Standing {
     }
     match picture.ice_connection_state() {
         Ice::New if picture.timings.both_codes.is_some() => Standing::Checking,
-        Ice::New if snapshot.code.is_some() => Standing::WaitingForCode,
+        Ice::New if picture.timings.code_ready.is_some() => Standing::WaitingForCode,
         Ice::New => Standing::Preparing,
         Ice::Checking => Standing::Checking,
         Ice::Connected | Ice::Completed => match picture.security {
@@ -142,18 +177,18 @@ mod tests {
     #[test]
     fn a_call_without_keys_is_not_called_connected() {
         let mut snapshot = fixtures::connected();
-        assert_eq!(standing(&snapshot), Standing::Connected);
+        assert_eq!(standing(&snapshot.picture), Standing::Connected);
         let mut picture = (*snapshot.picture).clone();
         picture.security = floe_inspect::picture::SecurityView::None;
         snapshot.picture = picture.into();
-        assert_eq!(standing(&snapshot), Standing::Securing);
+        assert_eq!(standing(&snapshot.picture), Standing::Securing);
     }
 
     #[test]
     fn each_fixture_stands_where_it_says() {
-        assert_eq!(standing(&Snapshot::default()), Standing::Preparing);
-        assert_eq!(standing(&fixtures::waiting_for_code()), Standing::WaitingForCode);
-        assert_eq!(standing(&fixtures::checking()), Standing::Checking);
-        assert_eq!(standing(&fixtures::failed()), Standing::Failed);
+        assert_eq!(standing(&Picture::default()), Standing::Preparing);
+        assert_eq!(standing(&fixtures::waiting_for_code().picture), Standing::WaitingForCode);
+        assert_eq!(standing(&fixtures::checking().picture), Standing::Checking);
+        assert_eq!(standing(&fixtures::failed().picture), Standing::Failed);
     }
 }

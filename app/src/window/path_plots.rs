@@ -29,6 +29,7 @@ pub fn view(model: &Model<'_>, ui: &mut Ui) -> Vec<Wish> {
         let how = match model.journey {
             Journey::Idle => "Press New call on the left, or choose a demo above.",
             Journey::Call | Journey::Demo(_) => "They begin when audio flows, and reach back one hour.",
+            Journey::File => "This file holds no measurements of a path in use.",
         };
         pen::empty(ui, "Round trip, loss, jitter and buffer will be drawn here over time.", how);
         return Vec::new();

@@ -40,6 +40,11 @@ impl Picker {
                 let dialog = dialog.set_title("Save report").set_file_name("floe-report.json");
                 Box::pin(dialog.add_filter("JSON", &["json"]).save_file())
             }
+            FileFor::Open => {
+                let dialog = dialog.set_title("Open a record or a capture");
+                let dialog = dialog.add_filter("Records and captures", &["floe", "pcapng", "pcap", "cap"]);
+                Box::pin(dialog.add_filter("Any file", &["*"]).pick_file())
+            }
             FileFor::Wav => Box::pin(dialog.set_title("Send a WAV file").add_filter("WAV", &["wav"]).pick_file()),
         };
         let (sender, answer) = channel();

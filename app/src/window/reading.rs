@@ -1,9 +1,8 @@
-//! What a snapshot says, worked out once per snapshot instead of once per frame.
+//! What a picture says, worked out once per picture instead of once per frame.
 
-use floe_call::Snapshot;
-use floe_inspect::{Finding, Headline, PathFacts, diagnose, failure_code, headline, path_facts};
+use floe_inspect::{Finding, Headline, PathFacts, Picture, diagnose, failure_code, headline, path_facts};
 
-/// What a snapshot says.
+/// What a picture says.
 #[derive(Debug, Clone)]
 pub struct Reading {
     /// The one sentence.
@@ -17,10 +16,9 @@ pub struct Reading {
 }
 
 impl Reading {
-    /// Works out what a snapshot says.
+    /// Works out what a picture says.
     #[must_use]
-    pub fn of(snapshot: &Snapshot) -> Self {
-        let picture = &snapshot.picture;
+    pub fn of(picture: &Picture) -> Self {
         Self {
             headline: headline(picture),
             path: path_facts(picture),

@@ -1,19 +1,20 @@
 //! The calls behind the window: starts them, polls their snapshots, passes commands on.
 
 use std::{
+    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use floe_call::{AudioSource, Call, CallConfig, Command, Playback, Snapshot};
+use floe_call::{AudioSource, Call, CallConfig, Command, Playback};
 use floe_simnet::Scenario;
-use floe_wire::Stamp;
 
 use super::{
+    archive::{Archive, OpenFile, OpenState, Repaint},
     break_it::{self, Breakage},
-    model::{Journey, Side},
+    model::{FileFacts, Journey, Side},
     paint_pace::PaintPace,
-    reading::Reading,
+    seat::Seat,
     settings::{Settings, TONE_HZ},
 };
 use crate::{demo::Demo, engine::Engine};
@@ -31,6 +32,7 @@ pub struct Session {
     side: Side,
     you: Seat,
     friend: Seat,
+    shelf: Option<Shelf>,
     context: egui::Context,
     pace: Arc<PaintPace>,
     // Last: calls end before the runtime they run on.
@@ -43,67 +45,33 @@ enum Active {
     Demo(Box<Demo>),
 }
 
-/// What one side shows and was last asked to do.
-pub struct Seat {
-    /// Its newest snapshot.
-    pub snapshot: Arc<Snapshot>,
-    /// What the snapshot says.
-    pub reading: Reading,
-    /// What it was last asked to send.
-    pub source: AudioSource,
-    /// Where it was last asked to play.
-    pub playback: Playback,
-    breakage: Breakage,
-    arrived: Instant,
+/// A file shown in front of whatever else goes on.
+struct Shelf {
+    seat: Seat,
+    facts: FileFacts,
+    open: OpenFile,
 }
 
-impl Seat {
-    fn new(source: AudioSource, playback: Playback) -> Self {
-        let snapshot = Arc::<Snapshot>::default();
-        Self {
-            reading: Reading::of(&snapshot),
-            snapshot,
-            source,
-            playback,
-            breakage: Breakage::default(),
-            arrived: Instant::now(),
-        }
-    }
-
-    fn take(&mut self, snapshot: Arc<Snapshot>) {
-        if !Arc::ptr_eq(&self.snapshot, &snapshot) {
-            self.reading = Reading::of(&snapshot);
-            self.snapshot = snapshot;
-            self.arrived = Instant::now();
-        }
-    }
-
-    /// The present on this side's clock: the newest record's stamp, and the time since it came.
-    #[must_use]
-    pub fn now(&self) -> Stamp {
-        let at = self.snapshot.picture.at;
-        if self.snapshot.finished { at } else { at + self.arrived.elapsed() }
-    }
-
-    fn note(&mut self, command: &Command) {
-        match command {
-            Command::SetSource(source) => self.source.clone_from(source),
-            Command::SetPlayback(playback) => self.playback.clone_from(playback),
-            Command::PasteCode(_) | Command::SetMuted(_) | Command::HangUp => {}
-        }
-    }
+/// What became of a file.
+#[derive(Debug, PartialEq, Eq)]
+pub enum FileNews {
+    /// It is shown.
+    Opened(PathBuf),
+    /// It cannot be; the sentence says why.
+    Refused(String),
 }
 
 impl Session {
     /// A session without a call.
     #[must_use]
     pub fn new(engine: Engine, context: egui::Context) -> Self {
-        let seat = || Seat::new(AudioSource::None, Playback::None);
+        let seat = || Seat::new(AudioSource::None, Playback::None, None);
         Self {
             active: Active::Idle,
             side: Side::You,
             you: seat(),
             friend: seat(),
+            shelf: None,
             context,
             pace: Arc::default(),
             engine,
@@ -119,6 +87,9 @@ impl Session {
     /// What the session is in the middle of.
     #[must_use]
     pub fn journey(&self) -> Journey {
+        if self.shelf.is_some() {
+            return Journey::File;
+        }
         match &self.active {
             Active::Idle => Journey::Idle,
             Active::Call(_) => Journey::Call,
@@ -135,10 +106,30 @@ impl Session {
     /// The side shown.
     #[must_use]
     pub fn shown(&self) -> &Seat {
-        match self.side {
-            Side::You => &self.you,
-            Side::Friend => &self.friend,
+        match (&self.shelf, self.side) {
+            (Some(shelf), _) => &shelf.seat,
+            (None, Side::You) => &self.you,
+            (None, Side::Friend) => &self.friend,
         }
+    }
+
+    /// The file shown.
+    #[must_use]
+    pub fn file(&self) -> Option<&FileFacts> {
+        self.shelf.as_ref().map(|shelf| &shelf.facts)
+    }
+
+    /// Reads a file and shows it in front of whatever goes on.
+    pub fn open_file(&mut self, path: PathBuf) {
+        let (archive, open) = Archive::of_file(path, self.repaint());
+        let name = open.name();
+        let facts = FileFacts { name, state: open.state(), is_call_running: false };
+        self.shelf = Some(Shelf { seat: Seat::of_file(archive), facts, open });
+    }
+
+    /// Shows again what was behind the file.
+    pub fn close_file(&mut self) {
+        self.shelf = None;
     }
 
     /// What is broken around the side shown, where something can be broken.
@@ -146,6 +137,7 @@ impl Session {
     pub fn breakage(&self) -> Option<&Breakage> {
         match &self.active {
             // Real sockets cannot be broken.
+            _ if self.shelf.is_some() => None,
             Active::Demo(demo) if demo.scenario != Scenario::Loopback => Some(&self.shown().breakage),
             Active::Demo(_) | Active::Idle | Active::Call(_) => None,
         }
@@ -182,10 +174,12 @@ impl Session {
     pub fn start_call(&mut self, settings: &Settings) {
         self.end();
         let (source, playback) = (settings.source.to_call(), settings.playback.to_call());
-        self.you = Seat::new(source.clone(), playback.clone());
+        let (archive, records) = Archive::of_call(self.repaint());
+        self.you = Seat::new(source.clone(), playback.clone(), Some(archive));
         let config = CallConfig {
             stun_servers: settings.stun_servers.clone(),
             interfaces: settings.interfaces.clone(),
+            records: Some(records),
             ..self.config(source, playback)
         };
         self.active = Active::Call(self.engine.call(config));
@@ -199,9 +193,12 @@ impl Session {
         self.end();
         // A tone out of the speakers would startle; it is measured and drawn either way.
         let (mine, theirs) = (AudioSource::Tone { hz: TONE_HZ }, AudioSource::Tone { hz: FRIENDS_TONE_HZ });
-        self.you = Seat::new(mine.clone(), Playback::None);
-        self.friend = Seat::new(theirs.clone(), Playback::None);
-        let (a, b) = (self.config(mine, Playback::None), self.config(theirs, Playback::None));
+        let (archive_a, records_a) = Archive::of_call(self.repaint());
+        let (archive_b, records_b) = Archive::of_call(self.repaint());
+        self.you = Seat::new(mine.clone(), Playback::None, Some(archive_a));
+        self.friend = Seat::new(theirs.clone(), Playback::None, Some(archive_b));
+        let a = CallConfig { records: Some(records_a), ..self.config(mine, Playback::None) };
+        let b = CallConfig { records: Some(records_b), ..self.config(theirs, Playback::None) };
         self.active = Active::Demo(Box::new(Demo::start(&self.engine, scenario, DEMO_SEED, a, b)?));
         Ok(())
     }
@@ -213,8 +210,17 @@ impl Session {
         CallConfig { source, playback, repaint, ..CallConfig::default() }
     }
 
+    /// Paints at once: somebody asked for a moment and waits for it.
+    fn repaint(&self) -> Repaint {
+        let context = self.context.clone();
+        Arc::new(move || context.request_repaint())
+    }
+
     /// Passes a command to the side shown.
     pub fn send(&mut self, command: Command) {
+        if self.shelf.is_some() {
+            return;
+        }
         let call = match (&self.active, self.side) {
             (Active::Idle, _) => return,
             (Active::Call(call), _) => call,
@@ -229,8 +235,8 @@ impl Session {
         call.send(command);
     }
 
-    /// Takes the newest snapshots.
-    pub fn poll(&mut self) {
+    /// Takes the newest snapshots; says what became of a file, once.
+    pub fn poll(&mut self) -> Option<FileNews> {
         match &mut self.active {
             Active::Idle => {}
             Active::Call(call) => self.you.take(call.snapshot()),
@@ -240,11 +246,33 @@ impl Session {
                 self.friend.take(demo.b.snapshot());
             }
         }
+        self.poll_file()
+    }
+
+    fn poll_file(&mut self) -> Option<FileNews> {
+        let is_call_running = !matches!(self.active, Active::Idle) && !self.you.snapshot.finished;
+        let shelf = self.shelf.as_mut()?;
+        let was_reading = matches!(shelf.facts.state, OpenState::Reading { .. });
+        shelf.facts.is_call_running = is_call_running;
+        shelf.facts.state = shelf.open.state();
+        match &shelf.facts.state {
+            OpenState::Reading { .. } => None,
+            OpenState::Open(opened) => {
+                shelf.seat.take_file(opened);
+                was_reading.then(|| FileNews::Opened(shelf.open.path.clone()))
+            }
+            OpenState::Refused(why) => {
+                let news = FileNews::Refused(why.clone());
+                self.shelf = None;
+                Some(news)
+            }
+        }
     }
 
     /// Hangs up and gives the goodbye a moment to leave.
     pub fn end(&mut self) {
         self.side = Side::You;
+        self.shelf = None;
         let goodbye = async |active| match active {
             Active::Idle => {}
             Active::Call(call) => drop(call.finish().await),

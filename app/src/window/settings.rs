@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 /// Overrides the folder settings are kept in.
 const FOLDER_VARIABLE: &str = "FLOE_CONFIG_DIR";
 
+/// Files remembered; more would be a list to search.
+const RECENT_FILES: usize = 8;
+
 /// What the user chose.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -25,6 +28,8 @@ pub struct Settings {
     pub playback: Output,
     /// Light, dark, or as the system has it.
     pub theme: ThemeChoice,
+    /// Files shown lately, the newest first.
+    pub recent_files: Vec<PathBuf>,
 }
 
 /// What a call sends, as it is stored.
@@ -74,7 +79,21 @@ impl Default for Settings {
             source: Source::Microphone(None),
             playback: Output::Speaker(None),
             theme: ThemeChoice::System,
+            recent_files: Vec::new(),
         }
+    }
+}
+
+impl Settings {
+    /// The settings with a file that is shown now.
+    #[must_use]
+    pub fn with_recent(mut self, path: PathBuf) -> Self {
+        // The file may be named from anywhere next time.
+        let path = fs::canonicalize(&path).unwrap_or(path);
+        self.recent_files.retain(|known| *known != path);
+        self.recent_files.insert(0, path);
+        self.recent_files.truncate(RECENT_FILES);
+        self
     }
 }
 
@@ -206,6 +225,7 @@ mod tests {
             source: Source::Wav(PathBuf::from("/tmp/hello.wav")),
             playback: Output::Speaker(Some("alsa:hw0".to_owned())),
             theme: ThemeChoice::Light,
+            recent_files: vec![PathBuf::from("/tmp/call.floe")],
         };
         file.save(&settings).unwrap();
         let loaded = file.load();
@@ -241,6 +261,17 @@ mod tests {
         assert_eq!(loaded.settings.theme, ThemeChoice::Dark);
         assert_eq!(loaded.settings.source, Settings::default().source);
         fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn a_file_shown_again_moves_to_the_front_and_old_ones_are_forgotten() {
+        let mut settings = Settings::default();
+        for n in 0..12 {
+            settings = settings.with_recent(PathBuf::from(format!("/nowhere/{n}.floe")));
+        }
+        settings = settings.with_recent(PathBuf::from("/nowhere/7.floe"));
+        assert_eq!(settings.recent_files.len(), 8);
+        assert_eq!(settings.recent_files[..2], ["/nowhere/7.floe", "/nowhere/11.floe"].map(PathBuf::from));
     }
 
     #[test]

@@ -8,13 +8,15 @@ use egui_kittest::{
 use floe_call::{AudioSource, Command, Playback, Snapshot};
 
 use super::{
+    archive::{OpenState, Opened},
     break_it::Breakage,
     devices::DeviceList,
     dialogs::{Dialog, PathDraft, SettingsDraft},
     dock::Panel,
     fixtures,
     frame::{self, ViewState},
-    model::{Journey, Model, Side},
+    model::{FileFacts, Journey, Model, Side},
+    playhead::{Playhead, PlayheadWish, Span},
     reading::Reading,
     settings::Settings,
     theme,
@@ -26,6 +28,8 @@ struct Stage {
     reading: Reading,
     journey: Journey,
     breakage: Option<Breakage>,
+    playhead: Playhead,
+    file: Option<FileFacts>,
     settings: Settings,
     devices: DeviceList,
     view: ViewState,
@@ -35,10 +39,12 @@ struct Stage {
 impl Stage {
     fn new(snapshot: Snapshot) -> Self {
         Self {
-            reading: Reading::of(&snapshot),
+            reading: Reading::of(&snapshot.picture),
             snapshot,
             journey: Journey::Call,
             breakage: None,
+            playhead: Playhead::default(),
+            file: None,
             settings: Settings::default(),
             devices: DeviceList::Unknown,
             view: ViewState::default(),
@@ -51,8 +57,12 @@ impl Stage {
             journey: self.journey,
             side: Side::You,
             snapshot: &self.snapshot,
+            moment: None,
             reading: &self.reading,
             now: self.snapshot.picture.at,
+            end: self.snapshot.picture.at,
+            playhead: self.playhead,
+            file: self.file.as_ref(),
             source: &AudioSource::Tone { hz: 440 },
             playback: &Playback::None,
             breakage: self.breakage.as_ref(),
@@ -311,6 +321,104 @@ fn a_demo_shows_either_peer() {
     assert_eq!(wishes(&mut harness), [Wish::ShowSide(Side::Friend)]);
 }
 
+/// A call held at a moment.
+fn held(ms: u64) -> Stage {
+    let mut stage = Stage::new(fixtures::connected());
+    let picture = std::sync::Arc::clone(&stage.snapshot.picture);
+    let span = Span { whole: &picture, end: picture.at, is_running: true };
+    stage.playhead.take(PlayheadWish::Seek(floe_wire::Stamp::from_millis(ms)), span);
+    stage
+}
+
+#[test]
+fn the_keys_of_the_playhead_ask_for_its_moves() {
+    let mut harness = small(fixtures::connected());
+    for (key, wish) in [
+        (Key::Space, PlayheadWish::Toggle),
+        (Key::ArrowLeft, PlayheadWish::Previous),
+        (Key::ArrowRight, PlayheadWish::Next),
+    ] {
+        harness.key_press(key);
+        harness.run();
+        assert_eq!(wishes(&mut harness), [Wish::Playhead(wish)], "{key:?}");
+    }
+}
+
+#[test]
+fn an_earlier_moment_is_said_and_left_with_a_button_or_escape() {
+    let mut harness = window(held(41_000), SMALL, egui::Theme::Dark);
+    harness.get_by_label("Showing 00:41.000");
+    harness.get_by_label("00:41 / 04:13");
+    harness.get_by_label("Back to live").click();
+    harness.run();
+    assert_eq!(wishes(&mut harness), [Wish::Playhead(PlayheadWish::End)]);
+    harness.key_press(Key::Escape);
+    harness.run();
+    assert_eq!(wishes(&mut harness), [Wish::Playhead(PlayheadWish::End)]);
+}
+
+#[test]
+fn a_click_on_the_track_asks_for_that_moment() {
+    let mut harness = small(fixtures::connected());
+    harness.get_by_label("Playhead at 04:13.400 of 04:13").click();
+    harness.run();
+    let [Wish::Playhead(PlayheadWish::Seek(at))] = wishes(&mut harness)[..] else { panic!("no moment was asked for") };
+    assert!((126..=127).contains(&at.0.as_secs()), "{at} is not the middle");
+}
+
+#[test]
+fn a_running_call_is_live_and_its_track_lies_inside_the_smallest_window() {
+    let harness = small(fixtures::connected());
+    let live = harness.get_by_label("live").rect();
+    let track = harness.get_by_label("Playhead at 04:13.400 of 04:13").rect();
+    assert!(track.width() > 300.0 && live.right() <= SMALL.x, "{track:?} {live:?}");
+}
+
+#[test]
+fn a_file_is_named_and_can_be_closed() {
+    let mut stage = Stage::new(fixtures::failed());
+    stage.journey = Journey::File;
+    let opened = Opened {
+        picture: std::sync::Arc::clone(&stage.snapshot.picture),
+        reading: Reading::of(&stage.snapshot.picture),
+        problems: vec!["The file is cut off at byte 97; everything before it was read.".to_owned()],
+        bytes: 123_456,
+    };
+    let state = OpenState::Open(std::sync::Arc::new(opened));
+    stage.file = Some(FileFacts { name: "monday.floe".to_owned(), state, is_call_running: false });
+    let mut harness = window(stage, SMALL, egui::Theme::Light);
+    harness.get_by_label_contains("cut off at byte 97");
+    assert!(harness.query_by_label("Mute").is_none());
+    harness.get_by_label("Close the file").click();
+    harness.run();
+    assert_eq!(wishes(&mut harness), [Wish::CloseFile]);
+}
+
+#[test]
+fn reading_a_file_can_be_cancelled() {
+    let mut stage = Stage::new(Snapshot::default());
+    stage.journey = Journey::File;
+    let state = OpenState::Reading { read: 120_000_000, total: 500_000_000 };
+    stage.file = Some(FileFacts { name: "long.pcapng".to_owned(), state, is_call_running: true });
+    let mut harness = window(stage, SMALL, egui::Theme::Dark);
+    harness.get_by_label("120.0 MB of 500.0 MB read");
+    harness.get_by_label("Cancel").click();
+    harness.run();
+    assert_eq!(wishes(&mut harness), [Wish::CloseFile]);
+}
+
+#[test]
+fn a_file_can_be_chosen_from_those_opened_lately() {
+    let mut stage = Stage::new(fixtures::connected());
+    let path = std::path::PathBuf::from("/nowhere/monday.floe");
+    stage.settings = stage.settings.with_recent(path.clone());
+    stage.view.dialog = Some(Dialog::OpenFile(PathDraft::default()));
+    let mut harness = window(stage, SMALL, egui::Theme::Dark);
+    harness.get_by_label("monday.floe").click();
+    harness.run();
+    assert_eq!(wishes(&mut harness), [Wish::OpenFile(path)]);
+}
+
 #[test]
 fn a_demo_can_be_broken_and_mended() {
     let mut stage = Stage::new(fixtures::connected());
@@ -340,7 +448,7 @@ fn a_call_of_ones_own_cannot_be_broken() {
 #[test]
 fn what_to_do_about_a_failed_call_stands_above_the_panels() {
     let harness = small(fixtures::failed());
-    let advice = Reading::of(&fixtures::failed()).findings[0].advice.clone();
+    let advice = Reading::of(&fixtures::failed().picture).findings[0].advice.clone();
     let tab = harness.get_by_label("Candidates").rect();
     let shown: Vec<_> = harness.get_all_by_label(&advice).map(|node| node.rect()).collect();
     assert!(shown.iter().any(|rect| rect.bottom() < tab.top()), "{shown:?} should be above {tab:?}");

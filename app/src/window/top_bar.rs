@@ -25,6 +25,10 @@ pub fn view(model: &Model<'_>, ui: &mut Ui) -> Vec<Wish> {
         if let Journey::Demo(scenario) = model.journey {
             ui.label(RichText::new(format!("demo: {}", scenario.name())).color(Palette::of(ui.visuals()).weak));
         }
+        if let Some(file) = model.file {
+            let name = RichText::new(format::shorten(&file.name, 24)).color(Palette::of(ui.visuals()).weak);
+            ui.label(name).on_hover_text(&file.name);
+        }
         ui.add_space(theme::GRID);
         pill(model, ui);
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
@@ -52,6 +56,10 @@ fn buttons(model: &Model<'_>, wishes: &mut Vec<Wish>, ui: &mut Ui) {
     let save = save.on_hover_text("One file a person can send: what was tried and how it went, without secrets");
     if save.on_disabled_hover_text("There is nothing to report before a call").clicked() {
         wishes.push(Wish::Open(DialogKind::SaveReport));
+    }
+    let open = ui.button("Open…").on_hover_text("A record or a capture, into the same panels  (Ctrl+O)");
+    if open.clicked() {
+        wishes.push(Wish::Open(DialogKind::OpenFile));
     }
     ui.menu_button("Demo ▼", |ui| demos(wishes, ui)).response.on_hover_text("Two peers over a simulated network");
 }
@@ -126,7 +134,7 @@ fn pill_text(model: &Model<'_>) -> String {
     if let Some(elapsed) = model.elapsed() {
         parts.push(format::clock(elapsed));
     }
-    if model.picture().muted && model.is_running() {
+    if model.snapshot.picture.muted && model.is_running() {
         parts.push("muted".to_owned());
     }
     parts.join("  ·  ")

@@ -12,6 +12,7 @@ use floe_inspect::{Picture, Report};
 use super::{
     app::FloeWindow,
     dialogs::{Dialog, PathDraft, SettingsDraft},
+    playhead::Playhead,
     settings::Settings,
     wish::{DialogKind, Wish},
 };
@@ -21,11 +22,23 @@ impl FloeWindow {
     pub(super) fn carry_out(&mut self, wish: Wish, ctx: &egui::Context) {
         match wish {
             Wish::Call(command) => self.session.send(command),
-            Wish::NewCall => self.session.start_call(&self.settings),
+            Wish::NewCall => {
+                self.playhead = Playhead::default();
+                self.session.start_call(&self.settings);
+            }
             Wish::StartDemo(scenario) => self.start_demo(scenario),
             Wish::ShowSide(side) => self.session.show(side),
             Wish::Break(wanted) => self.session.break_network(wanted),
             Wish::RestartRouter => self.session.restart_router(),
+            Wish::Playhead(wish) => self.move_playhead(|playhead, span| playhead.take(wish, span)),
+            Wish::OpenFile(path) => {
+                self.view.dialog = None;
+                self.open_file(path);
+            }
+            Wish::CloseFile => {
+                self.playhead = Playhead::default();
+                self.session.close_file();
+            }
             Wish::ShowPanel(panel) => self.view.dock.show(panel),
             Wish::Copy { text, what } => {
                 self.clipboard.copy(text, ctx);
@@ -42,7 +55,7 @@ impl FloeWindow {
         ctx.request_repaint();
     }
 
-    fn change_settings(&mut self, settings: Settings, ctx: &egui::Context) {
+    pub(super) fn change_settings(&mut self, settings: Settings, ctx: &egui::Context) {
         ctx.set_theme(settings.theme.to_egui());
         self.settings = settings;
         let Some(file) = &self.file else { return };
@@ -56,6 +69,7 @@ impl FloeWindow {
             DialogKind::Settings => Dialog::Settings(SettingsDraft::of(&self.settings)),
             DialogKind::Help => Dialog::Help,
             DialogKind::QrCode => Dialog::QrCode,
+            DialogKind::OpenFile => Dialog::OpenFile(PathDraft::default()),
             DialogKind::SaveReport => {
                 Dialog::SaveReport(PathDraft { path: report_path().display().to_string(), error: None })
             }

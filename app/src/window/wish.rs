@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use floe_call::Command;
 use floe_simnet::Scenario;
 
-use super::{break_it::Breakage, dock::Panel, model::Side, settings::Settings};
+use super::{break_it::Breakage, dock::Panel, model::Side, playhead::PlayheadWish, settings::Settings};
 
 /// What a view asks for.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,6 +22,12 @@ pub enum Wish {
     Break(Breakage),
     /// Let the simulated router of the peer looked at forget everything.
     RestartRouter,
+    /// Move the playhead.
+    Playhead(PlayheadWish),
+    /// Show this record or capture; a running call goes on behind it.
+    OpenFile(PathBuf),
+    /// Stop showing or reading the file.
+    CloseFile,
     /// Bring a panel to the front.
     ShowPanel(Panel),
     /// Put a text on the clipboard and say so.
@@ -56,6 +62,8 @@ pub enum DialogKind {
     Help,
     /// Our code as a QR picture.
     QrCode,
+    /// Which record or capture to show.
+    OpenFile,
     /// Where to write the report.
     SaveReport,
     /// Which WAV file to send.
@@ -67,6 +75,8 @@ pub enum DialogKind {
 pub enum FileFor {
     /// The report is written there.
     Report,
+    /// It is shown.
+    Open,
     /// It is sent as audio.
     Wav,
 }

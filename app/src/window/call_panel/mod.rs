@@ -8,7 +8,8 @@ use egui::{RichText, ScrollArea, Ui, vec2};
 use floe_call::Command;
 
 use super::{
-    model::{Journey, Model, Side, Standing},
+    file_panel,
+    model::{Journey, Model, Side},
     pen,
     theme::{self, Palette},
     wish::Wish,
@@ -23,6 +24,9 @@ pub struct CallPanelState {
 
 /// Draws the column.
 pub fn view(model: &Model<'_>, state: &mut CallPanelState, ui: &mut Ui) -> Vec<Wish> {
+    if let Some(file) = model.file {
+        return file_panel::view(file, model, ui);
+    }
     let mut wishes = Vec::new();
     egui::Panel::bottom("call actions").frame(egui::Frame::NONE).show_separator_line(false).show(ui, |ui| {
         ui.add_space(theme::GRID);
@@ -72,8 +76,7 @@ fn actions(model: &Model<'_>, wishes: &mut Vec<Wish>, ui: &mut Ui) {
     let palette = Palette::of(ui.visuals());
     let width = ui.available_width();
     let size = vec2(width, 36.0);
-    let over = matches!(model.standing(), Standing::Idle | Standing::Ended | Standing::Failed)
-        && (model.journey == Journey::Idle || model.snapshot.finished);
+    let over = model.is_over();
     if let (true, Journey::Demo(scenario)) = (over, model.journey) {
         let again = egui::Button::new("Run the demo again");
         if ui.add_sized(vec2(width, theme::HIT), again).on_hover_text("The same scenario from its start").clicked() {

@@ -16,7 +16,8 @@ use crate::window::{
 
 /// Draws the section.
 pub fn view(model: &Model<'_>, wishes: &mut Vec<Wish>, ui: &mut Ui) {
-    let picture = model.picture();
+    // Levels are those of the moment shown; the switches are always those of the present.
+    let (picture, present) = (model.picture(), &model.snapshot.picture);
     pen::heading(ui, "Sound");
     ui.spacing_mut().item_spacing.y = 4.0;
     let audio = picture.audio.as_ref();
@@ -25,7 +26,7 @@ pub fn view(model: &Model<'_>, wishes: &mut Vec<Wish>, ui: &mut Ui) {
     if model.snapshot.finished {
         return;
     }
-    mute(picture.muted, wishes, ui);
+    mute(present.muted, wishes, ui);
     source(model, wishes, ui);
     playback(model, wishes, ui);
     if let DeviceList::Failed(why) = model.devices {
@@ -34,7 +35,7 @@ pub fn view(model: &Model<'_>, wishes: &mut Vec<Wish>, ui: &mut Ui) {
             wishes.push(Wish::RefreshDevices);
         }
     }
-    if let Some(message) = &picture.audio_device {
+    if let Some(message) = &present.audio_device {
         pen::note(ui, message);
     }
 }

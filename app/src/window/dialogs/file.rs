@@ -6,6 +6,7 @@ use egui::{TextEdit, Ui};
 use floe_call::{AudioSource, Command};
 
 use crate::window::{
+    model::Model,
     pen,
     wish::{FileFor, Wish},
 };
@@ -17,6 +18,28 @@ pub struct PathDraft {
     pub path: String,
     /// What went wrong with the newest try.
     pub error: Option<String>,
+}
+
+/// Which record or capture to show.
+pub fn open(model: &Model<'_>, draft: &mut PathDraft, wishes: &mut Vec<Wish>, ui: &mut Ui) {
+    super::title(ui, "Open a record or a capture");
+    super::hint(
+        ui,
+        "A call that Floe saved (.floe), or a capture of any program (.pcap, .pcapng). You can also drop it onto the window.",
+    );
+    path_field("File to open", draft, FileFor::Open, wishes, ui);
+    if !model.settings.recent_files.is_empty() {
+        pen::heading(ui, "Lately");
+        ui.spacing_mut().item_spacing.y = 2.0;
+        for path in &model.settings.recent_files {
+            let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+            let button = egui::Button::new(name.as_ref()).frame(false);
+            if ui.add(button).on_hover_text(path.display().to_string()).clicked() {
+                wishes.push(Wish::OpenFile(path.clone()));
+            }
+        }
+    }
+    confirm("Open", draft, ui, |path| wishes.push(Wish::OpenFile(path)));
 }
 
 /// Where to write the report.

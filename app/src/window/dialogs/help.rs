@@ -9,14 +9,17 @@ use crate::window::{
     theme::{self, Palette},
 };
 
-const KEYS: [(&str, &str); 7] = [
+const KEYS: [(&str, &str); 10] = [
     ("Ctrl+C", "Copy your code, when nothing is selected"),
     ("Ctrl+V", "Paste your friend's code, anywhere in the window"),
     ("M", "Mute and unmute"),
-    ("Arrows", "Move between pairs in the grid"),
+    ("Space", "Play and pause the record; hold a running call still"),
+    ("← →", "Step to the previous and the next event"),
+    ("Arrows", "Move between pairs, once one of the grid is chosen"),
+    ("Ctrl+O", "Open a record or a capture"),
     ("Tab", "Move between everything that can be used"),
     ("F1", "This sheet"),
-    ("Esc", "Close a dialog"),
+    ("Esc", "Close a dialog, or go back to live"),
 ];
 
 const SIGNS: [(PairState, &str); 5] = [

@@ -19,6 +19,8 @@ pub enum Dialog {
     Help,
     /// Our code as a QR picture.
     QrCode,
+    /// Which record or capture to show.
+    OpenFile(PathDraft),
     /// Where to write the report.
     SaveReport(PathDraft),
     /// Which WAV file to send.
@@ -37,6 +39,7 @@ pub fn view(model: &Model<'_>, dialog: &mut Option<Dialog>, ui: &mut Ui) -> Vec<
             Dialog::Settings(draft) => settings::view(model, draft, &mut wishes, ui),
             Dialog::Help => help::view(ui),
             Dialog::QrCode => qr::view(model, ui),
+            Dialog::OpenFile(draft) => file::open(model, draft, &mut wishes, ui),
             Dialog::SaveReport(draft) => file::save_report(draft, &mut wishes, ui),
             Dialog::ChooseWav(draft) => file::choose_wav(draft, &mut wishes, ui),
         }

@@ -79,6 +79,7 @@ fn teach(model: &Model<'_>, ui: &mut Ui) {
         Journey::Idle => "Press New call on the left, or choose a demo above.",
         Journey::Call => "Paste your friend's code on the left; the pairs appear at once.",
         Journey::Demo(_) => "The two peers exchange their codes by themselves in a moment.",
+        Journey::File => "This file holds no pair of addresses that was checked.",
     };
     pen::empty(ui, "Every way to your friend will appear here: your addresses × theirs, one cell each.", how);
 }
@@ -173,7 +174,9 @@ fn enter_with_arrows(picture: &Picture, state: &GridState, ui: &mut Ui) {
     if ui.memory(|memory| memory.focused().is_some() || memory.top_modal_layer().is_some()) {
         return;
     }
-    let pressed = ARROWS.iter().any(|(key, _)| ui.input_mut(|input| input.consume_key(Modifiers::NONE, *key)));
+    // Left and right belong to the playhead until a pair has the focus.
+    let pressed =
+        [Key::ArrowUp, Key::ArrowDown].iter().any(|key| ui.input_mut(|input| input.consume_key(Modifiers::NONE, *key)));
     if let (true, Some(pair)) = (pressed, shown(picture, state)) {
         ui.memory_mut(|memory| {
             memory.request_focus(cell_id(pair.id));

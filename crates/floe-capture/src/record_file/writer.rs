@@ -88,6 +88,12 @@ impl<W: Write> RecordWriter<W> {
         Ok(self.file)
     }
 
+    /// The file, with everything appended so far.
+    #[must_use]
+    pub fn get_ref(&self) -> &W {
+        &self.file
+    }
+
     /// How many bytes the file has.
     #[must_use]
     pub fn written(&self) -> u64 {

@@ -1,0 +1,144 @@
+//! The archive behind each side and each file: keeps every record and shows any moment of it, on a thread of its own.
+
+mod desk;
+mod file;
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, atomic::AtomicBool},
+    thread,
+};
+
+use floe_inspect::Picture;
+use floe_wire::{Record, Stamp};
+use tokio::sync::{mpsc, watch};
+
+use self::desk::Desk;
+pub use self::file::{OpenFile, OpenState, Opened};
+use super::reading::Reading;
+
+/// Batches that may wait while a moment is folded; that takes a few of them.
+const BATCHES: usize = 256;
+
+/// Called when there is something new to paint.
+pub type Repaint = Arc<dyn Fn() + Send + Sync>;
+
+/// A record that can be looked at as of any moment. Dropping it ends its thread.
+#[derive(Debug)]
+pub struct Archive {
+    wanted: watch::Sender<Option<Stamp>>,
+    moment: watch::Receiver<Option<Arc<Moment>>>,
+}
+
+/// A record as of a moment.
+#[derive(Debug)]
+pub struct Moment {
+    /// The moment asked for.
+    pub at: Stamp,
+    /// Everything up to it.
+    pub picture: Arc<Picture>,
+    /// What that says.
+    pub reading: Reading,
+}
+
+impl Archive {
+    /// The archive of a call, and where the call's records go.
+    #[must_use]
+    pub fn of_call(repaint: Repaint) -> (Self, mpsc::Sender<Vec<Record>>) {
+        let (records, inbox) = mpsc::channel(BATCHES);
+        (Self::start(repaint, move |desk| desk.serve(Some(inbox))), records)
+    }
+
+    /// The archive of a file, and how far reading it is.
+    #[must_use]
+    pub fn of_file(path: PathBuf, repaint: Repaint) -> (Self, OpenFile) {
+        let (state, progress) = watch::channel(OpenState::start());
+        let cancelled = Arc::new(AtomicBool::new(false));
+        let open = OpenFile::new(path.clone(), progress, Arc::clone(&cancelled));
+        let archive = Self::start(repaint, move |mut desk| {
+            file::read(&path, &mut desk, &state, &cancelled);
+            desk.serve(None);
+        });
+        (archive, open)
+    }
+
+    fn start(repaint: Repaint, work: impl FnOnce(Desk) + Send + 'static) -> Self {
+        let (wanted, wishes) = watch::channel(None);
+        let (moments, moment) = watch::channel(None);
+        let desk = Desk::new(wishes, moments, repaint);
+        // Without the thread the present is still shown; only looking back is not possible.
+        if let Err(error) = thread::Builder::new().name("floe-archive".to_owned()).spawn(move || work(desk)) {
+            tracing::error!(%error, "the system gives no thread to look back with");
+        }
+        Self { wanted, moment }
+    }
+
+    /// Asks for a moment; none asks for nothing. A question not answered yet is replaced.
+    pub fn want(&self, at: Option<Stamp>) {
+        self.wanted.send_if_modified(|wanted| std::mem::replace(wanted, at) != at);
+    }
+
+    /// The newest answer.
+    #[must_use]
+    pub fn moment(&self) -> Option<Arc<Moment>> {
+        self.moment.borrow().clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use floe_wire::{Note, RecordBody};
+
+    use super::*;
+
+    fn muted(ms: u64, muted: bool) -> Record {
+        Record { at: Stamp::from_millis(ms), body: RecordBody::Note(Note::Muted { muted }) }
+    }
+
+    /// Waits for an answer that is as wanted, at most ten seconds.
+    fn answer(archive: &Archive, is_it: impl Fn(&Moment) -> bool) -> Arc<Moment> {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        loop {
+            if let Some(moment) = archive.moment().filter(|moment| is_it(moment)) {
+                return moment;
+            }
+            assert!(Instant::now() < deadline, "no such answer: {:?}", archive.moment());
+            thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn a_moment_of_a_running_call_is_shown_as_it_was() {
+        let (archive, records) = Archive::of_call(Arc::new(|| {}));
+        records.try_send(vec![muted(10, true), muted(500, false), muted(900, true)]).unwrap();
+        // The question may overtake the records; it is asked again, as the window does when the playhead moves.
+        let deadline = Instant::now() + Duration::from_secs(10);
+        for ms in (600..).take_while(|_| Instant::now() < deadline) {
+            archive.want(Some(Stamp::from_millis(ms.min(800))));
+            if archive.moment().is_some_and(|moment| moment.picture.counters.records == 2) {
+                break;
+            }
+            thread::yield_now();
+            archive.want(None);
+        }
+        archive.want(Some(Stamp::from_millis(100)));
+        let moment = answer(&archive, |moment| moment.at == Stamp::from_millis(100));
+        assert!(moment.picture.muted);
+        archive.want(Some(Stamp::from_millis(700)));
+        let moment = answer(&archive, |moment| moment.at == Stamp::from_millis(700));
+        assert!(!moment.picture.muted);
+    }
+
+    #[test]
+    fn the_records_of_a_dropped_archive_have_nowhere_to_go() {
+        let (archive, records) = Archive::of_call(Arc::new(|| {}));
+        drop(archive);
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while !records.is_closed() {
+            assert!(Instant::now() < deadline, "the archive's thread goes on");
+            thread::yield_now();
+        }
+    }
+}

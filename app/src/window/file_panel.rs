@@ -1,0 +1,86 @@
+//! The left column while a file is shown: what it is, how far reading it is, what could not be read.
+
+use egui::{Panel, ProgressBar, RichText, ScrollArea, Ui, vec2};
+
+use super::{
+    archive::{OpenState, Opened},
+    format,
+    model::{FileFacts, Model},
+    pen,
+    theme::{self, Palette},
+    wish::Wish,
+};
+
+/// Draws the column.
+pub fn view(file: &FileFacts, model: &Model<'_>, ui: &mut Ui) -> Vec<Wish> {
+    let mut wishes = Vec::new();
+    Panel::bottom("file actions").frame(egui::Frame::NONE).show_separator_line(false).show(ui, |ui| {
+        ui.add_space(theme::GRID);
+        actions(file, &mut wishes, ui);
+    });
+    ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+        pen::heading(ui, "File");
+        let name = RichText::new(&file.name).font(theme::strong(theme::BODY));
+        ui.add(egui::Label::new(name).wrap());
+        match &file.state {
+            OpenState::Reading { read, total } => progress(*read, *total, ui),
+            OpenState::Open(opened) => facts(opened, model, ui),
+            OpenState::Refused(why) => {
+                pen::trouble(ui, why);
+            }
+        }
+        if file.is_call_running {
+            ui.add_space(theme::GRID);
+            pen::note(ui, "Your call goes on behind the file.");
+        }
+    });
+    wishes
+}
+
+fn progress(read: u64, total: u64, ui: &mut Ui) {
+    let share = if total == 0 { 0.0 } else { read as f32 / total as f32 };
+    ui.add(ProgressBar::new(share.min(1.0)).desired_width(ui.available_width()));
+    pen::note(ui, format!("{} of {} read", format::bytes(read), format::bytes(total)));
+}
+
+fn facts(opened: &Opened, model: &Model<'_>, ui: &mut Ui) {
+    let palette = Palette::of(ui.visuals());
+    let picture = &opened.picture;
+    ui.spacing_mut().item_spacing.y = 4.0;
+    let line = |ui: &mut Ui, name: &str, value: String| {
+        ui.horizontal(|ui| {
+            ui.spacing_mut().interact_size.y = theme::SMALL;
+            ui.label(RichText::new(name).size(theme::SMALL).color(palette.weak));
+            ui.add(egui::Label::new(RichText::new(value).size(theme::SMALL)).truncate());
+        });
+    };
+    line(ui, "Length", format::clock(model.end.0));
+    line(ui, "Records", picture.counters.records.to_string());
+    line(ui, "Size", format::bytes(opened.bytes));
+    if let Some(version) = &picture.version {
+        line(ui, "Written by", format!("Floe {version}"));
+    }
+    if let Some(wall_ms) = picture.wall_ms.filter(|wall_ms| *wall_ms > 0) {
+        line(ui, "Begun", format::wall_clock(wall_ms));
+    }
+    for problem in &opened.problems {
+        pen::trouble(ui, problem);
+    }
+    ui.add_space(theme::GRID);
+    pen::note(
+        ui,
+        "Drag the playhead below to see any moment, or press Space to play. The arrow keys step from event to event.",
+    );
+}
+
+fn actions(file: &FileFacts, wishes: &mut Vec<Wish>, ui: &mut Ui) {
+    let size = vec2(ui.available_width(), 36.0);
+    let title = match (&file.state, file.is_call_running) {
+        (OpenState::Reading { .. }, _) => "Cancel",
+        (OpenState::Open(_) | OpenState::Refused(_), true) => "Back to the call",
+        (OpenState::Open(_) | OpenState::Refused(_), false) => "Close the file",
+    };
+    if ui.add_sized(size, egui::Button::new(title)).on_hover_text("The file itself is not touched").clicked() {
+        wishes.push(Wish::CloseFile);
+    }
+}
