@@ -37,6 +37,8 @@ impl Demo {
             World::build(scenario, seed).with_context(|| format!("cannot build the {} scenario", scenario.name()))?;
         let fit = |config: CallConfig| CallConfig {
             stun_servers: world.stun_servers.clone(),
+            turn_servers: world.turn_servers.clone(),
+            turn_trust: world.turn_trust.clone(),
             include_loopback: world.include_loopback,
             interfaces: Vec::new(),
             ..config

@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
+use anyhow::Context as _;
 use clap::{Args, Parser};
 use floe_call::AudioSource;
 use floe_simnet::Scenario;
 use floe_transport::{
     ServerUrl, UrlError,
-    relay::{TurnUrl, TurnUrlError},
+    relay::{Credentials, TlsTrust, TurnAccess, TurnUrl, TurnUrlError},
 };
 
 /// Calls a peer directly and shows the path it found.
@@ -28,7 +29,7 @@ pub(super) struct Arguments {
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Subcommand {
     /// Call a friend: prints your code, takes your friend's from --code or standard input.
-    Call(CallOptions),
+    Call(Box<CallOptions>),
     /// Call yourself over a simulated network: two complete peers in this process.
     Demo(DemoOptions),
     /// Say what a record or a capture shows: Floe's own (.floe), pcap, or pcapng from any program.
@@ -50,6 +51,8 @@ pub(super) struct CallOptions {
     /// A STUN server, `stun:host[:port]`; may be given several times. None is contacted otherwise.
     #[arg(long = "stun", value_name = "URL", value_parser = stun_server)]
     pub stun: Vec<String>,
+    #[command(flatten)]
+    pub turn: TurnOptions,
     /// Use only this interface; may be given several times.
     #[arg(long = "interface", value_name = "NAME")]
     pub interfaces: Vec<String>,
@@ -72,6 +75,45 @@ pub(super) struct CallOptions {
     pub keep: KeepOptions,
     #[command(flatten)]
     pub output: OutputOptions,
+}
+
+/// TURN servers, which relay a call that no direct path joins.
+#[derive(Debug, Args)]
+pub(super) struct TurnOptions {
+    /// A TURN server, `turn:host[:port][?transport=tcp]` or `turns:host[:port]`, with `user:password@` before the host if
+    /// you like; may be given several times. None is contacted otherwise.
+    #[arg(long = "turn", value_name = "URL", value_parser = turn_access)]
+    pub servers: Vec<TurnAccess>,
+    /// The user name for TURN servers whose URL has none.
+    #[arg(long = "turn-user", value_name = "NAME", requires = "servers")]
+    pub user: Option<String>,
+    /// The password for it. Other people on this computer can see it here: the variable FLOE_TURN_PASSWORD hides it.
+    #[arg(long = "turn-password", value_name = "PASSWORD", requires = "user")]
+    pub password: Option<String>,
+    /// A PEM file of certificate authorities to believe besides those of the system, with turns:.
+    #[arg(long = "turn-ca", value_name = "FILE", requires = "servers")]
+    pub authorities: Option<PathBuf>,
+}
+
+impl TurnOptions {
+    /// The servers with their credentials.
+    pub fn servers(&self) -> anyhow::Result<Vec<TurnAccess>> {
+        let password = self.password.clone().or_else(|| std::env::var("FLOE_TURN_PASSWORD").ok());
+        let common = self.user.as_ref().zip(password).map(|(user, password)| Credentials::new(user, &password));
+        let with_common = |server: &TurnAccess| {
+            let server = TurnAccess { url: server.url.clone(), credentials: common.clone() };
+            server.read().with_context(|| format!("--turn {}", server.shown()))?;
+            Ok(server)
+        };
+        self.servers.iter().map(with_common).collect()
+    }
+
+    /// Whom to believe with `turns:`.
+    pub fn trust(&self) -> anyhow::Result<TlsTrust> {
+        let Some(file) = &self.authorities else { return Ok(TlsTrust::default()) };
+        let pem = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+        TlsTrust::with_authorities(&pem).with_context(|| format!("--turn-ca {}", file.display()))
+    }
 }
 
 /// Options of `floe demo`.
@@ -184,6 +226,11 @@ fn scenario(name: &str) -> Result<Scenario, String> {
     })
 }
 
+/// Credentials may follow in other options.
+fn turn_access(url: &str) -> Result<TurnAccess, TurnUrlError> {
+    TurnUrl::parse(url).map(|_| TurnAccess { url: url.to_owned(), credentials: None })
+}
+
 fn stun_server(url: &str) -> Result<String, UrlError> {
     ServerUrl::parse(url).map(|_| url.to_owned())
 }
@@ -223,6 +270,22 @@ mod tests {
     fn a_server_that_is_no_stun_url_is_refused_before_the_call() {
         assert!(stun_server("http://example.org").is_err());
         assert!(stun_server("stun:stun.example.org").is_ok());
+    }
+
+    #[test]
+    fn turn_servers_take_credentials_from_the_url_or_from_the_options() {
+        let options = |servers: &[&str], user: Option<&str>| TurnOptions {
+            servers: servers.iter().map(|url| turn_access(url).unwrap()).collect(),
+            user: user.map(str::to_owned),
+            password: Some("secret".to_owned()),
+            authorities: None,
+        };
+        let user = |server: &TurnAccess| server.read().unwrap().1.user;
+        let servers = options(&["turn:alice:hunter2@host", "turns:host"], Some("bob")).servers().unwrap();
+        assert_eq!(servers.iter().map(user).collect::<Vec<_>>(), ["alice", "bob"]);
+        let error = format!("{:#}", options(&["turn:host"], None).servers().unwrap_err());
+        assert!(error.contains("needs a user name and a password"), "{error}");
+        assert!(turn_access("stun:host").is_err());
     }
 
     #[test]

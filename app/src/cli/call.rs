@@ -27,7 +27,7 @@ const LONGEST_CODE: usize = 16 * 1024;
 pub(super) fn run(options: CallOptions) -> anyhow::Result<Status> {
     let engine = Engine::start()?;
     let keeping = Keeping::start(&options.keep)?;
-    let call = engine.call(CallConfig { records: keeping.records(), ..config_of(&options) });
+    let call = engine.call(CallConfig { records: keeping.records(), ..config_of(&options)? });
     let status = engine.runtime().block_on(async {
         let mut progress = Progress::new();
         let mut conversation = Conversation::new(&options, call);
@@ -44,20 +44,22 @@ pub(super) fn run(options: CallOptions) -> anyhow::Result<Status> {
     status
 }
 
-fn config_of(options: &CallOptions) -> CallConfig {
+fn config_of(options: &CallOptions) -> anyhow::Result<CallConfig> {
     let playback = match options.audio {
         AudioSource::Device(_) => Playback::Device(None),
         AudioSource::None | AudioSource::Tone { .. } | AudioSource::Wav(_) => Playback::None,
     };
-    CallConfig {
+    Ok(CallConfig {
         stun_servers: options.stun.clone(),
+        turn_servers: options.turn.servers()?,
+        turn_trust: options.turn.trust()?,
         interfaces: options.interfaces.clone(),
         include_loopback: options.loopback,
         source: options.audio.clone(),
         playback,
         record_wav: options.record.clone(),
         ..CallConfig::default()
-    }
+    })
 }
 
 /// One call and where it stands for the person at the terminal.

@@ -37,7 +37,7 @@ pub fn run() -> ExitCode {
     init_log();
     let outcome = match arguments.command {
         None => open_window(WindowOptions { demo: arguments.demo, file: None }),
-        Some(Subcommand::Call(options)) => call::run(options),
+        Some(Subcommand::Call(options)) => call::run(*options),
         Some(Subcommand::Demo(options)) => demo::run(&options),
         Some(Subcommand::Report(options)) => report::run(&options),
         Some(Subcommand::Probe(options)) => probe::run(options),

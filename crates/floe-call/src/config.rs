@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
+use floe_transport::relay::{TlsTrust, TurnAccess};
 use floe_wire::Record;
 use tokio::sync::mpsc;
 
@@ -12,6 +13,10 @@ use crate::command::{AudioSource, Playback};
 pub struct CallConfig {
     /// STUN servers as `stun:host[:port]`; none are contacted unless named here.
     pub stun_servers: Vec<String>,
+    /// TURN servers; none are contacted unless named here.
+    pub turn_servers: Vec<TurnAccess>,
+    /// Whom to believe that it is a TURN server that TLS leads to.
+    pub turn_trust: TlsTrust,
     /// Names of the interfaces to use; empty means all.
     pub interfaces: Vec<String>,
     /// Whether loopback addresses are candidates (for tests and the loopback demo).
@@ -34,6 +39,8 @@ impl Default for CallConfig {
     fn default() -> Self {
         Self {
             stun_servers: Vec::new(),
+            turn_servers: Vec::new(),
+            turn_trust: TlsTrust::default(),
             interfaces: Vec::new(),
             include_loopback: false,
             pacing: Duration::from_millis(5),

@@ -1,4 +1,6 @@
-//! Gathering: bases on the chosen interfaces, STUN servers asked from each of them, candidates out of both.
+//! Gathering: bases on the chosen interfaces, STUN and TURN servers asked from them, candidates out of all.
+
+mod relays;
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -9,10 +11,14 @@ use std::{
 use floe_transport::{
     Base, Discovery, DiscoveryOutput, Inbound, Network, ServerUrl, Tap,
     candidate::{host_candidate, local_preferences, server_reflexive_candidate},
+    relay::{Credentials, RelayEvent, RelayIds, TurnUrl},
 };
-use floe_wire::{BaseId, Candidate, GatheringState, Generation, InterfaceInfo, InterfaceKind, Note, stun::StunMessage};
+use floe_wire::{
+    BaseId, Candidate, GatheringState, Generation, InterfaceInfo, InterfaceKind, Note, RelayProtocol, stun::StunMessage,
+};
 use tokio::{sync::mpsc, task::JoinSet};
 
+use self::relays::{Origin, RelayChange, Relays, TurnServer};
 use crate::CallConfig;
 
 /// After this long a code is given away although a server is still silent: a person is waiting, and servers that
@@ -25,11 +31,40 @@ const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
 const REFRESH_INTERVAL: Duration = Duration::from_secs(25);
 /// One interface address gives one base; machines with more addresses than this use the first ones.
 const MAX_BASES: usize = 16;
+const NO_FAMILY: &str = "no interface here has an address of its family";
 
 /// A server name on its way to addresses.
 pub(crate) struct Resolved {
-    pub server: String,
-    pub addresses: Result<Vec<SocketAddr>, String>,
+    server: String,
+    purpose: Purpose,
+    addresses: Result<Vec<SocketAddr>, String>,
+}
+
+/// What a server is for.
+enum Purpose {
+    Stun,
+    Turn { url: TurnUrl, credentials: Credentials, order: u16 },
+}
+
+/// What gathering waits for.
+pub(crate) enum Found {
+    /// A server's name led somewhere, or nowhere.
+    Resolved(Resolved),
+    /// Something became of a relayed address.
+    Relay(RelayEvent),
+}
+
+/// A base that came or went after the checks had begun.
+pub(crate) enum BaseChange {
+    /// Checks may leave from it.
+    Added {
+        id: BaseId,
+        address: SocketAddr,
+        /// Of its candidate, and of checks from it.
+        priority: u32,
+    },
+    /// It is no more.
+    Removed { id: BaseId },
 }
 
 /// The bases of a call and the search for candidates over them.
@@ -37,6 +72,8 @@ pub(crate) struct Gathering {
     tap: Tap,
     generation: Generation,
     bases: Vec<OwnBase>,
+    next_base: u32,
+    relays: Relays,
     discovery: Discovery,
     resolving: JoinSet<Resolved>,
     servers: Vec<AskedServer>,
@@ -57,6 +94,8 @@ struct OwnBase {
 struct AskedServer {
     url: String,
     addresses: Vec<SocketAddr>,
+    /// A TURN server, whose troubles its relays tell.
+    is_turn: bool,
 }
 
 impl Gathering {
@@ -73,6 +112,8 @@ impl Gathering {
             tap: tap.clone(),
             generation: Generation(0),
             bases: Vec::new(),
+            next_base: 0,
+            relays: Relays::new(network, tap, inbound, &config.turn_trust, seed),
             discovery: Discovery::new(seed),
             resolving: JoinSet::new(),
             servers: Vec::new(),
@@ -111,7 +152,7 @@ impl Gathering {
             .collect();
         let preferences = local_preferences(&addresses);
         for ((interface, address), local_preference) in addresses.into_iter().zip(preferences) {
-            let id = BaseId(u32::try_from(self.bases.len()).expect("there are at most 16 bases"));
+            let id = new_base(&mut self.next_base);
             let name = interface.name.clone();
             match Base::open(&**network, &self.tap, id, interface, address, inbound.clone()) {
                 Ok(base) => self.add_base(base, local_preference),
@@ -137,41 +178,113 @@ impl Gathering {
                     continue;
                 }
             };
-            let (network, server) = (Arc::clone(network), server.clone());
-            self.resolving.spawn(async move {
-                let resolution = tokio::time::timeout(RESOLVE_TIMEOUT, network.resolve(&url.host, url.port)).await;
-                let addresses = match resolution {
-                    Ok(Ok(addresses)) if addresses.is_empty() => Err("its name has no address".to_owned()),
-                    Ok(Ok(addresses)) => Ok(addresses),
-                    Ok(Err(error)) => Err(format!("its name does not resolve ({error}); check the spelling and DNS")),
-                    Err(_) => Err("its name did not resolve within 5 s; is DNS working here?".to_owned()),
-                };
-                Resolved { server, addresses }
-            });
+            let ServerUrl { host, port } = url;
+            self.resolving.spawn(resolve(Arc::clone(network), host, port, server.clone(), Purpose::Stun));
+        }
+        for (order, access) in config.turn_servers.iter().enumerate() {
+            let (url, credentials) = match access.read() {
+                Ok(read) => read,
+                Err(error) => {
+                    self.fail_server(&access.shown(), None, error.to_string());
+                    continue;
+                }
+            };
+            let (host, port, server) = (url.host.clone(), url.port, url.to_string());
+            let order = u16::try_from(order).unwrap_or(u16::MAX);
+            let purpose = Purpose::Turn { url, credentials, order };
+            self.resolving.spawn(resolve(Arc::clone(network), host, port, server, purpose));
         }
     }
 
-    /// Waits for the next server name; pending when none is being resolved.
-    pub async fn next_resolved(&mut self) -> Resolved {
+    /// Waits for the next name or relay; pending when there is none.
+    pub async fn next_found(&mut self) -> Found {
         loop {
-            match self.resolving.join_next().await {
-                Some(Ok(resolved)) => return resolved,
-                Some(Err(error)) => tracing::error!(%error, "a resolver task ended abnormally"),
-                None => std::future::pending::<()>().await,
+            tokio::select! {
+                Some(resolved) = self.resolving.join_next() => match resolved {
+                    Ok(resolved) => return Found::Resolved(resolved),
+                    Err(error) => tracing::error!(%error, "a resolver task ended abnormally"),
+                },
+                event = self.relays.next_event() => return Found::Relay(event),
             }
         }
     }
 
-    /// Asks a resolved server from every base of its address families.
-    pub fn on_resolved(&mut self, resolved: Resolved, now: Instant) {
-        match resolved.addresses {
-            Err(error) => self.fail_server(&resolved.server, None, error),
-            Ok(addresses) => {
-                self.ask(&resolved.server, &addresses, now);
-                self.servers.push(AskedServer { url: resolved.server, addresses });
+    /// Takes what was found; gives the base that came or went by it.
+    pub fn on_found(&mut self, found: Found, now: Instant) -> Option<BaseChange> {
+        let change = match found {
+            Found::Resolved(resolved) => {
+                self.on_resolved(resolved, now);
+                None
             }
-        }
+            Found::Relay(event) => self.relays.on_event(event, now).map(|change| self.on_relay_change(change)),
+        };
         self.advance();
+        change
+    }
+
+    /// Asks a resolved server from the bases of its address families.
+    fn on_resolved(&mut self, resolved: Resolved, now: Instant) {
+        let Resolved { server: url, purpose, addresses } = resolved;
+        let addresses = match addresses {
+            Ok(addresses) => addresses,
+            Err(error) => return self.fail_server(&url, None, error),
+        };
+        let is_turn = matches!(purpose, Purpose::Turn { .. });
+        // A TURN server answers Binding requests as well (RFC 8656 section 3), which tells where each base is seen.
+        let is_asked = match &purpose {
+            Purpose::Stun => true,
+            Purpose::Turn { url, .. } => url.transport == RelayProtocol::Udp,
+        };
+        if let Purpose::Turn { url, credentials, order } = purpose {
+            self.ask_for_relays(&TurnServer { url, credentials, addresses: addresses.clone(), order });
+        }
+        if is_asked {
+            self.servers.push(AskedServer { url: url.clone(), addresses: addresses.clone(), is_turn });
+            self.ask(&url, &addresses, now);
+        }
+    }
+
+    fn ask_for_relays(&mut self, server: &TurnServer) {
+        let origin = |own: &OwnBase| Origin {
+            interface: own.base.interface().clone(),
+            ip: own.base.address().ip(),
+            local_preference: own.local_preference,
+        };
+        let origins: Vec<Origin> = self.bases.iter().map(origin).collect();
+        let next_base = &mut self.next_base;
+        let asked = self.relays.ask(server, &origins, || new_relay(next_base));
+        if !asked && server.url.transport != RelayProtocol::Udp {
+            self.fail_server(&server.url.to_string(), None, NO_FAMILY.to_owned());
+        }
+    }
+
+    fn on_relay_change(&mut self, change: RelayChange) -> BaseChange {
+        match change {
+            RelayChange::Added { relay, candidate, server } => {
+                let (address, priority) = (candidate.address, candidate.priority);
+                self.publish(relay, candidate, Some(server));
+                BaseChange::Added { id: relay, address, priority }
+            }
+            RelayChange::Removed { relay } => BaseChange::Removed { id: relay },
+        }
+    }
+
+    /// Lets packets of the peer's hosts in through relays, before the first of them is sent.
+    pub fn expect_from(&mut self, candidates: &[Candidate]) {
+        let mut hosts: Vec<IpAddr> = candidates.iter().map(|candidate| candidate.address.ip()).collect();
+        hosts.sort_unstable();
+        hosts.dedup();
+        self.relays.permit(hosts);
+    }
+
+    /// A pair is in use: a relay can make its packets shorter.
+    pub fn on_selected(&self, base: BaseId, remote: SocketAddr) {
+        self.relays.bind(base, remote);
+    }
+
+    /// A pair in use is suspected: a relay asks its server whether it still knows us.
+    pub fn on_suspected(&self, base: BaseId) {
+        self.relays.probe(base);
     }
 
     /// Lets mappings go: checks of this call keep the ones in use from here on.
@@ -198,7 +311,7 @@ impl Gathering {
             }
         }
         if !asked {
-            self.fail_server(server, None, "no interface here has an address of its family".to_owned());
+            self.fail_server(server, None, NO_FAMILY.to_owned());
         }
     }
 
@@ -211,12 +324,14 @@ impl Gathering {
 
     /// When it wants to be woken.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        [self.discovery.poll_timeout(), self.next_refresh].into_iter().flatten().min()
+        [self.discovery.poll_timeout(), self.next_refresh, self.relays.poll_timeout()].into_iter().flatten().min()
     }
 
     /// Retransmits and gives up what is due.
     pub fn on_timeout(&mut self, now: Instant) {
         self.discovery.handle_timeout(now);
+        let next_base = &mut self.next_base;
+        self.relays.on_timeout(now, || new_relay(next_base));
         if self.next_refresh.is_some_and(|at| at <= now) {
             self.refresh(now);
         }
@@ -230,10 +345,15 @@ impl Gathering {
                 DiscoveryOutput::Mapped { base, server, mapped, rtt, .. } => {
                     self.add_mapped(base, server, mapped, rtt);
                 }
-                DiscoveryOutput::Failed { base, server, error } => self.fail_server(&server, Some(base), error),
+                DiscoveryOutput::Failed { base, server, error } => {
+                    if !self.servers.iter().any(|asked| asked.is_turn && asked.url == server) {
+                        self.fail_server(&server, Some(base), error);
+                    }
+                }
             }
         }
-        if self.state == GatheringState::Gathering && self.resolving.is_empty() && self.discovery.is_done() {
+        let is_done = self.resolving.is_empty() && self.discovery.is_done() && self.relays.is_settled();
+        if self.state == GatheringState::Gathering && is_done {
             self.enter(GatheringState::Complete);
         }
     }
@@ -281,8 +401,11 @@ impl Gathering {
 
     /// Sends one datagram from a base; a refusal is a record.
     pub fn send(&self, base: BaseId, datagram: &[u8], remote: SocketAddr) {
-        if let Some(own) = self.own(base) {
-            own.base.send(datagram, remote);
+        match self.own(base) {
+            Some(own) => {
+                own.base.send(datagram, remote);
+            }
+            None => self.relays.send(base, datagram, remote),
         }
     }
 
@@ -312,4 +435,26 @@ impl Gathering {
     pub fn bases(&self) -> impl Iterator<Item = (BaseId, SocketAddr, u16)> {
         self.bases.iter().map(|own| (own.base.id(), own.base.address(), own.local_preference))
     }
+}
+
+/// Base ids are never reused.
+fn new_base(next: &mut u32) -> BaseId {
+    let id = BaseId(*next);
+    *next += 1;
+    id
+}
+
+fn new_relay(next: &mut u32) -> RelayIds {
+    RelayIds { client: new_base(next), relay: new_base(next) }
+}
+
+async fn resolve(network: Arc<dyn Network>, host: String, port: u16, server: String, purpose: Purpose) -> Resolved {
+    let resolution = tokio::time::timeout(RESOLVE_TIMEOUT, network.resolve(&host, port)).await;
+    let addresses = match resolution {
+        Ok(Ok(addresses)) if addresses.is_empty() => Err("its name has no address".to_owned()),
+        Ok(Ok(addresses)) => Ok(addresses),
+        Ok(Err(error)) => Err(format!("its name does not resolve ({error}); check the spelling and DNS")),
+        Err(_) => Err("its name did not resolve within 5 s; is DNS working here?".to_owned()),
+    };
+    Resolved { server, purpose, addresses }
 }

@@ -21,7 +21,7 @@ use crate::{
     audio::{AudioOutput, AudioWorker},
     control::Control,
     exchange::{Exchange, Peer},
-    gathering::{Gathering, Resolved},
+    gathering::{BaseChange, Found, Gathering},
     identity::Identity,
     media::{Media, MediaOutput},
     publisher::{Extras, Publisher},
@@ -74,7 +74,7 @@ enum Wake {
     Inbound(Inbound),
     Agent(AgentSend),
     Audio(AudioOutput),
-    Resolved(Resolved),
+    Found(Found),
     Timer,
 }
 
@@ -163,7 +163,7 @@ impl Session {
             Some(send) = ears.agents.recv() => Wake::Agent(send),
             Some(output) = ears.audio.recv() => Wake::Audio(output),
             command = ears.commands.recv() => Wake::Command(command),
-            resolved = self.gathering.next_resolved() => Wake::Resolved(resolved),
+            found = self.gathering.next_found() => Wake::Found(found),
             _ = ears.tap.recv_many(&mut batch) => Wake::Records(batch),
             () = tokio::time::sleep_until(deadline.into()) => Wake::Timer,
         }
@@ -193,10 +193,23 @@ impl Session {
             Wake::Inbound(inbound) => self.on_inbound(inbound),
             Wake::Agent(send) => self.path.handle_agent(send, Instant::now()),
             Wake::Audio(output) => self.on_audio(output),
-            Wake::Resolved(resolved) => self.gathering.on_resolved(resolved, Instant::now()),
+            Wake::Found(found) => self.on_found(found).await,
             Wake::Timer => {}
         }
         self.on_time(Instant::now()).await;
+    }
+
+    async fn on_found(&mut self, found: Found) {
+        let now = Instant::now();
+        match self.gathering.on_found(found, now) {
+            // A peer that was not told of a relay takes it for peer-reflexive, and must not prefer it for that: its checks
+            // bear the relayed priority, and not the one of RFC 8445 section 7.1.1.
+            Some(BaseChange::Added { id, address, priority }) => {
+                self.path.add_base(PathBase { id, address, priority, prflx_priority: priority }, now).await;
+            }
+            Some(BaseChange::Removed { id }) => self.path.remove_base(id, now).await,
+            None => {}
+        }
     }
 
     async fn on_command(&mut self, command: Command) {
@@ -251,6 +264,7 @@ impl Session {
         let Peer { code, role, fingerprint } = peer;
         let credentials = Credentials { ufrag: code.ufrag, password: code.password };
         let now = Instant::now();
+        self.gathering.expect_from(&code.candidates);
         self.path.set_remote(role, credentials, &code.candidates, now).await;
         let has_control = code.capabilities.contains(Capabilities::CONTROL_CHANNEL);
         self.media = Some(Media::new(role, &self.identity.certificate, fingerprint, has_control));
@@ -330,12 +344,18 @@ impl Session {
             PathEvent::Selected { generation, base, remote } => {
                 self.tap.note(Note::PairSelected { generation, base, remote });
                 self.talk.control.tell_pair(generation, remote);
+                self.gathering.on_selected(base, remote);
                 if let Some(media) = &mut self.media {
                     media.on_path();
                 }
             }
             PathEvent::LivenessChanged { liveness, .. } => {
                 self.tap.note(Note::PathSuspected { suspected: liveness != Liveness::Alive });
+                if liveness != Liveness::Alive
+                    && let Some((base, _)) = self.path.selected()
+                {
+                    self.gathering.on_suspected(base);
+                }
             }
             PathEvent::Waiting { generation, base, remote, better: (better_base, better_remote), wait } => {
                 self.tap.note(Note::NominationDelayed { generation, base, remote, better_base, better_remote, wait });

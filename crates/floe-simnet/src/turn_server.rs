@@ -18,7 +18,10 @@ use floe_transport::{
     Network, UdpSocket, clock,
     relay::{Credentials, TurnAccess},
 };
-use floe_wire::RelayProtocol;
+use floe_wire::{
+    RelayProtocol,
+    stun::{self, Class, METHOD_BINDING, StunMessage},
+};
 use tokio::{
     sync::mpsc,
     task::{AbortHandle, JoinSet},
@@ -176,7 +179,16 @@ impl Core {
 
     fn take(&mut self, input: Input) {
         let (bytes, from, to) = match input {
-            Input::Message { client, bytes } => (bytes, client, self.address),
+            Input::Message { client, bytes } => {
+                // The library sends its answers to Binding requests to itself.
+                if is_binding(&bytes) {
+                    if let Ok(answer) = stun::binding_success(&bytes, client, None) {
+                        self.send(self.address, client, answer);
+                    }
+                    return;
+                }
+                (bytes, client, self.address)
+            }
             Input::Peer { relayed, from, bytes } => (bytes, from, relayed),
             Input::Connected { client, outgoing } => {
                 if let Clients::Streams(streams) = &mut self.clients {
@@ -257,6 +269,10 @@ impl Core {
             }
         }
     }
+}
+
+fn is_binding(bytes: &[u8]) -> bool {
+    StunMessage::decode(bytes).is_ok_and(|message| message.class == Class::Request && message.method == METHOD_BINDING)
 }
 
 fn log_refusal(sent: io::Result<()>, to: SocketAddr) {

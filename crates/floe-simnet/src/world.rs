@@ -81,9 +81,17 @@ impl World {
     /// # Errors
     /// When a STUN server cannot be bound, which only real sockets do.
     pub fn build(scenario: Scenario, seed: u64) -> io::Result<Self> {
+        Self::build_with_relays(scenario, scenario.relays(), seed)
+    }
+
+    /// Builds a scenario whose internet has a TURN server for these transports, and not for those of the scenario.
+    ///
+    /// # Errors
+    /// When a server cannot be bound, which only real sockets do.
+    pub fn build_with_relays(scenario: Scenario, relays: &'static [RelayProtocol], seed: u64) -> io::Result<Self> {
         match scenario.plan() {
             Plan::SharedLan(peers) => Ok(shared_lan(peers, seed)),
-            Plan::Internet(sites) => internet(scenario, sites, seed),
+            Plan::Internet(sites) => internet(sites, relays, scenario.blocks_udp(), seed),
             Plan::Loopback => loopback(),
         }
     }
@@ -192,7 +200,7 @@ fn shared_lan(peers: [&'static [Interface]; 2], seed: u64) -> World {
     World::simulated(simnet, peers, Vec::new(), Vec::new())
 }
 
-fn internet(scenario: Scenario, sites: [Site; 2], seed: u64) -> io::Result<World> {
+fn internet(sites: [Site; 2], relays: &'static [RelayProtocol], blocks_udp: bool, seed: u64) -> io::Result<World> {
     let simnet = Simnet::new(seed);
     let core = simnet.add_router();
     let [a, b] = sites;
@@ -202,14 +210,14 @@ fn internet(scenario: Scenario, sites: [Site; 2], seed: u64) -> io::Result<World
         servers.extend(add_server(&simnet, core, server)?);
     }
     let urls = SERVERS.iter().map(|server| format!("stun:{}:{DEFAULT_PORT}", server.name)).collect();
-    let turn = if scenario.relays().is_empty() { None } else { Some(TurnHost::start(&simnet, core, scenario)?) };
+    let turn = if relays.is_empty() { None } else { Some(TurnHost::start(&simnet, core, relays)?) };
     let mut world = World::simulated(simnet, peers, servers, urls);
     if let Some(turn) = turn {
         world.turn_servers = turn.access();
         world.turn_trust = turn.trust()?;
         world.turn = Some(turn);
     }
-    if scenario.blocks_udp() {
+    if blocks_udp {
         for side in [Side::A, Side::B] {
             world.block_udp(side, true);
         }
@@ -236,7 +244,7 @@ fn loopback() -> io::Result<World> {
 }
 
 impl TurnHost {
-    fn start(simnet: &Simnet, core: NodeId, scenario: Scenario) -> io::Result<Self> {
+    fn start(simnet: &Simnet, core: NodeId, relays: &'static [RelayProtocol]) -> io::Result<Self> {
         let host = simnet.add_host();
         let addresses = TURN_SERVER.addresses.to_vec();
         let kind = floe_wire::InterfaceKind::Ethernet;
@@ -245,7 +253,7 @@ impl TurnHost {
         simnet.add_name(TURN_SERVER.name, addresses);
         let mut turn = Self {
             network: Arc::new(simnet.network(host)),
-            relays: scenario.relays(),
+            relays,
             credentials: Credentials::new("demo", "demo-password"),
             identity: TlsIdentity::generate(&[TURN_SERVER.name], false)?,
             running: Vec::new(),

@@ -9,6 +9,7 @@
 //! permission at a time; names no error codes; ignores 437 and 401 once there is an address, and cannot ask whether
 //! the server still knows it, so that a restarted server would be noticed after minutes.
 
+mod candidate;
 mod client;
 mod error;
 mod link;
@@ -27,6 +28,7 @@ use bytes::Bytes;
 use floe_wire::{BaseId, InterfaceInfo};
 use tokio::sync::mpsc;
 
+pub use candidate::{relay_preference, relayed_candidate};
 pub use client::{ClientEvent, ClientOutput, PATIENCE, Received, TurnClient};
 pub use error::{Refusal, RelayError};
 pub use tls::{TlsTrust, TlsTrustError};
@@ -76,6 +78,8 @@ pub enum RelayNews {
     Allocated {
         /// The relayed address.
         relayed: SocketAddr,
+        /// Where the server sees our packets come from.
+        mapped: Option<SocketAddr>,
         /// From the request that was answered to the answer.
         rtt: Duration,
     },

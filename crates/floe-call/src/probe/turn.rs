@@ -123,7 +123,7 @@ async fn allocate(
     drop(relay);
     match heard {
         Ok(Some(event)) => match event.news {
-            RelayNews::Allocated { relayed, rtt } => Ok(TurnAnswer { relayed, rtt }),
+            RelayNews::Allocated { relayed, rtt, .. } => Ok(TurnAnswer { relayed, rtt }),
             RelayNews::Failed(error) | RelayNews::Lost(error) => Err(error.to_string()),
         },
         Ok(None) | Err(_) => Err("no answer within 12 s".to_owned()),

@@ -1,5 +1,7 @@
 //! Whole calls over simulated networks: two sessions, real timers, real encryption, real audio.
 
+mod relays;
+
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use floe_call::{AudioSource, Call, CallConfig, Command, PasteOutcome, Snapshot};
@@ -19,34 +21,46 @@ const PATIENCE: Duration = Duration::from_secs(60);
 struct Pair {
     a: Call,
     b: Call,
-    _world: World,
+    world: World,
 }
 
 impl Pair {
     fn start(scenario: Scenario) -> Self {
-        let world = World::build(scenario, 7).expect("the world can be built");
-        let config = CallConfig {
+        Self::start_in(World::build(scenario, 7).expect("the world can be built"), |_| {})
+    }
+
+    /// Starts both calls in a world of its own, with another configuration than fits the world.
+    fn start_in(world: World, change: impl Fn(&mut CallConfig)) -> Self {
+        let mut config = CallConfig {
             stun_servers: world.stun_servers.clone(),
+            turn_servers: world.turn_servers.clone(),
+            turn_trust: world.turn_trust.clone(),
             include_loopback: world.include_loopback,
             source: AudioSource::Tone { hz: 440 },
             ..CallConfig::default()
         };
+        change(&mut config);
         let a = Call::start(config.clone(), Arc::clone(&world.a));
         let b = Call::start(config, Arc::clone(&world.b));
-        Self { a, b, _world: world }
+        Self { a, b, world }
     }
 
     /// Starts both calls and pastes each code into the other.
     async fn exchanged(scenario: Scenario) -> Self {
         let pair = Self::start(scenario);
-        let (code_a, code_b) = (code_of(&pair.a).await, code_of(&pair.b).await);
-        pair.a.send(Command::PasteCode(code_b));
-        pair.b.send(Command::PasteCode(code_a));
+        pair.exchange().await;
         pair
     }
 
+    /// Pastes each code into the other call.
+    async fn exchange(&self) {
+        let (code_a, code_b) = (code_of(&self.a).await, code_of(&self.b).await);
+        self.a.send(Command::PasteCode(code_b));
+        self.b.send(Command::PasteCode(code_a));
+    }
+
     async fn finish(self) -> (Arc<Snapshot>, Arc<Snapshot>) {
-        let Self { a, b, _world } = self;
+        let Self { a, b, world: _world } = self;
         tokio::join!(a.finish(), b.finish())
     }
 }
@@ -153,8 +167,9 @@ async fn real_loopback_sockets_connect() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_symmetric_nats_end_as_failed_with_a_reason() {
-    let pair = Pair::exchanged(Scenario::SymmetricBoth).await;
+async fn two_symmetric_nats_without_a_relay_end_as_failed_with_a_reason() {
+    let pair = Pair::start_in(World::build(Scenario::SymmetricBoth, 7).unwrap(), |config| config.turn_servers.clear());
+    pair.exchange().await;
     until(&pair.a, "checking has failed", |snapshot| {
         snapshot.picture.ice_connection_state() == IceConnectionState::Failed
     })

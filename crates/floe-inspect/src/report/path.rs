@@ -1,6 +1,6 @@
 //! Candidates, pairs, selections and restarts of a report.
 
-use floe_wire::{Generation, peer::RestartCause};
+use floe_wire::{CandidateType, Generation, RelayProtocol, peer::RestartCause};
 use serde::Serialize;
 
 use super::{at_ms, ms};
@@ -54,7 +54,7 @@ impl CandidateReport {
             candidate_type: candidate.candidate_type.name(),
             protocol: candidate.protocol.name(),
             tcp_type: candidate.tcp_type,
-            relay_protocol: None,
+            relay_protocol: relay_protocol(view),
             address: candidate.address.ip().to_string(),
             port: candidate.address.port(),
             priority: candidate.priority,
@@ -67,6 +67,17 @@ impl CandidateReport {
             at_ms: at_ms(view.at),
         }
     }
+}
+
+/// How the server of a relayed candidate is reached; its URL tells (RFC 7065).
+fn relay_protocol(view: &CandidateView) -> Option<&'static str> {
+    let url = view.server.as_ref().filter(|_| view.candidate.candidate_type == CandidateType::Relayed)?;
+    let protocol = match url.as_str() {
+        url if url.starts_with("turns:") => RelayProtocol::Tls,
+        url if url.ends_with("transport=tcp") => RelayProtocol::Tcp,
+        _ => RelayProtocol::Udp,
+    };
+    Some(protocol.name())
 }
 
 /// A candidate pair (W3C `RTCIceCandidatePairStats`).

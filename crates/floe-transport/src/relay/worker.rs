@@ -246,7 +246,7 @@ impl Running {
             ClientEvent::Allocated { relayed, mapped, lifetime, rtt } => {
                 self.is_allocated = true;
                 self.note_allocation(relayed, mapped, lifetime, rtt);
-                self.worker.tell(RelayNews::Allocated { relayed, rtt }).await;
+                self.worker.tell(RelayNews::Allocated { relayed, mapped, rtt }).await;
                 true
             }
             ClientEvent::HostRefused { host, refusal } => {

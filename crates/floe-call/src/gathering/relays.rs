@@ -1,0 +1,289 @@
+//! The relayed addresses of a call: one per TURN server, address family and interface, asked for again when lost.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use floe_transport::{
+    Inbound, Network, Tap,
+    relay::{
+        Credentials, Relay, RelayContext, RelayEvent, RelayIds, RelayNews, RelayServer, TlsTrust, TurnUrl,
+        relay_preference, relayed_candidate,
+    },
+};
+use floe_wire::{BaseId, Candidate, InterfaceInfo};
+use tokio::sync::mpsc;
+
+/// Relayed addresses of a call; each costs the server a port.
+const MAX_RELAYS: usize = 8;
+/// Interfaces that one server is asked from.
+const INTERFACES_PER_SERVER: usize = 2;
+/// Events that may wait; each relay has a few in its life.
+const EVENT_CAPACITY: usize = 64;
+/// Pause before an address that was lost is asked for again, after a first attempt at once; doubles with each attempt.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+/// An address that was kept so long is asked for again at once.
+const PROVEN: Duration = Duration::from_secs(10);
+/// A server that stays away is asked this often in the end.
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+
+/// A TURN server whose name is resolved.
+pub(super) struct TurnServer {
+    pub url: TurnUrl,
+    pub credentials: Credentials,
+    pub addresses: Vec<SocketAddr>,
+    /// Its place among those that people name.
+    pub order: u16,
+}
+
+/// Where a relay can leave from.
+#[derive(Clone)]
+pub(super) struct Origin {
+    pub interface: InterfaceInfo,
+    pub ip: IpAddr,
+    pub local_preference: u16,
+}
+
+/// What a relay's news change for the call.
+pub(super) enum RelayChange {
+    /// A base to check from, and its candidate.
+    Added { relay: BaseId, candidate: Candidate, server: String },
+    /// A base that is no more.
+    Removed { relay: BaseId },
+}
+
+/// The relayed addresses of a call.
+pub(super) struct Relays {
+    network: Arc<dyn Network>,
+    tap: Tap,
+    inbound: mpsc::Sender<Inbound>,
+    event_sender: mpsc::Sender<RelayEvent>,
+    events: mpsc::Receiver<RelayEvent>,
+    trust: TlsTrust,
+    seed: u64,
+    slots: Vec<Slot>,
+    /// The peer's hosts.
+    hosts: Vec<IpAddr>,
+}
+
+/// One relayed address that is wanted.
+struct Slot {
+    server: RelayServer,
+    origin: Origin,
+    order: u16,
+    state: SlotState,
+    /// Attempts since the address was there for a while.
+    attempts: u32,
+}
+
+enum SlotState {
+    Asking {
+        relay: Relay,
+    },
+    Open {
+        relay: Relay,
+        since: Instant,
+    },
+    Paused {
+        until: Instant,
+    },
+    /// The server refused it, or was never there.
+    GivenUp,
+}
+
+impl Relays {
+    pub fn new(
+        network: &Arc<dyn Network>,
+        tap: &Tap,
+        inbound: &mpsc::Sender<Inbound>,
+        trust: &TlsTrust,
+        seed: u64,
+    ) -> Self {
+        let (event_sender, events) = mpsc::channel(EVENT_CAPACITY);
+        Self {
+            network: Arc::clone(network),
+            tap: tap.clone(),
+            inbound: inbound.clone(),
+            event_sender,
+            events,
+            trust: trust.clone(),
+            seed,
+            slots: Vec::new(),
+            hosts: Vec::new(),
+        }
+    }
+
+    /// Asks a server for an address of each family that both it and an interface here have; `false` when there is none.
+    pub fn ask(&mut self, server: &TurnServer, origins: &[Origin], mut next_ids: impl FnMut() -> RelayIds) -> bool {
+        let mut asked = false;
+        for is_ipv4 in [false, true] {
+            let Some(address) = server.addresses.iter().find(|address| address.is_ipv4() == is_ipv4) else { continue };
+            for origin in first_of_each_interface(origins, is_ipv4) {
+                asked = true;
+                if self.slots.len() >= MAX_RELAYS {
+                    continue;
+                }
+                let server_at = RelayServer {
+                    url: server.url.clone(),
+                    address: *address,
+                    credentials: server.credentials.clone(),
+                    trust: self.trust.clone(),
+                };
+                let state = SlotState::Asking { relay: self.open(&server_at, &origin, next_ids()) };
+                self.slots.push(Slot { server: server_at, origin, order: server.order, state, attempts: 0 });
+            }
+        }
+        asked
+    }
+
+    fn open(&mut self, server: &RelayServer, origin: &Origin, ids: RelayIds) -> Relay {
+        // Transaction ids of no two relays are alike.
+        self.seed = self.seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(u64::from(ids.client.0) | 1);
+        let context =
+            RelayContext { network: &self.network, tap: &self.tap, inbound: &self.inbound, events: &self.event_sender };
+        Relay::open(&context, ids, origin.interface.clone(), origin.ip, server.clone(), self.seed)
+    }
+
+    /// Waits for news; pending when there are none.
+    pub async fn next_event(&mut self) -> RelayEvent {
+        match self.events.recv().await {
+            Some(event) => event,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Takes news.
+    pub fn on_event(&mut self, event: RelayEvent, now: Instant) -> Option<RelayChange> {
+        let relay = event.ids.relay;
+        let slot = self.slots.iter_mut().find(|slot| slot.relay().is_some_and(|known| known.ids() == event.ids))?;
+        match event.news {
+            RelayNews::Allocated { relayed, mapped, .. } => {
+                slot.open(now);
+                if let Some(relay) = slot.relay() {
+                    relay.permit(self.hosts.clone());
+                }
+                let RelayServer { url, address, .. } = &slot.server;
+                let preference = relay_preference(url.transport, slot.origin.local_preference, slot.order);
+                let candidate = relayed_candidate(relayed, mapped, *address, preference);
+                Some(RelayChange::Added { relay, candidate, server: url.to_string() })
+            }
+            RelayNews::Failed(_) if slot.attempts == 0 => {
+                slot.state = SlotState::GivenUp;
+                None
+            }
+            RelayNews::Failed(_) => {
+                slot.pause(now);
+                None
+            }
+            RelayNews::Lost(_) => {
+                slot.pause(now);
+                Some(RelayChange::Removed { relay })
+            }
+        }
+    }
+
+    /// When [`Self::on_timeout`] wants to be called.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.slots.iter().filter_map(Slot::paused_until).min()
+    }
+
+    /// Asks again for what was lost.
+    pub fn on_timeout(&mut self, now: Instant, mut next_ids: impl FnMut() -> RelayIds) {
+        for place in 0..self.slots.len() {
+            let slot = &mut self.slots[place];
+            if slot.paused_until().is_some_and(|until| until <= now) {
+                slot.attempts += 1;
+                let (server, origin) = (slot.server.clone(), slot.origin.clone());
+                let relay = self.open(&server, &origin, next_ids());
+                self.slots[place].state = SlotState::Asking { relay };
+            }
+        }
+    }
+
+    /// Whether every server that was asked has given an address or has not.
+    pub fn is_settled(&self) -> bool {
+        !self.slots.iter().any(|slot| matches!(slot.state, SlotState::Asking { .. }) && slot.attempts == 0)
+    }
+
+    /// Lets packets of these hosts in, through every address there is or will be.
+    pub fn permit(&mut self, hosts: Vec<IpAddr>) {
+        for relay in self.slots.iter().filter_map(Slot::relay) {
+            relay.permit(hosts.clone());
+        }
+        self.hosts = hosts;
+    }
+
+    /// Sends from a relayed address.
+    pub fn send(&self, base: BaseId, datagram: &[u8], remote: SocketAddr) {
+        if let Some(relay) = self.find(base) {
+            relay.send(datagram, remote);
+        }
+    }
+
+    /// Makes packets to a peer in use shorter, when they leave from a relayed address.
+    pub fn bind(&self, base: BaseId, remote: SocketAddr) {
+        if let Some(relay) = self.find(base) {
+            relay.bind(remote);
+        }
+    }
+
+    /// Finds out whether servers still know their addresses, when a path over one of them is suspected.
+    pub fn probe(&self, base: BaseId) {
+        if let Some(relay) = self.find(base) {
+            relay.probe();
+        }
+    }
+
+    fn find(&self, base: BaseId) -> Option<&Relay> {
+        self.slots.iter().filter_map(Slot::relay).find(|relay| relay.ids().relay == base)
+    }
+}
+
+impl Slot {
+    const fn relay(&self) -> Option<&Relay> {
+        match &self.state {
+            SlotState::Asking { relay } | SlotState::Open { relay, .. } => Some(relay),
+            SlotState::Paused { .. } | SlotState::GivenUp => None,
+        }
+    }
+
+    fn open(&mut self, since: Instant) {
+        self.state = match std::mem::replace(&mut self.state, SlotState::GivenUp) {
+            SlotState::Asking { relay } => SlotState::Open { relay, since },
+            other => other,
+        };
+    }
+
+    fn pause(&mut self, now: Instant) {
+        // A server that gives and takes in a row is not asked in a row.
+        if matches!(self.state, SlotState::Open { since, .. } if since + PROVEN <= now) {
+            self.attempts = 0;
+        }
+        let pause = if self.attempts == 0 { Duration::ZERO } else { FIRST_PAUSE * 2_u32.pow(self.attempts.min(8) - 1) };
+        self.state = SlotState::Paused { until: now + pause.min(LONGEST_PAUSE) };
+    }
+
+    const fn paused_until(&self) -> Option<Instant> {
+        match &self.state {
+            SlotState::Paused { until } => Some(*until),
+            SlotState::Asking { .. } | SlotState::Open { .. } | SlotState::GivenUp => None,
+        }
+    }
+}
+
+/// The best address of each interface, the best interfaces first.
+fn first_of_each_interface(origins: &[Origin], is_ipv4: bool) -> Vec<Origin> {
+    let mut found: Vec<Origin> = Vec::new();
+    let mut sorted: Vec<&Origin> = origins.iter().filter(|origin| origin.ip.is_ipv4() == is_ipv4).collect();
+    sorted.sort_by_key(|origin| std::cmp::Reverse(origin.local_preference));
+    for origin in sorted {
+        if found.len() < INTERFACES_PER_SERVER
+            && !found.iter().any(|known| known.interface.name == origin.interface.name)
+        {
+            found.push(origin.clone());
+        }
+    }
+    found
+}
