@@ -1,6 +1,9 @@
 //! Candidates out of bases and mapped addresses: local preferences, foundations, priorities.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, SocketAddr},
+};
 
 use floe_wire::{
     Candidate, CandidateType, InterfaceInfo, InterfaceKind, Protocol, TcpType,
@@ -13,27 +16,44 @@ pub const PREFERENCE_STEP: u16 = 256;
 
 /// Gives each address its local preference, in the order they stand.
 ///
-/// Preferences are unique. Families alternate, IPv6 first (RFC 8421 section 4); within a family, wired goes before
-/// wireless, and tunnels and mobile data go last (RFC 8445 section 5.1.2.2). Above 255 addresses the rest share 0.
+/// Preferences are unique. Families alternate, IPv6 first (RFC 8421 section 4), and within a family wired goes before
+/// wireless and global before unique local addresses. Mobile data comes after all of these, and tunnels after that,
+/// whatever their family: a VPN is rarely the way two people meant (RFC 8445 section 5.1.2.2). Above 255 addresses the
+/// rest share 0.
 #[must_use]
 pub fn local_preferences(addresses: &[(InterfaceInfo, IpAddr)]) -> Vec<u16> {
-    let mut families = [Vec::new(), Vec::new()];
+    let mut turns: BTreeMap<(u8, bool), Vec<(u8, bool, usize)>> = BTreeMap::new();
     for (index, (interface, ip)) in addresses.iter().enumerate() {
-        families[usize::from(ip.is_ipv4())].push((link_rank(interface.kind), index));
+        let turn = turns.entry((cost(interface.kind), ip.is_ipv4())).or_default();
+        turn.push((link_rank(interface.kind), is_unique_local(ip), index));
     }
-    // Rank, then family: the first IPv6, the first IPv4, the second IPv6, ...
+    // Cost, then rank, then family: the first IPv6, the first IPv4, the second IPv6, ...
     let mut order = Vec::with_capacity(addresses.len());
-    for (family, members) in families.iter_mut().enumerate() {
+    for ((cost, is_ipv4), members) in &mut turns {
         members.sort_unstable();
-        order.extend(members.iter().enumerate().map(|(rank, (_, index))| (rank, family, *index)));
+        order.extend(members.iter().enumerate().map(|(rank, (.., index))| (*cost, rank, *is_ipv4, *index)));
     }
     order.sort_unstable();
     let mut preferences = vec![0; addresses.len()];
-    for (place, (_, _, index)) in order.into_iter().enumerate() {
+    for (place, (.., index)) in order.into_iter().enumerate() {
         let below = u16::try_from(place).unwrap_or(u16::MAX).saturating_mul(PREFERENCE_STEP);
         preferences[index] = u16::MAX.saturating_sub(below);
     }
     preferences
+}
+
+fn is_unique_local(ip: &IpAddr) -> bool {
+    matches!(ip, IpAddr::V6(ip) if ip.is_unique_local())
+}
+
+/// Links of a class compete with each other only.
+const fn cost(kind: InterfaceKind) -> u8 {
+    match kind {
+        InterfaceKind::Ethernet | InterfaceKind::Wireless | InterfaceKind::Unknown => 0,
+        InterfaceKind::Cellular => 1,
+        InterfaceKind::Tunnel => 2,
+        InterfaceKind::Loopback => 3,
+    }
 }
 
 const fn link_rank(kind: InterfaceKind) -> u8 {
@@ -122,19 +142,40 @@ mod tests {
         (InterfaceInfo { name: format!("{kind:?}"), kind, addresses: Vec::new() }, ip.parse().unwrap())
     }
 
+    /// The addresses from the most preferred to the least.
+    fn order(addresses: &[(InterfaceInfo, IpAddr)]) -> Vec<String> {
+        let preferences = local_preferences(addresses);
+        let mut order: Vec<_> = addresses.iter().map(|(_, ip)| ip.to_string()).zip(preferences).collect();
+        order.sort_by_key(|(_, preference)| std::cmp::Reverse(*preference));
+        order.into_iter().map(|(ip, _)| ip).collect()
+    }
+
     #[test]
     fn families_alternate_beginning_with_ipv6_and_wired_goes_before_wireless() {
         let addresses = [
             address(InterfaceKind::Wireless, "192.0.2.2"),
+            address(InterfaceKind::Wireless, "2001:db8::2"),
             address(InterfaceKind::Ethernet, "192.0.2.1"),
             address(InterfaceKind::Ethernet, "2001:db8::1"),
-            address(InterfaceKind::Tunnel, "2001:db8::2"),
         ];
-        let preferences = local_preferences(&addresses);
-        let mut order: Vec<_> = addresses.iter().map(|(_, ip)| ip.to_string()).zip(preferences).collect();
-        order.sort_by_key(|(_, preference)| std::cmp::Reverse(*preference));
-        let order: Vec<_> = order.iter().map(|(ip, _)| ip.as_str()).collect();
-        assert_eq!(order, ["2001:db8::1", "192.0.2.1", "2001:db8::2", "192.0.2.2"]);
+        assert_eq!(order(&addresses), ["2001:db8::1", "192.0.2.1", "2001:db8::2", "192.0.2.2"]);
+    }
+
+    #[test]
+    fn mobile_data_and_tunnels_come_last_whatever_their_family() {
+        let addresses = [
+            address(InterfaceKind::Tunnel, "2001:db8::4"),
+            address(InterfaceKind::Cellular, "2001:db8::3"),
+            address(InterfaceKind::Wireless, "192.0.2.2"),
+            address(InterfaceKind::Ethernet, "192.0.2.1"),
+        ];
+        assert_eq!(order(&addresses), ["192.0.2.1", "192.0.2.2", "2001:db8::3", "2001:db8::4"]);
+    }
+
+    #[test]
+    fn of_one_link_the_global_address_goes_before_the_unique_local_one() {
+        let addresses = [address(InterfaceKind::Ethernet, "fd00::1"), address(InterfaceKind::Ethernet, "2001:db8::1")];
+        assert_eq!(order(&addresses), ["2001:db8::1", "fd00::1"]);
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! The system's interfaces, filtered to the addresses ICE may use and named by kind.
 
+#[cfg(any(target_os = "linux", test))]
+mod linux;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use floe_wire::{InterfaceInfo, InterfaceKind};
@@ -8,17 +11,39 @@ use netdev::interface::{ipv6_addr_flags::Ipv6AddrFlags, types::InterfaceType};
 /// The interfaces that are up, with a carrier, and have a usable address.
 pub(super) fn list() -> Vec<InterfaceInfo> {
     let up = |interface: &&netdev::Interface| interface.is_up() && interface.is_running();
-    netdev::get_interfaces().iter().filter(up).filter_map(usable).collect()
+    let flags = more_flags();
+    netdev::get_interfaces().iter().filter(up).filter_map(|interface| usable(interface, &flags)).collect()
 }
 
-fn usable(interface: &netdev::Interface) -> Option<InterfaceInfo> {
+/// What the system tells of IPv6 addresses apart from the list of interfaces, which on Linux lacks flags where netlink
+/// is closed to programs.
+fn more_flags() -> Vec<(Ipv6Addr, Ipv6AddrFlags)> {
+    #[cfg(target_os = "linux")]
+    return linux::address_flags();
+    #[cfg(not(target_os = "linux"))]
+    Vec::new()
+}
+
+/// Whether the system says that an interface is a tunnel, whatever it is called.
+fn is_tunnel(name: &str) -> bool {
+    #[cfg(target_os = "linux")]
+    return linux::is_tunnel(name);
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = name;
+        false
+    }
+}
+
+fn usable(interface: &netdev::Interface, more: &[(Ipv6Addr, Ipv6AddrFlags)]) -> Option<InterfaceInfo> {
     let ipv6: Vec<Ipv6Address> = interface
         .ipv6
         .iter()
         .enumerate()
-        .map(|(index, net)| Ipv6Address {
-            ip: net.addr(),
-            flags: interface.ipv6_addr_flags.get(index).copied().unwrap_or_default(),
+        .map(|(index, net)| {
+            let flags = interface.ipv6_addr_flags.get(index).copied().unwrap_or_default();
+            let more = more.iter().filter(|(ip, _)| *ip == net.addr());
+            Ipv6Address { ip: net.addr(), flags: more.fold(flags, |flags, (_, more)| either(flags, *more)) }
         })
         .collect();
     let addresses: Vec<IpAddr> = interface
@@ -30,8 +55,22 @@ fn usable(interface: &netdev::Interface) -> Option<InterfaceInfo> {
         .chain(usable_v6(&ipv6).into_iter().map(IpAddr::from))
         .collect();
     let name = interface.friendly_name.clone().filter(|_| cfg!(windows)).unwrap_or_else(|| interface.name.clone());
-    let kind = if interface.is_loopback() { InterfaceKind::Loopback } else { kind(&name, interface.if_type) };
+    let kind = match interface.if_type {
+        _ if interface.is_loopback() => InterfaceKind::Loopback,
+        _ if is_tunnel(&interface.name) => InterfaceKind::Tunnel,
+        system => kind(&name, system),
+    };
     (!addresses.is_empty()).then_some(InterfaceInfo { name, kind, addresses })
+}
+
+fn either(one: Ipv6AddrFlags, other: Ipv6AddrFlags) -> Ipv6AddrFlags {
+    Ipv6AddrFlags {
+        deprecated: one.deprecated || other.deprecated,
+        temporary: one.temporary || other.temporary,
+        tentative: one.tentative || other.tentative,
+        duplicated: one.duplicated || other.duplicated,
+        permanent: one.permanent || other.permanent,
+    }
 }
 
 fn is_usable_v4(ip: &Ipv4Addr) -> bool {
