@@ -253,9 +253,12 @@ impl Gate {
     /// An authentic request of the peer was answered. `nomination` is its number, 0 if it does not number.
     pub(crate) fn on_request_answered(&mut self, key: PairKey, nomination: Option<u32>, now: Instant) {
         self.peer_is_here = true;
+        let standing = self.pairs.get(&key).map(Pair::standing);
+        let mut promising = self.pairs.values().filter(|pair| pair.is_valid() || pair.is_triggered());
+        let is_best = promising.all(|pair| Some(pair.standing()) <= standing);
         if let Some(pair) = self.pairs.get_mut(&key) {
             pair.nominated = pair.nominated.max(nomination);
-            pair.trigger(now);
+            pair.trigger(is_best, now);
         }
         self.settle(now);
     }

@@ -17,6 +17,8 @@ pub(crate) const FIRST_RTO: Duration = Duration::from_millis(250);
 pub(crate) const LONGEST_RTO: Duration = Duration::from_secs(4);
 /// A second trigger waits this long after the last check, whose answer may be under way.
 const TRIGGER_GAP: Duration = Duration::from_millis(100);
+/// How much later than expected an answer may come.
+const ANSWER_JITTER: Duration = Duration::from_millis(10);
 /// Answers are accepted for so many requests of one pair; the oldest is a minute old when checks are slow.
 const ASKED_CAPACITY: usize = 16;
 
@@ -236,14 +238,23 @@ impl Pair {
         }
     }
 
-    /// An authentic request came over it: it may work in both directions, so it is checked at once.
-    pub(crate) fn trigger(&mut self, now: Instant) {
+    pub(crate) fn is_triggered(&self) -> bool {
+        matches!(self.state, PairState::Unproven { triggered: true, .. })
+    }
+
+    /// An authentic request came over it: it may work in both directions, so it is checked at once if it is the best
+    /// such pair. Others wait for the answer to a check that is under way: if both ends began at once, it comes as long
+    /// after the request as the check left before it.
+    pub(crate) fn trigger(&mut self, is_best: bool, now: Instant) {
         if let Origin::Learned { heard_at } = &mut self.origin {
             *heard_at = now;
         }
         let PairState::Unproven { due, rto, last_sent, triggered, frozen, .. } = &mut self.state else { return };
         let earliest = match last_sent {
             Some(sent) if *triggered => now.max(*sent + TRIGGER_GAP),
+            Some(sent) if !is_best && now.saturating_duration_since(*sent) < TRIGGER_GAP => {
+                now + now.saturating_duration_since(*sent) + ANSWER_JITTER
+            }
             Some(_) | None => now,
         };
         *due = (*due).min(earliest);

@@ -22,7 +22,7 @@ pub const PREFERENCE_STEP: u16 = 256;
 /// rest share 0.
 #[must_use]
 pub fn local_preferences(addresses: &[(InterfaceInfo, IpAddr)]) -> Vec<u16> {
-    let mut turns: BTreeMap<(u8, bool), Vec<(u8, bool, usize)>> = BTreeMap::new();
+    let mut turns: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for (index, (interface, ip)) in addresses.iter().enumerate() {
         let turn = turns.entry((cost(interface.kind), ip.is_ipv4())).or_default();
         turn.push((link_rank(interface.kind), is_unique_local(ip), index));
