@@ -66,7 +66,7 @@ fn config_of(options: &CallOptions) -> anyhow::Result<CallConfig> {
 struct Conversation<'a> {
     options: &'a CallOptions,
     call: Call,
-    code_is_printed: bool,
+    code_printed: Option<String>,
     failure_is_told: bool,
     refusal_told: Option<String>,
     deadline: Instant,
@@ -79,7 +79,7 @@ impl<'a> Conversation<'a> {
         Self {
             options,
             call,
-            code_is_printed: false,
+            code_printed: None,
             failure_is_told: false,
             refusal_told: None,
             deadline,
@@ -128,11 +128,15 @@ impl<'a> Conversation<'a> {
     }
 
     fn is_over(&mut self, snapshot: &Snapshot, progress: &mut Progress) -> anyhow::Result<bool> {
-        if let (false, Some(code)) = (self.code_is_printed, &snapshot.code) {
+        // Another one follows when a router has moved an address of the first.
+        if let Some(code) = snapshot.code.as_ref().filter(|code| self.code_printed.as_ref() != Some(code)) {
+            if self.code_printed.is_some() {
+                progress.say("Your router moved an address of your code; send the new one.");
+            }
             let mut stdout = std::io::stdout().lock();
             writeln!(stdout, "code: {code}")?;
             stdout.flush()?;
-            self.code_is_printed = true;
+            self.code_printed = Some(code.clone());
         }
         self.tell_refusal(snapshot, progress)?;
         if !self.is_secured && snapshot.picture.timings.secured.is_some() {

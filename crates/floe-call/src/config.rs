@@ -21,6 +21,9 @@ pub struct CallConfig {
     pub interfaces: Vec<String>,
     /// Whether loopback addresses are candidates (for tests and the loopback demo).
     pub include_loopback: bool,
+    /// How often servers are asked again while people exchange codes, so that routers keep the addresses in them; more
+    /// often where an address moves all the same.
+    pub mapping_refresh: Duration,
     /// Ta: the least time between new checks over all bases (RFC 8445 section 14.2), 5 to 50 ms.
     pub pacing: Duration,
     /// What is sent.
@@ -43,6 +46,9 @@ impl Default for CallConfig {
             turn_trust: TlsTrust::default(),
             interfaces: Vec::new(),
             include_loopback: false,
+            // Home routers forget a mapping that nothing crosses after 30 s or more (RFC 4787 section 4.3 asks for two
+            // minutes); a lost request is repeated within the rest.
+            mapping_refresh: Duration::from_secs(20),
             pacing: Duration::from_millis(5),
             source: AudioSource::None,
             playback: Playback::None,

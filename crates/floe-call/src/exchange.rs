@@ -5,9 +5,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use floe_secure::Fingerprint;
 use floe_signal::{Capabilities, Code, Signaling, role};
 use floe_transport::Tap;
-use floe_wire::{Candidate, IceRole, Note, SignalingState, note::DropKind};
+use floe_wire::{Candidate, IceRole, NatSummary, Note, SignalingState, note::DropKind};
 
 use crate::{identity::Identity, snapshot::PasteOutcome};
+
+/// New candidates taken from one further code of a peer; pairs have a cap of their own.
+const MAX_FRESH: usize = 16;
 
 /// The exchange of codes.
 pub(crate) struct Exchange {
@@ -16,6 +19,7 @@ pub(crate) struct Exchange {
     own: Option<String>,
     own_tie_breaker: u64,
     peer: Option<Peer>,
+    fresh: Vec<Candidate>,
 }
 
 /// What the peer's code says.
@@ -34,6 +38,7 @@ impl Exchange {
             own: None,
             own_tie_breaker: identity.tie_breaker,
             peer: None,
+            fresh: Vec::new(),
         };
         exchange.tap.note(Note::SignalingChanged { state: SignalingState::Stable });
         exchange
@@ -50,7 +55,10 @@ impl Exchange {
     }
 
     /// Makes our code from what gathering has found so far.
-    pub fn make_code(&mut self, identity: &Identity, candidates: Vec<Candidate>) {
+    ///
+    /// A second time it makes another code for the same call: the friend may use either, the newer one is better.
+    pub fn make_code(&mut self, identity: &Identity, candidates: Vec<Candidate>, nat: Option<NatSummary>) {
+        let is_first = self.own.is_none();
         let code = Code {
             version: floe_signal::VERSION,
             tie_breaker: identity.tie_breaker,
@@ -59,14 +67,16 @@ impl Exchange {
             fingerprint: identity.certificate.fingerprint().0,
             created_s: unix_seconds(),
             capabilities: Capabilities::AUDIO.union(Capabilities::CONTROL_CHANNEL),
-            nat_summary: None,
+            nat_summary: nat.map(NatSummary::to_bytes),
             candidates,
         };
         let text = code.encode();
         self.tap.note(Note::CodeReady { characters: text.chars().count() });
         self.own = Some(text);
-        let outcome = self.signaling.set_local_code();
-        self.note_transition(outcome);
+        if is_first {
+            let outcome = self.signaling.set_local_code();
+            self.note_transition(outcome);
+        }
     }
 
     /// Takes a pasted text.
@@ -95,6 +105,10 @@ impl Exchange {
     fn accept(&mut self, peer: Peer) -> PasteOutcome {
         if let Some(known) = &self.peer {
             if known.code.ufrag == peer.code.ufrag && known.code.fingerprint == peer.code.fingerprint {
+                let fresh = peer.code.candidates.into_iter();
+                let is_new = |fresh: &Candidate| known.code.candidates.iter().all(|own| own.address != fresh.address);
+                let fresh: Vec<Candidate> = fresh.filter(is_new).take(MAX_FRESH).collect();
+                self.fresh.extend(fresh);
                 return PasteOutcome::Accepted;
             }
             self.tap.note(Note::SignalingRefused {
@@ -107,10 +121,22 @@ impl Exchange {
         }
         self.tap
             .note(Note::PeerCodeAccepted { created_s: peer.code.created_s, candidates: peer.code.candidates.len() });
+        if let Some(summary) = peer.code.nat_summary {
+            self.tap.note(Note::PeerNat { summary: NatSummary::from_bytes(summary) });
+        }
         self.peer = Some(peer);
         let outcome = self.signaling.set_remote_code();
         self.note_transition(outcome);
         PasteOutcome::Accepted
+    }
+
+    /// Candidates of a newer code of the same peer, which offers one when an address in the first had changed.
+    pub fn take_fresh(&mut self) -> Vec<Candidate> {
+        let fresh = std::mem::take(&mut self.fresh);
+        if let Some(peer) = &mut self.peer {
+            peer.code.candidates.extend(fresh.iter().cloned());
+        }
+        fresh
     }
 
     /// Ends the exchange.

@@ -9,26 +9,27 @@ use std::{
 };
 
 use floe_transport::{
-    Base, Discovery, DiscoveryOutput, Inbound, Network, ServerUrl, Tap,
+    Base, Discovery, DiscoveryOutput, Inbound, NatSend, Network, ServerUrl, Tap,
     candidate::{host_candidate, local_preferences, server_reflexive_candidate},
     relay::{Credentials, RelayEvent, RelayIds, TurnUrl},
 };
 use floe_wire::{
-    BaseId, Candidate, GatheringState, Generation, InterfaceInfo, InterfaceKind, Note, RelayProtocol, stun::StunMessage,
+    BaseId, Candidate, CandidateType, GatheringState, Generation, InterfaceInfo, InterfaceKind, NatSummary, Note,
+    RelayProtocol, stun::StunMessage,
 };
 use tokio::{sync::mpsc, task::JoinSet};
 
 use self::relays::{Origin, RelayChange, Relays, TurnServer};
-use crate::CallConfig;
+use crate::{
+    CallConfig,
+    mappings::{MappedAnswer, Mappings},
+};
 
 /// After this long a code is given away although a server is still silent: a person is waiting, and servers that
 /// answer at all answer within a second.
 const CODE_PATIENCE: Duration = Duration::from_millis(2500);
 /// A name that does not resolve by then is told as failed.
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
-/// A mapping that nothing crosses is forgotten by home routers after 30 s or more (RFC 4787 section 4.3 asks for two
-/// minutes); while people exchange codes, servers are asked again to keep it.
-const REFRESH_INTERVAL: Duration = Duration::from_secs(25);
 /// One interface address gives one base; machines with more addresses than this use the first ones.
 const MAX_BASES: usize = 16;
 const NO_FAMILY: &str = "no interface here has an address of its family";
@@ -77,7 +78,7 @@ pub(crate) struct Gathering {
     discovery: Discovery,
     resolving: JoinSet<Resolved>,
     servers: Vec<AskedServer>,
-    next_refresh: Option<Instant>,
+    mappings: Mappings,
     candidates: Vec<Candidate>,
     started: Instant,
     state: GatheringState,
@@ -117,7 +118,7 @@ impl Gathering {
             discovery: Discovery::new(seed),
             resolving: JoinSet::new(),
             servers: Vec::new(),
-            next_refresh: Some(now + REFRESH_INTERVAL),
+            mappings: Mappings::new(tap, seed, config.mapping_refresh, now),
             candidates: Vec::new(),
             started: now,
             state: GatheringState::New,
@@ -125,7 +126,7 @@ impl Gathering {
         gathering.enter(GatheringState::Gathering);
         gathering.open_bases(config, network, inbound);
         gathering.resolve_servers(config, network);
-        gathering.advance();
+        gathering.advance(now);
         gathering
     }
 
@@ -218,7 +219,7 @@ impl Gathering {
             }
             Found::Relay(event) => self.relays.on_event(event, now).map(|change| self.on_relay_change(change)),
         };
-        self.advance();
+        self.advance(now);
         change
     }
 
@@ -289,11 +290,10 @@ impl Gathering {
 
     /// Lets mappings go: checks of this call keep the ones in use from here on.
     pub fn stop_refreshing(&mut self) {
-        self.next_refresh = None;
+        self.mappings.stop_refreshing();
     }
 
     fn refresh(&mut self, now: Instant) {
-        self.next_refresh = Some(now + REFRESH_INTERVAL);
         let servers = std::mem::take(&mut self.servers);
         for server in &servers {
             self.ask(&server.url, &server.addresses, now);
@@ -306,7 +306,9 @@ impl Gathering {
         for OwnBase { base, .. } in &self.bases {
             let same_family = |address: &&SocketAddr| address.is_ipv4() == base.address().is_ipv4();
             if let Some(address) = addresses.iter().find(same_family) {
-                self.discovery.ask(base.id(), base.address(), server, *address, now);
+                if self.discovery.ask(base.id(), base.address(), server, *address, now) {
+                    self.mappings.on_asked(base.id(), base.address(), *address);
+                }
                 asked = true;
             }
         }
@@ -317,14 +319,16 @@ impl Gathering {
 
     /// Takes a STUN message that may answer a server request; `true` when it did.
     pub fn on_stun(&mut self, base: BaseId, from: SocketAddr, message: &StunMessage, now: Instant) -> bool {
-        let consumed = self.discovery.handle(base, from, message, now);
-        self.advance();
+        let consumed =
+            self.discovery.handle(base, from, message, now) || self.mappings.on_stun(base, from, message, now);
+        self.advance(now);
         consumed
     }
 
     /// When it wants to be woken.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        [self.discovery.poll_timeout(), self.next_refresh, self.relays.poll_timeout()].into_iter().flatten().min()
+        let timeouts = [self.discovery.poll_timeout(), self.mappings.poll_timeout(), self.relays.poll_timeout()];
+        timeouts.into_iter().flatten().min()
     }
 
     /// Retransmits and gives up what is due.
@@ -332,17 +336,18 @@ impl Gathering {
         self.discovery.handle_timeout(now);
         let next_base = &mut self.next_base;
         self.relays.on_timeout(now, || new_relay(next_base));
-        if self.next_refresh.is_some_and(|at| at <= now) {
+        if self.mappings.on_timeout(now) {
             self.refresh(now);
         }
-        self.advance();
+        self.advance(now);
     }
 
-    fn advance(&mut self) {
+    fn advance(&mut self, now: Instant) {
         while let Some(output) = self.discovery.poll_output() {
             match output {
                 DiscoveryOutput::Send { base, to, bytes } => self.send(base, &bytes, to),
-                DiscoveryOutput::Mapped { base, server, mapped, rtt, .. } => {
+                DiscoveryOutput::Mapped { base, server, mapped, rtt, asked, other } => {
+                    self.watch_mapped(base, (asked, mapped, other), rtt, now);
                     self.add_mapped(base, server, mapped, rtt);
                 }
                 DiscoveryOutput::Failed { base, server, error } => {
@@ -352,10 +357,45 @@ impl Gathering {
                 }
             }
         }
+        while let Some(NatSend { base, to, bytes }) = self.mappings.poll_send() {
+            self.send(base, &bytes, to);
+        }
+        self.mappings.note_verdicts(self.bases.iter().map(|own| own.base.id()));
         let is_done = self.resolving.is_empty() && self.discovery.is_done() && self.relays.is_settled();
         if self.state == GatheringState::Gathering && is_done {
             self.enter(GatheringState::Complete);
         }
+    }
+
+    /// Drops the candidate that a mapping has moved away from: a code made later must not tell it.
+    fn watch_mapped(
+        &mut self,
+        base: BaseId,
+        (asked, mapped, other): (SocketAddr, SocketAddr, Option<SocketAddr>),
+        rtt: Duration,
+        now: Instant,
+    ) {
+        let Some(own) = self.bases.iter_mut().find(|own| own.base.id() == base) else { return };
+        let local = own.base.address();
+        let answer = MappedAnswer { base, local, asked, mapped, other, rtt };
+        let Some(gone) = self.mappings.on_mapped(&answer, now) else { return };
+        own.mapped.retain(|known| *known != gone);
+        let is_stale = |candidate: &Candidate| {
+            candidate.candidate_type == CandidateType::ServerReflexive
+                && candidate.address == gone
+                && candidate.related_address == Some(local)
+        };
+        self.candidates.retain(|candidate| !is_stale(candidate));
+    }
+
+    /// Whether an address that a code of ours tells has moved since this was asked last.
+    pub fn take_moved(&mut self) -> bool {
+        self.mappings.take_moved()
+    }
+
+    /// What a code says of our NAT.
+    pub fn nat_summary(&self) -> Option<NatSummary> {
+        self.mappings.summary()
     }
 
     fn add_mapped(&mut self, base: BaseId, server: String, mapped: SocketAddr, rtt: Duration) {
@@ -416,7 +456,8 @@ impl Gathering {
 
     /// Whether a code made at `now` would be as good as waiting reasonably can make it.
     pub fn is_code_worthy(&self, now: Instant) -> bool {
-        self.state == GatheringState::Complete || now >= self.code_deadline()
+        let is_complete = self.state == GatheringState::Complete && !self.mappings.is_settling(now);
+        is_complete || now >= self.code_deadline()
     }
 
     /// All candidates so far, best first.

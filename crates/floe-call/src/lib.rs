@@ -12,6 +12,7 @@ mod control;
 mod exchange;
 mod gathering;
 mod identity;
+mod mappings;
 mod media;
 pub mod probe;
 mod publisher;

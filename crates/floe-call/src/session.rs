@@ -220,6 +220,7 @@ impl Session {
                 if !had_both {
                     self.begin_checks().await;
                 }
+                self.check_fresh_candidates();
             }
             Command::SetMuted(muted) => {
                 self.tap.note(Note::Muted { muted });
@@ -238,10 +239,12 @@ impl Session {
             self.gathering.on_timeout(now);
         }
         if self.exchange.own().is_none() && self.gathering.is_code_worthy(now) {
-            let candidates = self.gathering.candidates();
-            self.talk.control.note_told(GENERATION, &candidates);
-            self.exchange.make_code(&self.identity, candidates);
+            self.talk.control.note_told(GENERATION, &self.gathering.candidates());
+            self.make_code();
             self.begin_checks().await;
+        }
+        if self.gathering.take_moved() && self.exchange.own().is_some() && self.path.selected().is_none() {
+            self.make_code();
         }
         if self.path.poll_timeout().is_some_and(|(at, _why)| at <= now) {
             self.path.handle_timeout(now);
@@ -251,6 +254,11 @@ impl Session {
         self.talk(now);
         let (code, paste) = (self.exchange.own().map(str::to_owned), self.paste.clone());
         self.publisher.on_timeout(now, || Extras { code, paste });
+    }
+
+    fn make_code(&mut self) {
+        let (candidates, nat) = (self.gathering.candidates(), self.gathering.nat_summary());
+        self.exchange.make_code(&self.identity, candidates, nat);
     }
 
     /// Once both codes are known: roles are decided, remote candidates installed, checks begin.
@@ -268,6 +276,18 @@ impl Session {
         self.path.set_remote(role, credentials, &code.candidates, now).await;
         let has_control = code.capabilities.contains(Capabilities::CONTROL_CHANNEL);
         self.media = Some(Media::new(role, &self.identity.certificate, fingerprint, has_control));
+        self.drain_path();
+    }
+
+    /// A newer code of the peer tells addresses that its first one did not have.
+    fn check_fresh_candidates(&mut self) {
+        if self.exchange.complete().is_none() {
+            return;
+        }
+        for candidate in self.exchange.take_fresh() {
+            self.path.add_remote_candidate(&candidate, Instant::now());
+            self.tap.note(Note::RemoteCandidate { generation: GENERATION, candidate });
+        }
         self.drain_path();
     }
 

@@ -1,6 +1,7 @@
 //! The inspector: one record after the other in, the picture out.
 
 mod ending;
+mod expectation;
 mod media;
 mod network;
 mod packets;
@@ -120,6 +121,10 @@ impl Inspector {
             Note::NameSilent { name } => self.on_name_silent(name),
             Note::CodeReady { characters } => self.on_code_ready(*characters),
             Note::PeerCodeAccepted { created_s, candidates } => self.on_peer_code_accepted(*created_s, *candidates),
+            Note::CodeConfirmed => self.on_code_confirmed(),
+            Note::NatJudged { base, mapping, filtering } => self.on_nat_judged(*base, *mapping, *filtering),
+            Note::OwnNat { summary } => self.on_own_nat(*summary),
+            Note::PeerNat { summary } => self.on_peer_nat(*summary),
             Note::PeerCodeRefused { reason } => self.on_peer_code_refused(reason),
             Note::SignalingChanged { state } => self.on_signaling_changed(*state),
             Note::SignalingRefused { state, message } => self.on_signaling_refused(*state, message),

@@ -18,6 +18,7 @@ mod candidates;
 mod credentials;
 pub mod diagnosis;
 mod events;
+pub mod expectation;
 pub mod forecast;
 pub mod headline;
 mod history;

@@ -8,6 +8,7 @@ use floe_wire::{
     note::{AudioMeasure, DropKind, EndReason, RefusalReason, SecurityFacts},
 };
 
+use crate::expectation::{CodeView, ForecastView, NatView};
 use crate::peer::{PeerView, RestartView};
 use crate::{Ladder, Log, Marker};
 
@@ -48,6 +49,12 @@ pub struct Picture {
     pub phases: Vec<Phase>,
     /// When milestones were reached.
     pub timings: Timings,
+    /// Our code, once there is one.
+    pub code: Option<CodeView>,
+    /// Both NATs, as far as known.
+    pub nat: NatView,
+    /// What both codes let expect, and what came.
+    pub forecast: Option<ForecastView>,
     /// What the peer's code said of itself.
     pub peer_code: Option<PeerCode>,
     /// Facts of the secure channel.

@@ -45,6 +45,8 @@ pub(crate) struct Transaction {
     pub priority: Option<u32>,
     /// Whether it carries MESSAGE-INTEGRITY.
     pub has_integrity: bool,
+    /// Whether it asks a server to answer from elsewhere (CHANGE-REQUEST, RFC 5780).
+    pub wants_elsewhere: bool,
     /// Number of its exchange in the ladder.
     pub exchange: Option<u64>,
     /// Whether it was seen more than once, so that a round trip cannot be told from it.
@@ -64,6 +66,7 @@ impl Transaction {
             use_candidate: message.use_candidate,
             priority: message.priority,
             has_integrity: message.has_integrity,
+            wants_elsewhere: message.change.is_some(),
             exchange: None,
             repeated: false,
             answered: false,
@@ -173,6 +176,7 @@ mod tests {
             use_candidate: false,
             priority: None,
             has_integrity: false,
+            wants_elsewhere: false,
             exchange: None,
             repeated: false,
             answered: false,

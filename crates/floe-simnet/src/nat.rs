@@ -137,6 +137,12 @@ impl Nat {
         (now.saturating_duration_since(*permitted) < self.config.expiry).then_some(mapping.internal)
     }
 
+    /// Behaves differently from here on, as a router that was exchanged; nothing is remembered.
+    pub fn reconfigure(&mut self, config: NatConfig) {
+        self.config = config;
+        self.flush();
+    }
+
     /// Forgets every mapping, as a router does that restarts.
     pub fn flush(&mut self) {
         self.ports.clear();

@@ -147,6 +147,15 @@ impl Simnet {
         true
     }
 
+    /// Makes a translating router behave differently; `false` for other routers.
+    pub fn set_nat(&self, router: NodeId, config: NatConfig) -> bool {
+        let mut fabric = self.shared.lock();
+        let Some(border) = fabric.border_mut(router) else { return false };
+        border.udp.nat.reconfigure(config);
+        border.tcp.nat.reconfigure(config);
+        true
+    }
+
     /// Makes a translating router drop all UDP on its uplink, or carry it again; `false` for other routers.
     pub fn block_udp(&self, router: NodeId, blocked: bool) -> bool {
         let mut fabric = self.shared.lock();

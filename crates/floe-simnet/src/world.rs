@@ -15,7 +15,7 @@ use floe_transport::{
 use floe_wire::{InterfaceInfo, RelayProtocol};
 
 use crate::{
-    Counters, LinkProfile, Prefix, Scenario, Simnet,
+    Counters, LinkProfile, NatConfig, Prefix, Scenario, Simnet,
     scenario::{
         ACCESS_LINK, Access, DELEGATED, Interface, Plan, SECOND_PORT, SERVER_LINK, SERVERS, Server, Site, TURN_SERVER,
     },
@@ -136,6 +136,11 @@ impl World {
     /// Makes a peer's router forget its mappings, as when it restarts.
     pub fn flush_nat(&self, side: Side) -> bool {
         self.peer(side).is_some_and(|(simnet, peer)| peer.router.is_some_and(|router| simnet.flush_nat(router)))
+    }
+
+    /// Makes a peer's router behave differently, with everything forgotten that it knew.
+    pub fn set_nat(&self, side: Side, config: NatConfig) -> bool {
+        self.peer(side).is_some_and(|(simnet, peer)| peer.router.is_some_and(|router| simnet.set_nat(router, config)))
     }
 
     /// Makes a peer's router drop all UDP, or carry it again.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     BaseId, BaseKind, Candidate, Direction, GatheringState, Generation, IceConnectionState, IceRole, InterfaceInfo,
-    PacketKind, SignalingState,
+    NatFiltering, NatMapping, NatSummary, PacketKind, SignalingState,
     peer::{ClockComparison, Digest, RestartCause},
 };
 
@@ -176,6 +176,27 @@ pub enum Note {
         created_s: u64,
         /// Candidates in it.
         candidates: usize,
+    },
+    /// Servers, asked again, see us where our code says.
+    CodeConfirmed,
+    /// It became known how the NAT in front of a base behaves, or why it does not.
+    NatJudged {
+        /// The base.
+        base: BaseId,
+        /// When the base keeps its mapped address.
+        mapping: NatMapping,
+        /// Who may send to it.
+        filtering: NatFiltering,
+    },
+    /// What our code says of our NAT, or would say if it were made at this moment.
+    OwnNat {
+        /// The summary.
+        summary: NatSummary,
+    },
+    /// What the peer's code says of its NAT.
+    PeerNat {
+        /// The summary.
+        summary: NatSummary,
     },
     /// A pasted text was refused.
     PeerCodeRefused {

@@ -3,6 +3,7 @@
 use egui::{Frame, Margin, RichText, ScrollArea, Sense, Stroke, Ui, vec2};
 
 use crate::window::{
+    format,
     model::{Model, Standing},
     pen,
     theme::{self, Palette},
@@ -25,6 +26,9 @@ pub fn view(model: &Model<'_>, wishes: &mut Vec<Wish>, ui: &mut Ui) {
         pen::note(ui, "It is being made: interfaces are opened and your servers asked.");
         return;
     };
+    if model.snapshot.picture.code.is_some_and(|code| code.replaced > 0) {
+        pen::note(ui, "Your router moved an address of your earlier code. Send this one instead.");
+    }
     code_box(code, ui);
     ui.horizontal(|ui| {
         let width = (ui.available_width() - ui.spacing().item_spacing.x) / 2.0;
@@ -45,8 +49,15 @@ fn light(model: &Model<'_>, ui: &mut Ui) {
     let (word, color, hover) = match (model.standing(), &model.snapshot.code) {
         (_, None) => ("being made", palette.in_progress, "The addresses for it are being found"),
         _ if model.snapshot.finished => ("used up", palette.failed, "This call is over; a new call makes a new code"),
+        (Standing::WaitingForCode, Some(_)) if is_replaced(model) => {
+            ("new", palette.in_progress, "It replaces the one before, whose address your router has moved")
+        }
         (Standing::WaitingForCode, Some(_)) => ("ready", palette.succeeded, "It works as long as this window is open"),
         (_, Some(_)) => ("in use", palette.succeeded, "Your friend's code is here as well"),
+    };
+    let hover = match model.snapshot.picture.code.and_then(|code| code.confirmed) {
+        Some(confirmed) => format!("{hover}. Its addresses were last confirmed at {}", format::stamp(confirmed)),
+        None => hover.to_owned(),
     };
     let response = ui.label(RichText::new(word).size(theme::SMALL).color(color)).on_hover_text(hover);
     let (dot, _) = ui.allocate_exact_size(vec2(10.0, 10.0), Sense::hover());
@@ -56,6 +67,11 @@ fn light(model: &Model<'_>, ui: &mut Ui) {
         ui.painter().circle_filled(dot.center(), 4.5, color);
     }
     response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, format!("code {word}")));
+}
+
+/// Whether the newest code has yet to be confirmed by the servers, after an address of the one before had moved.
+fn is_replaced(model: &Model<'_>) -> bool {
+    model.snapshot.picture.code.is_some_and(|code| code.replaced > 0 && code.confirmed.is_none())
 }
 
 fn code_box(code: &str, ui: &mut Ui) {

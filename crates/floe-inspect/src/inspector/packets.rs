@@ -265,6 +265,7 @@ impl Inspector {
         self.show_answer(packet, message, &answer);
         match answer {
             Answer::Unasked | Answer::Again => {}
+            Answer::FromElsewhere(request) if request.wants_elsewhere => {}
             Answer::FromElsewhere(request) if !is_ours => self.on_answer_from_elsewhere(packet, &request),
             Answer::FromElsewhere(_) => {}
             Answer::Fits(request) => match request.pair {
@@ -279,7 +280,7 @@ impl Inspector {
     fn show_answer(&mut self, packet: &Packet, message: &StunMessage, answer: &Answer) {
         let (request, from_elsewhere) = match answer {
             Answer::Fits(request) => (request, false),
-            Answer::FromElsewhere(request) => (request, true),
+            Answer::FromElsewhere(request) => (request, !request.wants_elsewhere),
             Answer::Unasked | Answer::Again => {
                 let facts = self.ladder_facts(packet, self.lane_between(packet));
                 return self.picture.ladder.alone(&facts, message);

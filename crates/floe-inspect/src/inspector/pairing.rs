@@ -274,6 +274,7 @@ impl Inspector {
         self.picture.selections.push(Selection { at, pair: id });
         self.picture.timings.selected.get_or_insert(at);
         self.on_restart_selected(id.generation);
+        self.score_selection(id);
         self.is_pairs_stale = true;
         let rtt = self.picture.pair(id).and_then(|pair| pair.rtt);
         let rtt = rtt.map_or_else(String::new, |rtt| format!(", {}", millis(rtt)));

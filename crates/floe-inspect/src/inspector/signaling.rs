@@ -60,6 +60,11 @@ impl Inspector {
         self.generations.set(generation, state);
         let left = enter(&mut self.picture.ice_connection, state, at);
         self.mark_connection(left, state);
+        match state {
+            IceConnectionState::Checking => self.forecast(),
+            IceConnectionState::Failed => self.score_failure(),
+            _ => {}
+        }
         self.is_pairs_stale = true;
         let is_legal = left.is_none_or(|left| left.successors().contains(&state));
         self.say_state("check", "ICE connection", generation, state.name(), is_legal);
@@ -98,9 +103,12 @@ impl Inspector {
     pub(super) fn on_code_ready(&mut self, characters: usize) {
         let at = self.picture.at;
         self.picture.timings.code_ready.get_or_insert(at);
-        self.mark(MarkerKind::Milestone, "Our code is ready".to_owned());
+        self.note_code();
+        let is_new = self.picture.code.is_some_and(|code| code.replaced > 0);
+        let what = if is_new { "A new code replaces ours" } else { "Our code is ready" };
+        self.mark(MarkerKind::Milestone, what.to_owned());
         self.note_both_codes();
-        self.say(Severity::Info, "signaling", format!("Our code is ready ({})", count(characters, "character")));
+        self.say(Severity::Info, "signaling", format!("{what} ({})", count(characters, "character")));
     }
 
     pub(super) fn on_peer_code_accepted(&mut self, created_s: u64, candidates: usize) {

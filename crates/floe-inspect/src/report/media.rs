@@ -1,11 +1,14 @@
 //! Audio, security, servers and NAT of a report.
 
-use floe_wire::note::AudioMeasure;
+use floe_wire::{NatSummary, note::AudioMeasure};
 use serde::Serialize;
 
 use super::ms;
 use crate::{
-    Picture, nat,
+    Picture,
+    expectation::NatView,
+    forecast::{Outlook, Score},
+    nat,
     picture::{SecurityView, ServerVerdict},
 };
 
@@ -133,14 +136,49 @@ impl ServerReport {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NatReport {
-    /// RFC 4787 section 4.1; null unless two servers answered one base.
+    /// RFC 4787 section 4.1; null when not known.
     pub mapping: Option<&'static str>,
-    /// RFC 4787 section 5; null because Binding requests alone do not tell.
+    /// RFC 4787 section 5; null when not known.
     pub filtering: Option<&'static str>,
+    /// What the peer's code says of its mapping.
+    pub peer_mapping: Option<&'static str>,
+    /// What the peer's code says of its filtering.
+    pub peer_filtering: Option<&'static str>,
+    /// What both codes let expect, and what came.
+    pub forecast: Option<ForecastReport>,
+}
+
+/// What both codes let expect, and what came.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ForecastReport {
+    /// What was expected.
+    pub outlook: Outlook,
+    /// Why, in one sentence.
+    pub why: &'static str,
+    /// What came, once something has.
+    pub came: Option<Outlook>,
+    /// How the two compare; null where nothing was expected or nothing came.
+    pub score: Option<Score>,
 }
 
 impl NatReport {
     pub(super) fn of(picture: &Picture) -> Self {
-        Self { mapping: nat::mapping(picture).map(|mapping| mapping.name()), filtering: None }
+        let NatView { own, peer, .. } = &picture.nat;
+        let told = |summary: &NatSummary| summary.mapping.unknown().is_none().then(|| summary.mapping.name());
+        let filters = |summary: &NatSummary| summary.filtering.known().map(floe_wire::Dependence::name);
+        let compared = nat::mapping(picture).map(|mapping| mapping.name());
+        Self {
+            mapping: own.as_ref().and_then(told).or(compared),
+            filtering: own.as_ref().and_then(filters),
+            peer_mapping: peer.as_ref().and_then(told),
+            peer_filtering: peer.as_ref().and_then(filters),
+            forecast: picture.forecast.map(|forecast| ForecastReport {
+                outlook: forecast.outlook,
+                why: forecast.why,
+                came: forecast.came,
+                score: forecast.score(),
+            }),
+        }
     }
 }
