@@ -74,6 +74,8 @@ pub(crate) struct Gathering {
     generation: Generation,
     bases: Vec<OwnBase>,
     next_base: u32,
+    /// Whether STUN servers are asked.
+    has_stun: bool,
     relays: Relays,
     discovery: Discovery,
     resolving: JoinSet<Resolved>,
@@ -114,6 +116,7 @@ impl Gathering {
             generation: Generation(0),
             bases: Vec::new(),
             next_base: 0,
+            has_stun: !config.stun_servers.is_empty(),
             relays: Relays::new(network, tap, inbound, &config.turn_trust, seed),
             discovery: Discovery::new(seed),
             resolving: JoinSet::new(),
@@ -231,10 +234,11 @@ impl Gathering {
             Err(error) => return self.fail_server(&url, None, error),
         };
         let is_turn = matches!(purpose, Purpose::Turn { .. });
-        // A TURN server answers Binding requests as well (RFC 8656 section 3), which tells where each base is seen.
+        // A TURN server answers Binding requests as well (RFC 8656 section 3), which tells where each base is seen. Where
+        // STUN servers tell it, one more mapping of a symmetric NAT would only be one more pair to check in vain.
         let is_asked = match &purpose {
             Purpose::Stun => true,
-            Purpose::Turn { url, .. } => url.transport == RelayProtocol::Udp,
+            Purpose::Turn { url, .. } => url.transport == RelayProtocol::Udp && !self.has_stun,
         };
         if let Purpose::Turn { url, credentials, order } = purpose {
             self.ask_for_relays(&TurnServer { url, credentials, addresses: addresses.clone(), order });

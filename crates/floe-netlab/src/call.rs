@@ -15,6 +15,10 @@ const CODE: Duration = Duration::from_secs(15);
 pub struct CallOptions {
     /// STUN servers.
     pub stun: Vec<String>,
+    /// TURN servers, with user name and password.
+    pub turn: Vec<String>,
+    /// An authority to believe with `turns:`.
+    pub turn_ca: Option<PathBuf>,
     /// Hangs up this long after media is secured.
     pub seconds: Option<u64>,
 }
@@ -47,6 +51,10 @@ impl CallProcess {
         let mut command = host.command(floe()?);
         command.args(["call", "--audio", "tone", "--report"]).arg(&report).arg("--record").arg(&recording);
         command.args(options.stun.iter().flat_map(|url| ["--stun", url]));
+        command.args(options.turn.iter().flat_map(|url| ["--turn", url]));
+        if let Some(file) = &options.turn_ca {
+            command.arg("--turn-ca").arg(file);
+        }
         command.args(options.seconds.iter().flat_map(|seconds| ["--seconds".to_owned(), seconds.to_string()]));
         let process = Process::start(host.name(), &mut command)?;
         Ok(Self { process, report, recording })

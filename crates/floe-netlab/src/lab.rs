@@ -47,11 +47,27 @@ impl Lab {
     /// # Errors
     /// When a namespace cannot be made.
     pub fn two_nats() -> Result<Self> {
+        Self::homes([Router::Home, Router::Home])
+    }
+
+    /// Alice and Bob at home, each behind a router of a kind; the rest as in [`Self::two_nats`].
+    ///
+    /// # Errors
+    /// When a namespace cannot be made.
+    pub fn homes(routers: [Router; 2]) -> Result<Self> {
         let middle = Host::bridge("internet", Ipv4Addr::new(203, 0, 113, 1))?;
-        let alice = home(&middle, "alice", 1)?;
-        let bob = home(&middle, "bob", 2)?;
+        let alice = home(&middle, "alice", 1, routers[0])?;
+        let bob = home(&middle, "bob", 2, routers[1])?;
         let stranger = Host::plugged_into(&middle, "stranger", Ipv4Addr::new(203, 0, 113, 66))?;
         Ok(Self { alice, bob, stranger, middle })
+    }
+
+    /// A machine for a server, on the internet of the lab.
+    ///
+    /// # Errors
+    /// When a namespace cannot be made.
+    pub fn server(&self, name: &str, address: Ipv4Addr) -> Result<Host> {
+        Host::plugged_into(&self.middle, name, address)
     }
 
     /// From here on every datagram from one peer to the other on this switch arrives twice: a true replay, from the
@@ -71,6 +87,17 @@ impl Lab {
     pub fn file(&self, name: &str) -> PathBuf {
         Path::new(FOLDER).join(name)
     }
+}
+
+/// What a home router does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Router {
+    /// Keeps ports, lets in answers only.
+    Home,
+    /// Another random port for every destination, lets in answers only ("symmetric").
+    Symmetric,
+    /// As [`Self::Home`], and lets no UDP through.
+    NoUdp,
 }
 
 /// A machine: a network namespace with one address that matters.
@@ -185,7 +212,7 @@ impl Host {
 }
 
 /// A peer on a private network, 192.168.`number`.0/24, behind a router at 203.0.113.(20 + `number`).
-fn home(internet: &Host, peer: &str, number: u8) -> Result<Host> {
+fn home(internet: &Host, peer: &str, number: u8, kind: Router) -> Result<Host> {
     let inside = Ipv4Addr::new(192, 168, number, 1);
     let router = Host::alone(&format!("nat-{peer}"), Ipv4Addr::new(203, 0, 113, 20 + number))?;
     router.plug("wan", internet, &router.name)?;
@@ -196,9 +223,27 @@ fn home(internet: &Host, peer: &str, number: u8) -> Result<Host> {
     host.add_address("eth0", host.address)?;
     host.route_by(inside)?;
     router.sysctl("net/ipv4/ip_forward", "1")?;
-    router.nft(NAT_RULES)?;
+    router.nft(&nat_rules(kind))?;
     Ok(Host { public_address: router.address, ..host })
 }
+
+fn nat_rules(kind: Router) -> String {
+    match kind {
+        Router::Home => NAT_RULES.to_owned(),
+        Router::Symmetric => NAT_RULES.replace("masquerade", "masquerade fully-random"),
+        Router::NoUdp => format!("{NAT_RULES}{NO_UDP_RULES}"),
+    }
+}
+
+/// As a firewall does that lets people use the web only.
+const NO_UDP_RULES: &str = r#"
+table ip block {
+    chain forward {
+        type filter hook forward priority filter - 1; policy accept;
+        meta l4proto udp drop
+    }
+}
+"#;
 
 /// Masquerading keeps the source port if it is free. What was not asked for is dropped without a word: a refusal would
 /// leave a connection-tracking entry that makes the router choose another port when the peer is asked later.

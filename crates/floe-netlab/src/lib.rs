@@ -17,13 +17,15 @@ mod process;
 mod program;
 mod recording;
 mod stun_server;
+mod turn_server;
 
 pub use call::{CallOptions, CallOutcome, CallProcess};
 pub use capture::{Capture, Datagram, Kind};
 pub use garbage::{Garbage, Sprayer};
 pub use isolation::isolated;
-pub use lab::{Host, Lab};
+pub use lab::{Host, Lab, Router};
 pub use process::Process;
 pub use program::{floe, helper};
 pub use recording::Recording;
 pub use stun_server::StunServer;
+pub use turn_server::TurnServer;

@@ -6,6 +6,7 @@ mod lan;
 mod nats;
 mod network;
 mod patience;
+mod relays;
 
 use std::{
     thread,

@@ -30,7 +30,7 @@ fn a_call_through_two_routers_is_direct_and_shows_third_parties_nothing_but_stun
         let lab = Lab::two_nats().unwrap();
         let server = StunServer::start(&lab).unwrap();
         let capture = Capture::in_the_middle(&lab).unwrap();
-        let options = CallOptions { stun: vec![server.url()], seconds: Some(3) };
+        let options = CallOptions { stun: vec![server.url()], seconds: Some(3), ..CallOptions::default() };
         let (mut alice, mut bob) = both_call(&lab, &options);
 
         exchange_codes(&mut alice, &mut bob);
@@ -50,7 +50,7 @@ fn the_report_names_the_server_that_showed_the_outside_address() {
     isolated(|| {
         let lab = Lab::two_nats().unwrap();
         let server = StunServer::start(&lab).unwrap();
-        let options = CallOptions { stun: vec![server.url()], seconds: Some(1) };
+        let options = CallOptions { stun: vec![server.url()], seconds: Some(1), ..CallOptions::default() };
         let (mut alice, mut bob) = both_call(&lab, &options);
 
         exchange_codes(&mut alice, &mut bob);

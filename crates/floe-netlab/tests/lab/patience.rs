@@ -69,7 +69,7 @@ fn a_code_pasted_three_minutes_late_still_connects() {
 fn check_late_paste(late: Duration) {
     let lab = Lab::two_nats().unwrap();
     let server = StunServer::start(&lab).unwrap();
-    let options = CallOptions { stun: vec![server.url()], seconds: Some(2) };
+    let options = CallOptions { stun: vec![server.url()], seconds: Some(2), ..CallOptions::default() };
     let (mut alice, mut bob) = both_call(&lab, &options);
     let (code_of_alice, code_of_bob) = (alice.code().unwrap(), bob.code().unwrap());
 

@@ -1,0 +1,100 @@
+//! Calls that no direct path joins, through coturn.
+
+use floe_netlab::{CallOptions, CallOutcome, CallProcess, Lab, Router, TurnServer, isolated};
+
+use crate::{SOON, TONE_HZ, exchange_codes};
+
+/// STUN and TURN share a port; UDP is blocked where the port is this one.
+const HTTPS: u16 = 443;
+const TURN: u16 = 3478;
+
+/// A call in a lab with these routers; each side is given what `servers` makes of the server.
+fn call(routers: [Router; 2], port: u16, servers: impl Fn(&TurnServer) -> CallOptions) -> [CallOutcome; 2] {
+    let lab = Lab::homes(routers).unwrap();
+    let server = TurnServer::start(&lab, port).unwrap();
+    let options = CallOptions { seconds: Some(5), ..servers(&server) };
+    let start = |host| CallProcess::start(&lab, host, &options).unwrap();
+    let (mut alice, mut bob) = (start(&lab.alice), start(&lab.bob));
+    exchange_codes(&mut alice, &mut bob);
+    [alice.finish(SOON).unwrap(), bob.finish(SOON).unwrap()]
+}
+
+fn turn(urls: Vec<String>) -> CallOptions {
+    CallOptions { turn: urls, ..CallOptions::default() }
+}
+
+/// The call went through a relay, as both ends know, and the tone was heard.
+fn check_relayed(outcome: &CallOutcome) {
+    assert_eq!(outcome.exit_code, Some(0), "{:#}", outcome.report);
+    assert_eq!(outcome.report["outcome"], "connected");
+    let (local, remote) = outcome.selected_types().unwrap();
+    assert!(local == "relay" || remote == "relay", "from {local} to {remote}: {:#}", outcome.report);
+    let heard = outcome.recording().unwrap();
+    // The first fraction of a second is silence on both sides.
+    let share = heard.share_of_tone(TONE_HZ);
+    assert!(share > 0.8, "the tone fills {share} of the recording: {:#}", outcome.report);
+}
+
+/// How the server was reached, for every relayed address of this side.
+fn relay_protocols(outcome: &CallOutcome) -> Vec<String> {
+    let candidates = outcome.report["localCandidates"].as_array().unwrap();
+    let relayed = candidates.iter().filter(|candidate| candidate["candidateType"] == "relay");
+    relayed.map(|candidate| candidate["relayProtocol"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_symmetric_router_and_one_that_filters_are_joined_by_a_relay() {
+    isolated(|| {
+        for outcome in call([Router::Symmetric, Router::Home], TURN, |server| turn(vec![server.udp()])) {
+            check_relayed(&outcome);
+            assert_eq!(relay_protocols(&outcome), ["udp"]);
+        }
+    });
+}
+
+#[test]
+fn two_symmetric_routers_are_joined_by_a_relay() {
+    isolated(|| {
+        for outcome in call([Router::Symmetric, Router::Symmetric], TURN, |server| turn(vec![server.udp()])) {
+            check_relayed(&outcome);
+        }
+    });
+}
+
+#[test]
+fn homes_without_udp_are_joined_over_tcp_at_the_port_of_the_web() {
+    isolated(|| {
+        for outcome in call([Router::NoUdp, Router::NoUdp], HTTPS, |server| turn(vec![server.tcp()])) {
+            check_relayed(&outcome);
+            assert_eq!(relay_protocols(&outcome), ["tcp"]);
+            assert_eq!(outcome.selected_types().unwrap(), ("relay".to_owned(), "relay".to_owned()));
+        }
+    });
+}
+
+#[test]
+fn homes_without_udp_are_joined_over_tls_at_the_port_of_the_web() {
+    isolated(|| {
+        let options =
+            |server: &TurnServer| CallOptions { turn_ca: Some(server.certificate()), ..turn(vec![server.tls()]) };
+        for outcome in call([Router::NoUdp, Router::NoUdp], HTTPS, options) {
+            check_relayed(&outcome);
+            assert_eq!(relay_protocols(&outcome), ["tls"]);
+        }
+    });
+}
+
+#[test]
+fn a_certificate_that_nobody_vouches_for_is_named_and_no_relay_is_used() {
+    isolated(|| {
+        let lab = Lab::homes([Router::NoUdp, Router::NoUdp]).unwrap();
+        let server = TurnServer::start(&lab, HTTPS).unwrap();
+        let mut alice = CallProcess::start(&lab, &lab.alice, &turn(vec![server.tls()])).unwrap();
+        alice.code().unwrap();
+        alice.hang_up().unwrap();
+        let outcome = alice.finish(SOON).unwrap();
+        let error = outcome.report["servers"][0]["error"].as_str().unwrap();
+        assert!(error.contains("TLS") && !error.contains("a-password-for-the-lab"), "{error}");
+        assert!(relay_protocols(&outcome).is_empty());
+    });
+}
