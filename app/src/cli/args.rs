@@ -191,6 +191,9 @@ pub(super) struct ReportOptions {
     /// Print the report as one JSON object.
     #[arg(long)]
     pub json: bool,
+    /// Replace addresses, ports and names by pseudonyms, in every output.
+    #[arg(long)]
+    pub redact: bool,
     /// Of a capture with several ICE sessions, the one with this user fragment.
     #[arg(long, value_name = "UFRAG")]
     pub session: Option<String>,

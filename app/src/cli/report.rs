@@ -3,7 +3,7 @@
 use std::{fs::File, io::IsTerminal as _, ops::ControlFlow, path::Path};
 
 use anyhow::Context as _;
-use floe_capture::{Import, ImportOptions, Loaded, Progress, load};
+use floe_capture::{Import, ImportOptions, Loaded, Progress, load, redact};
 use floe_inspect::{Inspector, Report};
 
 use super::{
@@ -19,13 +19,14 @@ pub(super) fn run(options: &ReportOptions) -> anyhow::Result<Status> {
         eprintln!("{problem}.");
     }
     if let Loaded::Capture(import) = &loaded {
-        tell_sessions(import);
+        tell_sessions(import, options.redact);
     }
+    let records = if options.redact { redact(loaded.records()) } else { loaded.into_records() };
     let mut files = Files::create(options.save.as_deref(), options.pcap.as_deref())?;
-    files.append(loaded.records());
+    files.append(&records);
     files.finish();
     let mut inspector = Inspector::new();
-    for record in loaded.records() {
+    for record in &records {
         inspector.ingest(record);
     }
     let picture = inspector.picture();
@@ -55,10 +56,13 @@ fn progress_of(path: &Path) -> impl FnMut(Progress) -> ControlFlow<()> {
     }
 }
 
-/// Which sessions a capture holds, and which side was taken for us.
-fn tell_sessions(import: &Import) {
+/// Which sessions a capture holds, and which side was taken for us. A redacted report names nobody.
+fn tell_sessions(import: &Import, is_redacted: bool) {
     if import.sessions.is_empty() {
         eprintln!("The capture holds no ICE session.");
+    }
+    if is_redacted {
+        return;
     }
     if import.sessions.len() > 1 {
         eprintln!("The capture holds {} ICE sessions; --session UFRAG chooses:", import.sessions.len());

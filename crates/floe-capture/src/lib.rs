@@ -9,9 +9,11 @@ mod load;
 pub mod pcapng;
 mod problem;
 pub mod record_file;
+mod redact;
 
 pub use import::{Import, ImportError, ImportOptions, Progress, import};
 pub use load::{LoadError, Loaded, load};
 pub use pcapng::{MediaPayloads, PcapngWriter};
 pub use problem::Problem;
 pub use record_file::{Opened, RecordFileError, RecordReader, RecordWriter};
+pub use redact::redact;

@@ -162,6 +162,7 @@ impl Inspector {
             Note::TrafficCounted { base, remote, direction, counts } => {
                 self.on_traffic_counted(*base, *remote, *direction, counts);
             }
+            Note::Redacted => self.on_redacted(),
             Note::HandshakeSeen { dtls_version } => self.on_handshake_seen(dtls_version.as_deref()),
             Note::ControlOpened => self.on_control_opened(),
             Note::ControlClosed { reason } => self.on_control_closed(reason),

@@ -397,6 +397,8 @@ pub enum Note {
         /// The generation.
         generation: Generation,
     },
+    /// Addresses and names in this record are pseudonyms. Message integrity is blanked, so it cannot be checked.
+    Redacted,
     /// The call is over.
     Ended {
         /// Why.

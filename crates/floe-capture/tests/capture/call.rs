@@ -70,8 +70,8 @@ impl Call {
     }
 
     pub fn credentials(&mut self) {
-        self.note(Note::LocalCredentials { generation: GENERATION, ufrag: "mine".to_owned() });
-        self.note(Note::RemoteCredentials { generation: GENERATION, ufrag: "peer".to_owned() });
+        self.note(Note::LocalCredentials { generation: GENERATION, ufrag: "Kq7m".to_owned() });
+        self.note(Note::RemoteCredentials { generation: GENERATION, ufrag: "Zx9p".to_owned() });
     }
 
     pub fn candidate(&mut self, base: Option<BaseId>, candidate_type: CandidateType, address: &str) {
@@ -117,7 +117,7 @@ impl Call {
     }
 
     pub fn request(&mut self, ours: bool, nomination: Option<u32>) -> Vec<u8> {
-        let (remote_ufrag, local_ufrag) = if ours { ("peer", "mine") } else { ("mine", "peer") };
+        let (remote_ufrag, local_ufrag) = if ours { ("Zx9p", "Kq7m") } else { ("Kq7m", "Zx9p") };
         let check = Check {
             transaction: self.transaction(),
             remote_ufrag,

@@ -114,8 +114,8 @@ fn tshark_and_floe_agree_on_an_export() {
 }
 
 #[test]
-fn tshark_and_floe_agree_on_captures_of_every_link() {
-    for link in Link::ALL {
+fn tshark_and_floe_agree_on_captures_of_networks_and_of_all_interfaces() {
+    for link in [Link::Vlan, Link::Cooked2] {
         let wrapped: Vec<_> = raw_packets(&export(&whole_call())).iter().map(|packet| link.wrap(packet)).collect();
         agree(&format!("crosscheck_{link:?}"), &pcap(link.number(), &wrapped, false, true));
     }

@@ -8,4 +8,5 @@ mod export;
 mod files;
 mod golden;
 mod import;
+mod redact;
 mod tshark;

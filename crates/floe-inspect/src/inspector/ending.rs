@@ -6,6 +6,10 @@ use super::Inspector;
 use crate::{markers::MarkerKind, picture::Severity};
 
 impl Inspector {
+    pub(super) fn on_redacted(&mut self) {
+        self.say(Severity::Info, "record", "Addresses and names in this record are pseudonyms".to_owned());
+    }
+
     pub(super) fn on_ended(&mut self, reason: &EndReason) {
         let at = self.picture.at;
         self.picture.ended_at.get_or_insert(at);
