@@ -89,7 +89,7 @@ impl Seat {
         match command {
             Command::SetSource(source) => self.source.clone_from(source),
             Command::SetPlayback(playback) => self.playback.clone_from(playback),
-            Command::PasteCode(_) | Command::SetMuted(_) | Command::HangUp => {}
+            Command::PasteCode(_) | Command::SetMuted(_) | Command::RestartIce | Command::HangUp => {}
         }
     }
 }

@@ -13,6 +13,8 @@ pub enum Command {
     SetSource(AudioSource),
     /// Play on another device, or nowhere.
     SetPlayback(Playback),
+    /// Begin ICE anew beside the path in use, and move to what it finds.
+    RestartIce,
     /// Hang up; the record stays readable.
     HangUp,
 }

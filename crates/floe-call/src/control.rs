@@ -41,7 +41,7 @@ pub(crate) enum Request {
 }
 
 /// What a candidate is known by.
-type CandidateKey = (SocketAddr, Protocol, Generation);
+type CandidateKey = (SocketAddr, Protocol);
 
 /// One side of the conversation.
 pub(crate) struct Control {
@@ -136,15 +136,30 @@ impl Control {
         Some(Request::AddCandidate { generation, candidate })
     }
 
+    /// Whether the peer said that it can do this; it still can when the channel is over.
+    pub fn peer_can(&self, feature: Features) -> bool {
+        self.features.contains(feature)
+    }
+
+    /// A generation has candidates of its own; a peer may trickle some for each.
+    pub fn on_generation(&mut self) {
+        self.late_candidates = 0;
+    }
+
+    /// Tells that a generation begins here.
+    pub fn tell_restart(&mut self, generation: Generation, cause: RestartCause) {
+        self.say(ControlMessage::Restart { generation, cause });
+    }
+
     /// The peer has these already.
-    pub fn note_told(&mut self, generation: Generation, candidates: &[Candidate]) {
-        self.told.extend(candidates.iter().map(|candidate| key(generation, candidate)));
+    pub fn note_told(&mut self, candidates: &[Candidate]) {
+        self.told.extend(candidates.iter().map(key));
     }
 
     /// Tells candidates that the peer does not have yet.
     pub fn tell_candidates(&mut self, generation: Generation, candidates: &[Candidate]) {
         for candidate in candidates {
-            if self.is_open && self.told.insert(key(generation, candidate)) {
+            if self.is_open && self.told.insert(key(candidate)) {
                 self.say(ControlMessage::Candidate { generation, candidate: candidate.clone() });
             }
         }
@@ -198,8 +213,8 @@ impl Control {
     }
 }
 
-fn key(generation: Generation, candidate: &Candidate) -> CandidateKey {
-    (candidate.address, candidate.protocol, generation)
+fn key(candidate: &Candidate) -> CandidateKey {
+    (candidate.address, candidate.protocol)
 }
 
 #[cfg(test)]

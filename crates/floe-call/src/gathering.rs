@@ -81,7 +81,7 @@ pub(crate) struct Gathering {
     resolving: JoinSet<Resolved>,
     servers: Vec<AskedServer>,
     mappings: Mappings,
-    candidates: Vec<Candidate>,
+    candidates: Vec<OwnCandidate>,
     started: Instant,
     state: GatheringState,
 }
@@ -99,6 +99,13 @@ struct AskedServer {
     addresses: Vec<SocketAddr>,
     /// A TURN server, whose troubles its relays tell.
     is_turn: bool,
+}
+
+/// A candidate of ours.
+struct OwnCandidate {
+    base: BaseId,
+    candidate: Candidate,
+    server: Option<String>,
 }
 
 impl Gathering {
@@ -270,7 +277,10 @@ impl Gathering {
                 self.publish(relay, candidate, Some(server));
                 BaseChange::Added { id: relay, address, priority }
             }
-            RelayChange::Removed { relay } => BaseChange::Removed { id: relay },
+            RelayChange::Removed { relay } => {
+                self.candidates.retain(|own| own.base != relay);
+                BaseChange::Removed { id: relay }
+            }
         }
     }
 
@@ -389,7 +399,7 @@ impl Gathering {
                 && candidate.address == gone
                 && candidate.related_address == Some(local)
         };
-        self.candidates.retain(|candidate| !is_stale(candidate));
+        self.candidates.retain(|own| !is_stale(&own.candidate));
     }
 
     /// Whether an address that a code of ours tells has moved since this was asked last.
@@ -426,8 +436,9 @@ impl Gathering {
     }
 
     fn publish(&mut self, base: BaseId, candidate: Candidate, server: Option<String>) {
-        self.candidates.push(candidate.clone());
-        self.tap.note(Note::LocalCandidate { generation: self.generation, base, candidate, server });
+        let generation = self.generation;
+        self.candidates.push(OwnCandidate { base, candidate: candidate.clone(), server: server.clone() });
+        self.tap.note(Note::LocalCandidate { generation, base, candidate, server });
     }
 
     fn fail_server(&self, server: &str, base: Option<BaseId>, error: String) {
@@ -466,14 +477,29 @@ impl Gathering {
 
     /// All candidates so far, best first.
     pub fn candidates(&self) -> Vec<Candidate> {
-        let mut candidates = self.candidates.clone();
+        let mut candidates: Vec<Candidate> = self.candidates.iter().map(|own| own.candidate.clone()).collect();
         candidates.sort_by_key(|candidate| std::cmp::Reverse(candidate.priority));
         candidates
+    }
+
+    /// A new generation of checks has the same candidates.
+    pub fn begin_generation(&mut self, generation: Generation) {
+        self.generation = generation;
+        for OwnCandidate { base, candidate, server } in &self.candidates {
+            let (base, candidate, server) = (*base, candidate.clone(), server.clone());
+            self.tap.note(Note::LocalCandidate { generation, base, candidate, server });
+        }
     }
 
     /// How many candidates there are so far.
     pub fn candidate_count(&self) -> usize {
         self.candidates.len()
+    }
+
+    /// The relayed addresses, each with its candidate's priority.
+    pub fn relayed(&self) -> impl Iterator<Item = (BaseId, SocketAddr, u32)> {
+        let relayed = self.candidates.iter().filter(|own| own.candidate.candidate_type == CandidateType::Relayed);
+        relayed.map(|own| (own.base, own.candidate.address, own.candidate.priority))
     }
 
     /// The bases with their addresses and local preferences.

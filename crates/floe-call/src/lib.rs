@@ -16,6 +16,8 @@ mod mappings;
 mod media;
 pub mod probe;
 mod publisher;
+mod restart;
+mod restarting;
 mod session;
 mod snapshot;
 mod talk;

@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, time::Instant};
 
-use floe_secure::{Certificate, Fingerprint, Output, SecureError, SecureSession};
+use floe_secure::{Certificate, Fingerprint, Output, RestartKeys, SecureError, SecureSession};
 use floe_wire::{
     IceRole, PacketKind,
     note::{RefusalReason, SecurityFacts},
@@ -76,6 +76,11 @@ impl Media {
             }
             session
         })
+    }
+
+    /// What credentials of later generations are derived from.
+    pub fn restart_keys(&self) -> Option<&RestartKeys> {
+        self.session.as_ref().and_then(SecureSession::restart_keys)
     }
 
     /// Whether the peer has a control channel.

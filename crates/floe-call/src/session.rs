@@ -1,6 +1,7 @@
 //! The session: one actor, one `select!`, one struct that holds everything a call has and is dropped with it.
 
 use std::{
+    net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -9,9 +10,10 @@ use floe_path::{AgentOutbox, AgentSend, Credentials, Liveness, Path, PathBase, P
 use floe_signal::Capabilities;
 use floe_transport::{Clock, Inbound, Network, Tap, TapReceiver};
 use floe_wire::{
-    CandidateType, Generation, IceConnectionState, Note, PacketKind, Record,
+    BaseId, CandidateType, IceConnectionState, Note, PacketKind, Record,
     candidate::priority,
     note::{EndReason, RefusalReason},
+    peer::RestartCause,
     stun::StunMessage,
 };
 use tokio::sync::{mpsc, watch};
@@ -25,6 +27,7 @@ use crate::{
     identity::Identity,
     media::{Media, MediaOutput},
     publisher::{Extras, Publisher},
+    restart::Restarts,
     snapshot::PasteOutcome,
     talk::Talk,
 };
@@ -40,8 +43,6 @@ const CLOSING_PATIENCE: Duration = Duration::from_secs(2);
 /// Wake up at least this often, so that a missed deadline cannot stall a call.
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 
-pub(crate) const GENERATION: Generation = Generation(0);
-
 /// Everything a running call has.
 pub(crate) struct Session {
     pub(crate) tap: Tap,
@@ -51,6 +52,7 @@ pub(crate) struct Session {
     pub(crate) path: Path,
     pub(crate) media: Option<Media>,
     pub(crate) talk: Talk,
+    pub(crate) restarts: Restarts,
     audio: AudioWorker,
     pub(crate) publisher: Publisher,
     paste: Option<PasteOutcome>,
@@ -117,6 +119,7 @@ impl Session {
             path,
             media: None,
             talk: Talk::new(Control::new(&talk_tap, clock)),
+            restarts: Restarts::default(),
             audio,
             publisher,
             paste: None,
@@ -132,25 +135,30 @@ impl Session {
         session.close(ears).await;
     }
 
+    /// The bases that checks may leave from.
+    pub(crate) fn path_bases(&self) -> Vec<PathBase> {
+        let bases = self.gathering.bases();
+        let with_priorities = bases.map(|(id, address, local_preference)| PathBase {
+            id,
+            address,
+            priority: priority(CandidateType::Host, local_preference),
+            prflx_priority: priority(CandidateType::PeerReflexive, local_preference),
+        });
+        let relayed = self.gathering.relayed().map(|(id, address, priority)| relayed_base(id, address, priority));
+        with_priorities.chain(relayed).collect()
+    }
+
     async fn start_path(&mut self) {
-        let bases: Vec<PathBase> = self
-            .gathering
-            .bases()
-            .map(|(id, address, local_preference)| PathBase {
-                id,
-                address,
-                priority: priority(CandidateType::Host, local_preference),
-                prflx_priority: priority(CandidateType::PeerReflexive, local_preference),
-            })
-            .collect();
+        let generation = self.restarts.current();
+        let bases = self.path_bases();
         if bases.is_empty() {
             self.ended = Some(EndReason::NoNetwork);
             return;
         }
         let ufrag = self.identity.credentials.ufrag.clone();
-        self.tap.note(Note::LocalCredentials { generation: GENERATION, ufrag });
-        self.tap.note(Note::IceConnectionChanged { generation: GENERATION, state: IceConnectionState::New });
-        self.path.start(GENERATION, self.identity.credentials.clone(), &bases).await;
+        self.tap.note(Note::LocalCredentials { generation, ufrag });
+        self.tap.note(Note::IceConnectionChanged { generation, state: IceConnectionState::New });
+        self.path.start(generation, self.identity.credentials.clone(), &bases).await;
         self.drain_path();
     }
 
@@ -178,6 +186,7 @@ impl Session {
             self.path.poll_timeout().map(|(at, _why)| at),
             self.media.as_ref().and_then(Media::poll_timeout),
             self.talk.control.poll_timeout(),
+            self.restarts.poll_timeout(),
             code,
         ]
         .into_iter()
@@ -202,10 +211,8 @@ impl Session {
     async fn on_found(&mut self, found: Found) {
         let now = Instant::now();
         match self.gathering.on_found(found, now) {
-            // A peer that was not told of a relay takes it for peer-reflexive, and must not prefer it for that: its checks
-            // bear the relayed priority, and not the one of RFC 8445 section 7.1.1.
             Some(BaseChange::Added { id, address, priority }) => {
-                self.path.add_base(PathBase { id, address, priority, prflx_priority: priority }, now).await;
+                self.path.add_base(relayed_base(id, address, priority), now).await;
             }
             Some(BaseChange::Removed { id }) => self.path.remove_base(id, now).await,
             None => {}
@@ -229,6 +236,7 @@ impl Session {
             }
             Command::SetSource(source) => self.audio.set_source(source),
             Command::SetPlayback(playback) => self.audio.set_playback(playback),
+            Command::RestartIce => self.want_restart(RestartCause::Asked),
             Command::HangUp => self.ended = Some(EndReason::HungUp),
         }
     }
@@ -239,7 +247,6 @@ impl Session {
             self.gathering.on_timeout(now);
         }
         if self.exchange.own().is_none() && self.gathering.is_code_worthy(now) {
-            self.talk.control.note_told(GENERATION, &self.gathering.candidates());
             self.make_code();
             self.begin_checks().await;
         }
@@ -251,6 +258,7 @@ impl Session {
         }
         self.drain_path();
         self.drain_media(now);
+        self.renew(now).await;
         self.talk(now);
         let (code, paste) = (self.exchange.own().map(str::to_owned), self.paste.clone());
         self.publisher.on_timeout(now, || Extras { code, paste });
@@ -258,16 +266,19 @@ impl Session {
 
     fn make_code(&mut self) {
         let (candidates, nat) = (self.gathering.candidates(), self.gathering.nat_summary());
+        self.talk.control.note_told(&candidates);
         self.exchange.make_code(&self.identity, candidates, nat);
     }
 
     /// Once both codes are known: roles are decided, remote candidates installed, checks begin.
     async fn begin_checks(&mut self) {
         let Some(peer) = self.exchange.complete().cloned() else { return };
+        let generation = self.restarts.current();
+        self.restarts.on_first(peer.role, &peer.code.candidates);
         self.tap.note(Note::RoleDecided { role: peer.role });
-        self.tap.note(Note::RemoteCredentials { generation: GENERATION, ufrag: peer.code.ufrag.clone() });
+        self.tap.note(Note::RemoteCredentials { generation, ufrag: peer.code.ufrag.clone() });
         for candidate in &peer.code.candidates {
-            self.tap.note(Note::RemoteCandidate { generation: GENERATION, candidate: candidate.clone() });
+            self.tap.note(Note::RemoteCandidate { generation, candidate: candidate.clone() });
         }
         let Peer { code, role, fingerprint } = peer;
         let credentials = Credentials { ufrag: code.ufrag, password: code.password };
@@ -285,13 +296,14 @@ impl Session {
             return;
         }
         for candidate in self.exchange.take_fresh() {
+            self.restarts.add_candidate(&candidate);
             self.path.add_remote_candidate(&candidate, Instant::now());
-            self.tap.note(Note::RemoteCandidate { generation: GENERATION, candidate });
+            self.tap.note(Note::RemoteCandidate { generation: self.restarts.current(), candidate });
         }
         self.drain_path();
     }
 
-    fn on_inbound(&mut self, inbound: Inbound) {
+    pub(crate) fn on_inbound(&mut self, inbound: Inbound) {
         let now = inbound.at;
         let outcome = match inbound.kind {
             PacketKind::Stun => self.on_stun(&inbound),
@@ -309,7 +321,10 @@ impl Session {
         if self.gathering.on_stun(inbound.base, inbound.remote, &message, inbound.at) {
             return Ok(());
         }
-        self.path.handle_stun(inbound.base, inbound.remote, inbound.bytes.clone(), inbound.at)
+        match self.path.handle_stun(inbound.base, inbound.remote, inbound.bytes.clone(), inbound.at) {
+            Err(RefusalReason::UnknownUfrag) => self.on_unknown_check(inbound),
+            outcome => outcome,
+        }
     }
 
     fn on_dtls(&mut self, inbound: &Inbound) -> Result<(), RefusalReason> {
@@ -354,6 +369,9 @@ impl Session {
 
     fn on_path_event(&mut self, event: PathEvent) {
         match event {
+            PathEvent::ConnectionChanged { generation, state } if !self.restarts.shows(generation, state) => {
+                tracing::debug!(generation = generation.0, %state, "a generation that is not shown changed");
+            }
             PathEvent::ConnectionChanged { generation, state } => {
                 self.connection = state;
                 if state == IceConnectionState::Connected {
@@ -362,6 +380,7 @@ impl Session {
                 self.tap.note(Note::IceConnectionChanged { generation, state });
             }
             PathEvent::Selected { generation, base, remote } => {
+                self.restarts.on_selected(generation, Instant::now());
                 self.tap.note(Note::PairSelected { generation, base, remote });
                 self.talk.control.tell_pair(generation, remote);
                 self.gathering.on_selected(base, remote);
@@ -369,7 +388,8 @@ impl Session {
                     media.on_path();
                 }
             }
-            PathEvent::LivenessChanged { liveness, .. } => {
+            PathEvent::LivenessChanged { generation, liveness } => {
+                self.restarts.on_liveness(generation, liveness == Liveness::Alive, Instant::now());
                 self.tap.note(Note::PathSuspected { suspected: liveness != Liveness::Alive });
                 if liveness != Liveness::Alive
                     && let Some((base, _)) = self.path.selected()
@@ -383,7 +403,10 @@ impl Session {
             PathEvent::StandbyChanged { generation, pairs } => {
                 self.tap.note(Note::StandbyChanged { generation, pairs });
             }
-            PathEvent::RoleSwitched { role, .. } => self.tap.note(Note::RoleDecided { role }),
+            PathEvent::RoleSwitched { role, .. } => {
+                self.restarts.on_role(role);
+                self.tap.note(Note::RoleDecided { role });
+            }
             PathEvent::RoleConflict { base, remote, .. } => self.tap.note(Note::RoleConflict { base, remote }),
             PathEvent::Dropped { what, count } => self.tap.note(Note::Dropped { what, count }),
         }
@@ -430,8 +453,9 @@ impl Session {
         }
         self.drain_media(Instant::now());
         self.exchange.close();
+        let generation = self.restarts.current();
         let state = IceConnectionState::Closed;
-        self.tap.note(Note::IceConnectionChanged { generation: GENERATION, state });
+        self.tap.note(Note::IceConnectionChanged { generation, state });
         self.tap.note(Note::Ended { reason });
         let Self { tap, path, mut publisher, exchange, paste, gathering, .. } = self;
         let extras = Extras { code: exchange.own().map(str::to_owned), paste };
@@ -446,4 +470,10 @@ impl Session {
         publisher.take(batch);
         publisher.finish(Instant::now(), extras);
     }
+}
+
+/// A peer that was not told of a relay takes it for peer-reflexive, and must not prefer it for that: its checks bear the
+/// relayed priority, and not the one of RFC 8445 section 7.1.1.
+fn relayed_base(id: BaseId, address: SocketAddr, priority: u32) -> PathBase {
+    PathBase { id, address, priority, prflx_priority: priority }
 }

@@ -7,7 +7,7 @@ use floe_wire::{Candidate, Generation, Note, note::EndReason};
 use crate::{
     control::{Control, Request},
     media::Media,
-    session::{GENERATION, Session},
+    session::Session,
 };
 
 /// The conversation with the peer, and what it has been told of.
@@ -34,7 +34,7 @@ impl Session {
     pub(crate) fn on_control_opened(&mut self, now: Instant) {
         self.talk.control.on_opened(now);
         if let Some((_, remote)) = self.path.selected() {
-            self.talk.control.tell_pair(GENERATION, remote);
+            self.talk.control.tell_pair(self.restarts.current(), remote);
         }
         self.talk.offered = 0;
     }
@@ -44,16 +44,26 @@ impl Session {
             Some(Request::AddCandidate { generation, candidate }) => {
                 self.on_late_candidate(generation, &candidate, now)
             }
-            Some(Request::Restart { .. }) | None => {}
+            Some(Request::Restart { generation, .. }) => self.on_peer_restart(generation),
+            None => {}
             Some(Request::Goodbye) => self.ended = Some(EndReason::PeerHungUp),
         }
     }
 
+    fn on_peer_restart(&mut self, generation: Generation) {
+        self.restarts.on_peer_restart(generation);
+    }
+
     fn on_late_candidate(&mut self, generation: Generation, candidate: &Candidate, now: Instant) {
-        if generation != GENERATION {
+        let current = self.restarts.current();
+        if generation > current {
             return;
         }
+        // Whichever generation it was meant for: the newest one begins with what the older ones knew.
+        let generation = current;
+        self.restarts.add_candidate(candidate);
         self.tap.note(Note::RemoteCandidate { generation, candidate: candidate.clone() });
+        self.gathering.expect_from(self.restarts.candidates());
         self.path.add_remote_candidate(candidate, now);
         self.drain_path();
     }
@@ -64,7 +74,7 @@ impl Session {
         let count = self.gathering.candidate_count();
         if self.talk.offered != count {
             self.talk.offered = count;
-            self.talk.control.tell_candidates(GENERATION, &self.gathering.candidates());
+            self.talk.control.tell_candidates(self.restarts.current(), &self.gathering.candidates());
         }
         self.talk.control.on_time(now, media.control_buffered(), || self.publisher.digest());
         let mut is_sent = false;

@@ -171,6 +171,7 @@ impl Inspector {
             Note::ClocksCompared(clocks) => self.on_clocks_compared(*clocks),
             Note::PeerDigest(digest) => self.on_peer_digest(digest),
             Note::RestartStarted { generation, cause } => self.on_restart_started(*generation, *cause),
+            Note::RestartImpossible { reason } => self.on_restart_impossible(reason),
             Note::GenerationRetired { generation } => self.on_generation_retired(*generation),
             Note::Ended { reason } => self.on_ended(reason),
         }

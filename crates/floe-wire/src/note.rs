@@ -392,6 +392,11 @@ pub enum Note {
         /// Why.
         cause: RestartCause,
     },
+    /// A person asked for a restart that cannot be.
+    RestartImpossible {
+        /// Why, and what would have to be different.
+        reason: String,
+    },
     /// A generation was closed after a newer one had taken over.
     GenerationRetired {
         /// The generation.

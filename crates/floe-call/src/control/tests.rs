@@ -69,7 +69,7 @@ async fn both_ends_learn_features_digests_clocks_and_mute() {
     a.control.set_muted(true);
     exchange(&mut a, &mut b, now);
     exchange(&mut a, &mut b, now + DIGEST_INTERVAL);
-    assert!(a.control.features.contains(Features::RESTART.union(Features::DIGEST)));
+    assert!(a.control.peer_can(Features::RESTART) && b.control.peer_can(Features::DIGEST));
     let mut batch = Vec::new();
     b.notes.recv_many(&mut batch).await;
     let notes: Vec<Note> = batch
@@ -88,7 +88,7 @@ async fn both_ends_learn_features_digests_clocks_and_mute() {
 async fn only_candidates_that_the_peer_lacks_are_told() {
     let (mut a, mut b, now) = opened();
     let generation = Generation(0);
-    a.control.note_told(generation, &[candidate(1)]);
+    a.control.note_told(&[candidate(1)]);
     a.control.tell_candidates(generation, &[candidate(1), candidate(2)]);
     a.control.tell_candidates(generation, &[candidate(2)]);
     let added = Request::AddCandidate { generation, candidate: candidate(2) };
@@ -132,4 +132,5 @@ async fn nothing_is_said_into_a_closed_channel() {
     a.control.on_opened(Instant::now());
     a.control.on_closed("it left".to_owned());
     assert_eq!((a.control.poll_message(), a.control.poll_timeout()), (None, None));
+    assert!(!a.control.peer_can(Features::RESTART));
 }

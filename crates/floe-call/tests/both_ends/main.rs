@@ -1,6 +1,7 @@
 //! Whole calls whose ends tell each other what they see.
 
 mod pair;
+mod restarts;
 
 use std::time::Duration;
 
@@ -77,6 +78,6 @@ async fn a_peer_without_a_channel_is_called_all_the_same() {
     })
     .await;
     assert!(snapshot.picture.peer.digests.is_none());
-    let (a, _) = pair.finish().await;
+    let a = pair.a.finish().await;
     assert_eq!(a.picture.ended, Some(EndReason::HungUp));
 }

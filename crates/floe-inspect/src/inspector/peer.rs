@@ -155,6 +155,10 @@ impl Inspector {
         self.say(Severity::Info, "selection", text);
     }
 
+    pub(super) fn on_restart_impossible(&mut self, reason: &str) {
+        self.say(Severity::Warning, "selection", format!("ICE was not restarted: {reason}"));
+    }
+
     pub(super) fn on_generation_retired(&mut self, generation: Generation) {
         self.say(Severity::Detail, "selection", format!("Generation {} is over", generation.0));
     }

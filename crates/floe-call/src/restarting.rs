@@ -1,0 +1,100 @@
+//! The session's side of ICE restarts: beginning a generation beside the one that carries media, and ending it.
+
+use std::{net::SocketAddr, time::Instant};
+
+use floe_path::PathBase;
+use floe_secure::{RestartKeys, Side};
+use floe_signal::control::Features;
+use floe_transport::Inbound;
+use floe_wire::{
+    Candidate, CandidateType, Generation, Note, Protocol, candidate::priority, note::RefusalReason, peer::RestartCause,
+};
+
+use crate::{media::Media, restart::credentials, session::Session};
+
+impl Session {
+    /// What later generations authenticate with, if the peer derives the same.
+    fn restart_keys(&self) -> Option<RestartKeys> {
+        let can_restart = self.talk.control.peer_can(Features::RESTART);
+        self.media.as_ref().and_then(Media::restart_keys).filter(|_| can_restart).cloned()
+    }
+
+    /// Wants a new generation.
+    pub(crate) fn want_restart(&mut self, cause: RestartCause) {
+        if self.restart_keys().is_some() {
+            self.restarts.want(cause);
+        } else if cause == RestartCause::Asked {
+            self.tap.note(Note::RestartImpossible {
+                reason: "the other side has not agreed on keys for it; both sides need a connected call and this \
+                         version of Floe"
+                    .to_owned(),
+            });
+        }
+    }
+
+    /// Takes a check for a user fragment that is none of ours, yet.
+    pub(crate) fn on_unknown_check(&mut self, inbound: &Inbound) -> Result<(), RefusalReason> {
+        let keys = self.restart_keys().ok_or(RefusalReason::UnknownUfrag)?;
+        let is_held = self.restarts.on_unknown_check(inbound, &keys);
+        is_held.then_some(()).ok_or(RefusalReason::UnknownUfrag)
+    }
+
+    /// Begins and ends the generations whose time has come.
+    pub(crate) async fn renew(&mut self, now: Instant) {
+        for generation in self.restarts.take_retired(now) {
+            self.retire(generation).await;
+        }
+        let has_standby = !self.path.standby().is_empty();
+        if let Some((generation, cause)) = self.restarts.take_due(has_standby, now) {
+            self.begin_generation(generation, cause, now).await;
+        }
+    }
+
+    async fn begin_generation(&mut self, generation: Generation, cause: RestartCause, now: Instant) {
+        let (Some(keys), Some(role)) = (self.restart_keys(), self.restarts.role()) else { return };
+        if let Some((_, remote)) = self.path.selected() {
+            self.restarts.add_reached(&reached_at(remote));
+        }
+        let [ours, theirs] = [Side::Local, Side::Remote].map(|side| credentials(&keys, side, generation));
+        self.tap.note(Note::RestartStarted { generation, cause });
+        self.tap.note(Note::LocalCredentials { generation, ufrag: ours.ufrag.clone() });
+        self.tap.note(Note::RemoteCredentials { generation, ufrag: theirs.ufrag.clone() });
+        for ended in self.restarts.begin(generation, cause, now) {
+            self.retire(ended).await;
+        }
+        self.talk.control.on_generation();
+        if cause != RestartCause::Peer {
+            self.talk.control.tell_restart(generation, cause);
+        }
+        self.gathering.begin_generation(generation);
+        for candidate in self.restarts.candidates() {
+            self.tap.note(Note::RemoteCandidate { generation, candidate: candidate.clone() });
+        }
+        let bases: Vec<PathBase> = self.path_bases();
+        self.path.start(generation, ours, &bases).await;
+        self.path.set_remote(role, theirs, self.restarts.candidates(), now).await;
+        self.drain_path();
+        for inbound in self.restarts.take_held() {
+            self.on_inbound(inbound);
+        }
+        self.drain_path();
+    }
+
+    async fn retire(&mut self, generation: Generation) {
+        self.path.retire(generation).await;
+        self.tap.note(Note::GenerationRetired { generation });
+    }
+}
+
+/// An address that the peer was reached at, as a candidate; it may be one of a NAT's that no server ever told.
+fn reached_at(address: SocketAddr) -> Candidate {
+    Candidate {
+        candidate_type: CandidateType::PeerReflexive,
+        protocol: Protocol::Udp,
+        tcp_type: None,
+        address,
+        priority: priority(CandidateType::PeerReflexive, 0),
+        foundation: "reached".to_owned(),
+        related_address: None,
+    }
+}
