@@ -27,6 +27,13 @@ impl Credentials {
         remember(&mut self.remote, generation, ufrag);
     }
 
+    /// Whether a check comes from a fragment that the peer's code does not have.
+    pub(crate) fn is_stranger(&self, check: &StunMessage) -> bool {
+        self.noted
+            && !self.remote.is_empty()
+            && check.sender_ufrag().is_some_and(|sender| !self.remote.contains_key(sender))
+    }
+
     /// The generation of a check; none when it is not one of this call.
     pub(crate) fn generation_of(&mut self, check: &StunMessage, outbound: bool) -> Option<Generation> {
         let (receiver, sender) = (check.receiver_ufrag()?, check.sender_ufrag().unwrap_or_default());

@@ -20,6 +20,7 @@ use crate::{
     candidates::CandidateIndex,
     credentials::Credentials,
     events::EventLog,
+    lint::{Linter, Place},
     markers::{MARKERS_KEPT, Marker, MarkerKind},
     pair_state::{Circumstances, judge},
     pairs::PairTable,
@@ -51,6 +52,7 @@ pub struct Inspector {
     generations: GenerationStates,
     ending: Ending,
     unwrappers: relay::Unwrappers,
+    linter: Linter,
     both_ends: BothEnds,
     pairs_judged_at: Stamp,
     phases_judged_at: Stamp,
@@ -178,6 +180,11 @@ impl Inspector {
         self.is_phases_stale = true;
     }
 
+    /// Where in the record we are.
+    fn here(&self) -> Place {
+        Place { at: self.picture.at, record: self.picture.counters.records.saturating_sub(1) }
+    }
+
     fn say(&mut self, severity: Severity, topic: &'static str, text: String) {
         let at = self.picture.at;
         self.log.push(&mut self.picture, at, severity, topic, text);
@@ -202,6 +209,8 @@ impl Inspector {
         let at = self.picture.at;
         if self.is_pairs_stale || at.since(self.pairs_judged_at) >= PAIRS_STALE_AFTER {
             self.judge_pairs();
+            let place = self.here();
+            self.linter.on_time(&mut self.picture, place);
         }
         if self.is_phases_stale || at.since(self.phases_judged_at) >= PHASES_STALE_AFTER {
             self.judge_phases();

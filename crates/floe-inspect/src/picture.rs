@@ -10,7 +10,7 @@ use floe_wire::{
 
 use crate::expectation::{CodeView, ForecastView, NatView};
 use crate::peer::{PeerView, RestartView};
-use crate::{Ladder, Log, Marker};
+use crate::{Ladder, LintFinding, Log, Marker};
 
 /// What is known of a call at one moment. The default is the picture of an empty record.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -101,6 +101,8 @@ pub struct Picture {
     pub relays: Vec<RelayView>,
     /// Every STUN and TURN message; its copies share their rows.
     pub ladder: Ladder,
+    /// Where either side strays from the RFCs, in the order it was seen first.
+    pub lint: Vec<LintFinding>,
     /// Moments worth jumping to, oldest first.
     pub markers: Log<Marker>,
     /// What the peer told of its side.
@@ -116,7 +118,7 @@ pub struct DtlsSigns {
     pub sent: u64,
     /// Datagrams received.
     pub received: u64,
-    /// Of those sent, the ones of 1,000 bytes and more.
+    /// Of those sent, the ones of 400 bytes and more.
     pub large_sent: u64,
     /// Bytes of the largest datagram sent.
     pub largest_sent: u64,
@@ -238,6 +240,8 @@ pub struct Mapping {
 pub struct WireEvidence {
     /// Checks received for a user fragment that is none of ours.
     pub checks_for_unknown_ufrag: u64,
+    /// Checks received for our user fragment from one that is not the peer's.
+    pub checks_from_unknown_ufrag: u64,
     /// Answers that came from another address than asked.
     pub answers_from_elsewhere: u64,
     /// Role conflicts (487) answered or received.

@@ -1,5 +1,6 @@
 //! The report: the JSON object that `--json` prints and a person can send.
 
+mod lint;
 mod media;
 mod path;
 mod peer;
@@ -9,6 +10,7 @@ use floe_wire::Stamp;
 use serde::Serialize;
 
 pub use self::{
+    lint::LintReport,
     media::{AudioReport, NatReport, SecurityReport, ServerReport},
     path::{CandidateReport, PairReport, RestartReport, SelectionReport},
     peer::{PeerPairReport, PeerReport},
@@ -58,8 +60,8 @@ pub struct Report {
     pub nat: NatReport,
     /// Rules that match, the most telling one first.
     pub diagnosis: Vec<Finding>,
-    /// Findings of the ICE lint; null because none was run.
-    pub lint: Option<Vec<String>>,
+    /// Where either side strays from the RFCs.
+    pub lint: Vec<LintReport>,
     /// Totals.
     pub counters: CountersReport,
 }
@@ -101,7 +103,7 @@ impl Report {
             servers: ServerReport::all(picture),
             nat: NatReport::of(picture),
             diagnosis: diagnose(picture),
-            lint: None,
+            lint: picture.lint.iter().map(LintReport::of).collect(),
             counters: CountersReport::of(&picture.counters),
         }
     }

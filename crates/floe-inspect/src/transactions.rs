@@ -43,6 +43,8 @@ pub(crate) struct Transaction {
     pub use_candidate: bool,
     /// Its PRIORITY.
     pub priority: Option<u32>,
+    /// Whether it carries NOMINATION.
+    pub is_numbered: bool,
     /// Whether it carries MESSAGE-INTEGRITY.
     pub has_integrity: bool,
     /// Whether it asks a server to answer from elsewhere (CHANGE-REQUEST, RFC 5780).
@@ -65,6 +67,7 @@ impl Transaction {
             pair: None,
             use_candidate: message.use_candidate,
             priority: message.priority,
+            is_numbered: message.nomination.is_some(),
             has_integrity: message.has_integrity,
             wants_elsewhere: message.change.is_some(),
             exchange: None,
@@ -175,6 +178,7 @@ mod tests {
             pair: None,
             use_candidate: false,
             priority: None,
+            is_numbered: false,
             has_integrity: false,
             wants_elsewhere: false,
             exchange: None,

@@ -14,6 +14,7 @@ use crate::{
     diagnosis::is_large,
     events::is_milestone,
     ladder::{Asked, Facts, Lane},
+    lint::{Linter, SeenAnswer, SeenRequest},
     markers::MarkerKind,
     pair_state::ROLE_CONFLICT,
     pairs::Origin,
@@ -54,6 +55,10 @@ impl Inspector {
 
     /// Takes a datagram of a base that peers see.
     pub(super) fn on_datagram(&mut self, packet: &Packet, kind: PacketKind) {
+        let in_use = self.picture.selections.last().map(|selection| selection.pair);
+        if in_use.is_some_and(|pair| (pair.base, pair.remote) == (packet.base, packet.remote)) {
+            self.linter.on_packet_in_use(packet.direction == Direction::Outbound, self.picture.at);
+        }
         match kind {
             PacketKind::Stun => self.on_stun(packet),
             PacketKind::Dtls => {
@@ -66,14 +71,17 @@ impl Inspector {
     }
 
     fn on_media(&mut self, packet: &Packet) {
-        let at = self.picture.at;
+        let (at, place) = (self.picture.at, self.here());
         let selected = self.picture.selections.last().map(|selection| selection.pair);
         let selected = selected.filter(|id| (id.base, id.remote) == (packet.base, packet.remote));
         let Some(id) = selected.or_else(|| self.pairs.newest_between(packet.base, packet.remote)) else { return };
         let Some((view, _)) = self.pairs.get_mut(&mut self.picture.pairs, id) else { return };
         view.signs.last_activity = Some(at);
         match packet.direction {
-            Direction::Outbound => add_traffic(&mut view.media_sent, packet),
+            Direction::Outbound => {
+                add_traffic(&mut view.media_sent, packet);
+                Linter::on_media_sent(&mut self.picture.lint, place, view);
+            }
             Direction::Inbound => {
                 add_traffic(&mut view.media_received, packet);
                 view.signs.last_media_received = Some(at);
@@ -172,18 +180,43 @@ impl Inspector {
             (None, _) if !is_outbound => return self.on_unplaced(packet, message),
             (None, _) => None,
         };
+        if pair.is_some() && !is_outbound && self.credentials.is_stranger(message) {
+            self.picture.evidence.checks_from_unknown_ufrag += 1;
+        }
         let key = TransactionKey { outbound: is_outbound, id: message.transaction };
         let server = Lane::Server { base: packet.base, remote: packet.remote };
         let facts = self.ladder_facts(packet, pair.map_or(server, Lane::Pair));
         let known = self.transactions.exchange_of(key, packet.base, packet.remote);
+        let sent_before = known.and_then(|known| self.picture.ladder.exchange(known));
+        let sent_before = sent_before.map(|exchange| (exchange.last_sent, exchange.transmissions + 1));
         let exchange = self.picture.ladder.request(&facts, message, known);
         let mut request = Transaction::begin(self.picture.at, packet.base, packet.remote, message);
         (request.pair, request.exchange) = (pair, Some(exchange));
         let is_again = self.transactions.ask(key, request);
+        if let Some(id) = pair {
+            self.lint_request(id, message, is_outbound, sent_before);
+        }
         match pair {
             Some(id) if is_outbound => self.on_check_sent(id, message, is_again),
             Some(id) => self.on_check_received(id, message, is_again),
             None => {}
+        }
+    }
+
+    fn lint_request(&mut self, id: PairId, message: &StunMessage, outbound: bool, sent_before: Option<(Stamp, u32)>) {
+        let place = self.here();
+        let pair = self.pairs.get(&self.picture, id).map(|(view, _)| view);
+        let is_valid = pair.is_some_and(|pair| pair.last_answer.is_some());
+        let is_calm = pair.is_some_and(|pair| match outbound {
+            true => pair.signs.unanswered_since.is_none(),
+            false => pair.responses_sent >= pair.requests_received,
+        });
+        let (base, remote, generation) = (id.base, id.remote, id.generation);
+        let seen = SeenRequest { outbound, message, base, remote, generation, sent_before, is_valid };
+        self.linter.on_request(&mut self.picture.lint, place, &seen);
+        let is_in_use = self.picture.selections.last().is_some_and(|selection| selection.pair == id);
+        if is_in_use && sent_before.is_none() {
+            self.linter.on_consent(&mut self.picture.lint, place, outbound, message, is_calm);
         }
     }
 
@@ -288,6 +321,13 @@ impl Inspector {
         };
         let server = Lane::Server { base: request.base, remote: request.remote };
         let facts = self.ladder_facts(packet, request.pair.map_or(server, Lane::Pair));
+        if request.pair.is_some() {
+            let outbound = packet.direction == Direction::Outbound;
+            let (remote, asked) = (packet.remote, request.remote);
+            let seen = SeenAnswer { outbound, message, remote, asked, from_elsewhere };
+            let place = self.here();
+            self.linter.on_answer(&mut self.picture.lint, place, &seen);
+        }
         let rtt = request.rtt(facts.at).filter(|_| !from_elsewhere);
         self.picture.ladder.answer(&facts, message, Asked { exchange: request.exchange, rtt, from_elsewhere });
     }
@@ -328,6 +368,7 @@ impl Inspector {
         let is_nomination = is_success && request.use_candidate && !view.nominated;
         view.nominated |= is_nomination;
         if is_nomination {
+            self.lint_nomination(id, false, request.is_numbered);
             self.mark(MarkerKind::Nomination, format!("The peer nominated {}", self.pair_name(id)));
         }
         match &message.error {
@@ -364,12 +405,20 @@ impl Inspector {
         let after = rtt.map_or_else(String::new, |rtt| format!(" in {}", millis(rtt)));
         self.say(severity, "check", format!("{}: answered{after}", self.pair_name(id)));
         if is_nomination {
+            self.lint_nomination(id, true, request.is_numbered);
             self.mark(MarkerKind::Nomination, format!("{} is nominated", self.pair_name(id)));
         }
         if let Some(mapped) = message.mapped {
             self.reveal_local(id, mapped, request.priority);
         }
         self.judge_pair(id);
+    }
+
+    fn lint_nomination(&mut self, id: PairId, by_us: bool, is_numbered: bool) {
+        let others = self.picture.pairs.iter().filter(|pair| pair.id.generation == id.generation && pair.id != id);
+        let others = others.filter(|pair| pair.nominated).count();
+        let place = self.here();
+        Linter::on_nominated(&mut self.picture.lint, place, by_us, is_numbered, others);
     }
 
     fn on_error_answer(&mut self, id: PairId, message: &StunMessage) {

@@ -8,6 +8,7 @@ use super::Inspector;
 use crate::{
     bounded::push_bounded,
     candidates::{Added, Position, peer_reflexive, row},
+    lint::{Linter, Side},
     markers::MarkerKind,
     pairs::{Origin, PairFacts, rank},
     picture::{Mapping, MovedMapping, NominationWait, PairId, Selection, Severity},
@@ -32,6 +33,7 @@ impl Inspector {
         server: Option<&str>,
     ) {
         let Some(position) = self.add_local(generation, base, candidate.clone(), server) else { return };
+        self.lint_candidate(Side::Us, position);
         let named = name_candidate(candidate);
         let from = server.map_or_else(|| format!(" on {}", self.base_name(base)), |server| format!(" from {server}"));
         self.say(Severity::Info, "gathering", format!("Found our {named}{from}"));
@@ -75,11 +77,21 @@ impl Inspector {
             Added::Refused => return self.remote.count_refused(&mut self.picture, &view),
         };
         self.say(Severity::Info, "signaling", text);
+        self.lint_candidate(Side::Peer, position);
         self.link_remote(position);
         for base in self.bases_for(generation, candidate) {
             self.form_pair(PairId { generation, base, remote: candidate.address });
         }
         self.after_pairing();
+    }
+
+    fn lint_candidate(&mut self, side: Side, position: Position) {
+        let place = self.here();
+        let all = match side {
+            Side::Us => &self.picture.local_candidates,
+            Side::Peer => &self.picture.remote_candidates,
+        };
+        Linter::on_candidate(&mut self.picture.lint, place, side, &all[position], all);
     }
 
     /// The peer's addresses that `ours` can be paired with.
@@ -272,6 +284,7 @@ impl Inspector {
             self.picture.selections.remove(0);
         }
         self.picture.selections.push(Selection { at, pair: id });
+        self.linter.on_pair_in_use(at);
         self.picture.timings.selected.get_or_insert(at);
         self.on_restart_selected(id.generation);
         self.score_selection(id);

@@ -53,6 +53,11 @@ impl Inspector {
             bytes: packet.bytes.slice(found.range),
             wire_len: found.wire_len,
         };
+        if packet.direction == Direction::Outbound {
+            let place = self.here();
+            let relay = self.picture.relays.iter().find(|relay| relay.client == packet.base);
+            self.linter.on_relayed(&mut self.picture.lint, place, relay, packet.base, found.peer.ip());
+        }
         self.count_base_traffic(&inner);
         self.on_datagram(&inner, classify(&inner.bytes));
     }
@@ -108,9 +113,25 @@ impl Inspector {
         let (Ok(turn), Some(position)) = (TurnMessage::decode(&packet.bytes), self.relay_view(packet)) else { return };
         self.picture.relays[position].rtt = rtt.or(self.picture.relays[position].rtt);
         match message.class {
-            Class::Success => self.on_turn_success(position, &turn),
+            Class::Success => {
+                self.note_permissions(packet.base, &request);
+                self.on_turn_success(position, &turn);
+            }
             Class::Error => self.on_turn_error(position, &turn, &request),
             Class::Request | Class::Indication => {}
+        }
+    }
+
+    /// What a confirmed CreatePermission or ChannelBind asked for stands in its request.
+    fn note_permissions(&mut self, client: BaseId, request: &Transaction) {
+        let place = self.here();
+        let exchange = request.exchange.and_then(|number| self.picture.ladder.exchange(number));
+        let asked = exchange.and_then(|exchange| self.picture.ladder.message(exchange.request));
+        let Some(Ok(asked)) = asked.map(|asked| TurnMessage::decode(&asked.bytes)) else { return };
+        if matches!(asked.method, Method::CreatePermission | Method::ChannelBind) {
+            for peer in asked.peers {
+                self.linter.on_permission(place, client, peer.ip());
+            }
         }
     }
 

@@ -7,6 +7,7 @@ use floe_wire::{BaseId, GatheringState, Generation, IceConnectionState, IceRole,
 use super::Inspector;
 use crate::{
     events::is_milestone,
+    lint::Linter,
     markers::MarkerKind,
     picture::{PeerCode, Severity},
     states::enter,
@@ -58,6 +59,10 @@ impl Inspector {
     pub(super) fn on_ice_connection_changed(&mut self, generation: Generation, state: IceConnectionState) {
         let at = self.picture.at;
         self.generations.set(generation, state);
+        if state == IceConnectionState::Failed {
+            let place = self.here();
+            Linter::on_failed(&mut self.picture, place);
+        }
         let left = enter(&mut self.picture.ice_connection, state, at);
         self.mark_connection(left, state);
         match state {
@@ -134,6 +139,7 @@ impl Inspector {
 
     pub(super) fn on_role_decided(&mut self, role: IceRole) {
         self.picture.role = Some(role);
+        self.linter.on_role_decided();
         self.pairs.prioritize(&mut self.picture);
         self.is_pairs_stale = true;
         let task = match role {

@@ -5,6 +5,7 @@ mod bounds;
 mod causes;
 mod diagnosis;
 mod ladder;
+mod lint;
 mod lost_paths;
 mod lost_peer;
 mod pairs;

@@ -185,8 +185,9 @@ impl Script {
             local_ufrag: sender,
             remote_password: PASSWORD,
             priority: 1_845_501_695,
-            controlling: true,
-            tie_breaker: 7,
+            // The peer nominates only in tests where it is the controlling side.
+            controlling: sender == "mine" || nomination.is_some(),
+            tie_breaker: if sender == "mine" { 7 } else { 3 },
             nomination,
         };
         check.encode()

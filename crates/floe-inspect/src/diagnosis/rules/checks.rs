@@ -13,15 +13,26 @@ use crate::{
     words::count,
 };
 
-/// C02: the peer checks with a user fragment of an older code of ours. It may well answer our own checks meanwhile.
+/// C02: the peer checks with a user fragment of an older code of ours, or we have an older code of its. It may well
+/// answer our own checks meanwhile.
 pub(in crate::diagnosis) fn older_code(picture: &Picture) -> Option<Verdict> {
-    let refused = picture.counters.refused.iter().find(|(reason, _)| *reason == RefusalReason::UnknownUfrag);
-    let checks = picture.evidence.checks_for_unknown_ufrag.max(refused.map_or(0, |(_, count)| *count));
-    (checks > 0 && picture.selections.is_empty()).then(|| Verdict {
-        confidence: Confidence::Likely,
-        evidence: format!("{} arrived for a code that is not this one", count(checks, "check")),
-        advice: "Send the code shown here to the other side: it has an older one.".to_owned(),
-    })
+    if !picture.selections.is_empty() {
+        return None;
+    }
+    let (for_another, from_another) =
+        (picture.evidence.checks_for_unknown_ufrag, picture.evidence.checks_from_unknown_ufrag);
+    let (evidence, advice) = match (for_another, from_another) {
+        (0, 0) => return None,
+        (0, checks) => (
+            format!("{} arrived from a newer code than the one pasted here", count(checks, "check")),
+            "Ask the other side for its newest code, and paste it.",
+        ),
+        (checks, _) => (
+            format!("{} arrived for a code that is not this one", count(checks, "check")),
+            "Send the code shown here to the other side: it has an older one.",
+        ),
+    };
+    Some(Verdict { confidence: Confidence::Likely, evidence, advice: advice.to_owned() })
 }
 
 /// C12: the peer's checks arrive, ours are not answered.
