@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use floe_capture::ImportOptions;
 use floe_simnet::Scenario;
 
 use super::{
@@ -97,7 +98,7 @@ impl FloeWindow {
     /// Reads a file and shows it.
     pub(super) fn open_file(&mut self, path: PathBuf) {
         self.playhead = Playhead::default();
-        self.session.open_file(path);
+        self.session.open_file(path, ImportOptions::default());
     }
 
     fn on_file(&mut self, news: FileNews, ctx: &egui::Context) {

@@ -6,6 +6,7 @@ use egui_tiles::{Behavior, SimplificationOptions, TabState, Tile, TileId, Tiles,
 use super::{
     audio, candidates, events,
     grid::{self, GridState},
+    ladder::{self, LadderState},
     model::Model,
     network, path_plots, states,
     theme::{self, Palette},
@@ -19,6 +20,8 @@ pub enum Panel {
     Grid,
     /// Both sides' candidates.
     Candidates,
+    /// Every STUN and TURN message on a time axis.
+    Ladder,
     /// The state machines.
     States,
     /// Plots of the path in use.
@@ -33,8 +36,16 @@ pub enum Panel {
 
 impl Panel {
     /// Every panel, in the order of their keys.
-    pub const ALL: [Self; 7] =
-        [Self::Grid, Self::Candidates, Self::States, Self::Path, Self::Audio, Self::Network, Self::Events];
+    pub const ALL: [Self; 8] = [
+        Self::Grid,
+        Self::Candidates,
+        Self::Ladder,
+        Self::States,
+        Self::Path,
+        Self::Audio,
+        Self::Network,
+        Self::Events,
+    ];
 
     /// The word on its tab.
     #[must_use]
@@ -42,6 +53,7 @@ impl Panel {
         match self {
             Self::Grid => "Grid",
             Self::Candidates => "Candidates",
+            Self::Ladder => "Ladder",
             Self::States => "States",
             Self::Path => "Path",
             Self::Audio => "Audio",
@@ -56,6 +68,7 @@ impl Panel {
         match self {
             Self::Grid => "Every pair of addresses and how its checks went",
             Self::Candidates => "The addresses of both sides, as they were found",
+            Self::Ladder => "Every STUN and TURN message on a time axis",
             Self::States => "The three state machines of a call",
             Self::Path => "Round trip, loss, jitter and buffer over time",
             Self::Audio => "What is sent, what is heard and what was lost",
@@ -76,6 +89,8 @@ pub struct DockState {
     tree: Tree<Panel>,
     /// The grid's choice.
     pub grid: GridState,
+    /// The ladder's choice.
+    pub ladder: LadderState,
     /// The log's search.
     pub events: events::EventsState,
 }
@@ -83,7 +98,12 @@ pub struct DockState {
 impl Default for DockState {
     fn default() -> Self {
         let tree = Tree::new_tabs(Id::unique("floe dock"), Panel::ALL.to_vec());
-        Self { tree, grid: GridState::default(), events: events::EventsState::default() }
+        Self {
+            tree,
+            grid: GridState::default(),
+            ladder: LadderState::default(),
+            events: events::EventsState::default(),
+        }
     }
 }
 
@@ -96,7 +116,13 @@ impl DockState {
 
 /// Draws the panels.
 pub fn view(model: &Model<'_>, state: &mut DockState, ui: &mut Ui) -> Vec<Wish> {
-    let mut shelf = Shelf { model, grid: &mut state.grid, events: &mut state.events, wishes: Vec::new() };
+    let mut shelf = Shelf {
+        model,
+        grid: &mut state.grid,
+        ladder: &mut state.ladder,
+        events: &mut state.events,
+        wishes: Vec::new(),
+    };
     state.tree.ui(&mut shelf, ui);
     shelf.wishes
 }
@@ -104,6 +130,7 @@ pub fn view(model: &Model<'_>, state: &mut DockState, ui: &mut Ui) -> Vec<Wish> 
 struct Shelf<'a, 'm> {
     model: &'a Model<'m>,
     grid: &'a mut GridState,
+    ladder: &'a mut LadderState,
     events: &'a mut events::EventsState,
     wishes: Vec<Wish>,
 }
@@ -115,6 +142,7 @@ impl Behavior<Panel> for Shelf<'_, '_> {
             let wishes = match panel {
                 Panel::Grid => grid::view(self.model, self.grid, ui),
                 Panel::Candidates => candidates::view(self.model, ui),
+                Panel::Ladder => ladder::view(self.model, self.ladder, self.grid, ui),
                 Panel::States => states::view(self.model, ui),
                 Panel::Path => path_plots::view(self.model, ui),
                 Panel::Audio => audio::view(self.model, ui),

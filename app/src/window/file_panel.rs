@@ -1,15 +1,23 @@
 //! The left column while a file is shown: what it is, how far reading it is, what could not be read.
 
-use egui::{Panel, ProgressBar, RichText, ScrollArea, Ui, vec2};
+use egui::{
+    Panel, ProgressBar, RichText, ScrollArea, Ui,
+    epaint::text::{LayoutJob, TextFormat},
+    vec2,
+};
+use floe_capture::ImportOptions;
 
 use super::{
-    archive::{OpenState, Opened},
+    archive::{Capture, OpenState, Opened, SessionLine},
     format,
     model::{FileFacts, Model},
     pen,
     theme::{self, Palette},
     wish::Wish,
 };
+
+const HOW: &str =
+    "Drag the playhead below to see any moment, or press Space to play. The arrow keys step from event to event.";
 
 /// Draws the column.
 pub fn view(file: &FileFacts, model: &Model<'_>, ui: &mut Ui) -> Vec<Wish> {
@@ -24,7 +32,14 @@ pub fn view(file: &FileFacts, model: &Model<'_>, ui: &mut Ui) -> Vec<Wish> {
         ui.add(egui::Label::new(name).wrap());
         match &file.state {
             OpenState::Reading { read, total } => progress(*read, *total, ui),
-            OpenState::Open(opened) => facts(opened, model, ui),
+            OpenState::Open(opened) => {
+                facts(opened, model, ui);
+                if let Some(capture) = &opened.capture {
+                    of_capture(capture, &mut wishes, ui);
+                }
+                ui.add_space(theme::GRID);
+                pen::note(ui, HOW);
+            }
             OpenState::Refused(why) => {
                 pen::trouble(ui, why);
             }
@@ -66,11 +81,47 @@ fn facts(opened: &Opened, model: &Model<'_>, ui: &mut Ui) {
     for problem in &opened.problems {
         pen::trouble(ui, problem);
     }
-    ui.add_space(theme::GRID);
-    pen::note(
-        ui,
-        "Drag the playhead below to see any moment, or press Space to play. The arrow keys step from event to event.",
-    );
+}
+
+/// Which session of a capture is shown, from whose side, and how to change that.
+fn of_capture(capture: &Capture, wishes: &mut Vec<Wish>, ui: &mut Ui) {
+    ui.add_space(4.0);
+    pen::heading(ui, if capture.sessions.len() == 1 { "ICE session" } else { "ICE sessions" });
+    if capture.sessions.is_empty() {
+        pen::note(ui, "No ICE session was found: no check with user fragments was captured.");
+    }
+    for (number, session) in capture.sessions.iter().enumerate() {
+        session_line(session, capture.chosen == Some(number), wishes, ui);
+    }
+    let Some(us) = &capture.us else { return };
+    ui.add_space(4.0);
+    pen::heading(ui, "Seen from");
+    pen::note(ui, format!("{us}."));
+    let size = vec2(ui.available_width(), theme::HIT);
+    let response = ui.add_sized(size, egui::Button::new("See it from the other side"));
+    if response.on_hover_text("Takes the other end for \"you\"").clicked() {
+        let swap_sides = !capture.options.swap_sides;
+        wishes.push(Wish::ReopenFile(ImportOptions { swap_sides, ..capture.options.clone() }));
+    }
+}
+
+fn session_line(session: &SessionLine, chosen: bool, wishes: &mut Vec<Wish>, ui: &mut Ui) {
+    let palette = Palette::of(ui.visuals());
+    let mut words = LayoutJob::default();
+    let color = if chosen { palette.on_accent } else { palette.text };
+    words.append(&format::shorten(&session.name, 26), 0.0, TextFormat::simple(theme::mono(), color));
+    let about = format!("\nfrom {}, {}", format::clock(session.at.0), format::count(session.checks, "check"));
+    let weak = if chosen { palette.on_accent } else { palette.weak };
+    words.append(&about, 0.0, TextFormat::simple(theme::small(), weak));
+    let button = egui::Button::selectable(chosen, words).min_size(vec2(ui.available_width(), theme::HIT));
+    let response = ui.add(button).on_hover_text(&session.name);
+    response.widget_info(|| {
+        egui::WidgetInfo::selected(egui::Role::Button, true, chosen, format!("session {}", session.name))
+    });
+    if response.clicked() && !chosen {
+        let session = Some(session.ufrag.clone());
+        wishes.push(Wish::ReopenFile(ImportOptions { session, swap_sides: false }));
+    }
 }
 
 fn actions(file: &FileFacts, wishes: &mut Vec<Wish>, ui: &mut Ui) {

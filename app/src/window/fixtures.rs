@@ -521,6 +521,64 @@ pub fn marked(moments_ms: &[u64]) -> Picture {
     inspector.picture().clone()
 }
 
+/// A record of `rounds` of one answered check and one that is sent twice and lost, a second apart.
+#[must_use]
+pub fn exchanged(rounds: u64) -> Snapshot {
+    use floe_wire::{Direction, Note, RecordBody};
+    let mut inspector = floe_inspect::Inspector::new();
+    let mut take = |ms: u64, body: RecordBody| inspector.ingest(&floe_wire::Record { at: at(ms), body });
+    let credentials = |ufrag: &str| (Generation(0), ufrag.to_owned());
+    let (generation, ufrag) = credentials("mine");
+    let kind = BaseKind::Udp;
+    let opened =
+        Note::BaseOpened { base: ETH, interface: "eth0".to_owned(), address: address("192.168.1.2:5000"), kind };
+    take(0, RecordBody::Note(opened));
+    take(0, RecordBody::Note(Note::LocalCredentials { generation, ufrag }));
+    let (generation, ufrag) = credentials("peer");
+    take(0, RecordBody::Note(Note::RemoteCredentials { generation, ufrag }));
+    for remote in [FRIENDS_OUTSIDE, FRIENDS_INSIDE] {
+        let candidate = Candidate { address: address(remote), ..remote_candidates()[0].candidate.clone() };
+        take(0, RecordBody::Note(Note::RemoteCandidate { generation, candidate }));
+    }
+    for round in 0..rounds {
+        let begin = round * 1000;
+        let request = check(round * 2);
+        let answer = floe_wire::stun::binding_success(&request, address("203.0.113.21:5000"), Some(PASSWORD)).unwrap();
+        take(begin + 100, packet(Direction::Outbound, FRIENDS_OUTSIDE, request));
+        take(begin + 131, packet(Direction::Inbound, FRIENDS_OUTSIDE, answer));
+        for ms in [200, 700] {
+            take(begin + ms, packet(Direction::Outbound, FRIENDS_INSIDE, check(round * 2 + 1)));
+        }
+    }
+    inspector.tick(at(rounds * 1000 + 3_000));
+    Snapshot { picture: Arc::new(inspector.picture().clone()), ..connected() }
+}
+
+const FRIENDS_OUTSIDE: &str = "203.0.113.9:4000";
+const FRIENDS_INSIDE: &str = "192.168.9.9:4000";
+const PASSWORD: &str = "any-password-of-24-chars";
+
+fn check(number: u64) -> Vec<u8> {
+    let mut id = [0; 12];
+    id[..8].copy_from_slice(&number.to_be_bytes());
+    let check = floe_wire::stun::Check {
+        transaction: floe_wire::stun::TransactionId(id),
+        remote_ufrag: "peer",
+        local_ufrag: "mine",
+        remote_password: PASSWORD,
+        priority: 1,
+        controlling: true,
+        tie_breaker: 1,
+        nomination: None,
+    };
+    check.encode()
+}
+
+fn packet(direction: floe_wire::Direction, remote: &str, bytes: Vec<u8>) -> floe_wire::RecordBody {
+    let (remote, wire_len) = (address(remote), bytes.len() as u32);
+    floe_wire::RecordBody::Packet(floe_wire::Packet { base: ETH, direction, remote, bytes: bytes.into(), wire_len })
+}
+
 /// Runs `check` on a model of a call in the given moment.
 pub fn with_model<R>(snapshot: &Snapshot, check: impl FnOnce(&Model<'_>) -> R) -> R {
     let settings = Settings::default();

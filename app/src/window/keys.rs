@@ -12,7 +12,7 @@ use super::{
     wish::{DialogKind, Wish},
 };
 
-const PANEL_KEYS: [Key; 7] = [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6, Key::Num7];
+const PANEL_KEYS: [Key; 8] = [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6, Key::Num7, Key::Num8];
 
 /// Wishes of the keys pressed since the last frame. Text fields keep what is typed into them.
 pub fn pressed(model: &Model<'_>, state: &mut ViewState, ui: &Ui) -> Vec<Wish> {

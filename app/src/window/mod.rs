@@ -20,6 +20,7 @@ mod frame;
 mod grid;
 mod happened;
 mod keys;
+mod ladder;
 mod level;
 mod model;
 mod network;

@@ -7,6 +7,7 @@ use std::{
 };
 
 use floe_call::{AudioSource, Call, CallConfig, Command, Playback};
+use floe_capture::ImportOptions;
 use floe_simnet::Scenario;
 
 use super::{
@@ -120,11 +121,18 @@ impl Session {
     }
 
     /// Reads a file and shows it in front of whatever goes on.
-    pub fn open_file(&mut self, path: PathBuf) {
-        let (archive, open) = Archive::of_file(path, self.repaint());
+    pub fn open_file(&mut self, path: PathBuf, options: ImportOptions) {
+        let (archive, open) = Archive::of_file(path, options, self.repaint());
         let name = open.name();
         let facts = FileFacts { name, state: open.state(), is_call_running: false };
         self.shelf = Some(Shelf { seat: Seat::of_file(archive), facts, open });
+    }
+
+    /// Reads the file shown in another way.
+    pub fn reopen_file(&mut self, options: ImportOptions) {
+        if let Some(shelf) = &self.shelf {
+            self.open_file(shelf.open.path.clone(), options);
+        }
     }
 
     /// Shows again what was behind the file.

@@ -6,9 +6,10 @@ use egui_kittest::{
     kittest::{NodeT as _, Queryable as _},
 };
 use floe_call::{AudioSource, Command, Playback, Snapshot};
+use floe_capture::ImportOptions;
 
 use super::{
-    archive::{OpenState, Opened},
+    archive::{Capture, OpenState, Opened, SessionLine},
     break_it::Breakage,
     devices::DeviceList,
     dialogs::{Dialog, PathDraft, SettingsDraft},
@@ -209,7 +210,7 @@ fn copying_with_nothing_selected_copies_our_code() {
 #[test]
 fn number_keys_ask_for_panels() {
     let mut harness = small(fixtures::connected());
-    harness.key_press(Key::Num7);
+    harness.key_press(Key::Num8);
     harness.run();
     assert_eq!(wishes(&mut harness), [Wish::ShowPanel(Panel::Events)]);
     harness.state_mut().view.dock.show(Panel::Events);
@@ -280,7 +281,9 @@ fn an_empty_window_teaches_in_every_panel() {
     let mut stage = Stage::new(Snapshot::default());
     stage.journey = Journey::Idle;
     let mut harness = window(stage, SMALL, egui::Theme::Dark);
-    for panel in [Panel::Grid, Panel::Candidates, Panel::Path, Panel::Audio, Panel::Network, Panel::Events] {
+    for panel in
+        [Panel::Grid, Panel::Candidates, Panel::Ladder, Panel::Path, Panel::Audio, Panel::Network, Panel::Events]
+    {
         harness.state_mut().view.dock.show(panel);
         harness.run();
         harness.get_by_label("Press New call on the left, or choose a demo above.");
@@ -328,6 +331,67 @@ fn held(ms: u64) -> Stage {
     let span = Span { whole: &picture, end: picture.at, is_running: true };
     stage.playhead.take(PlayheadWish::Seek(floe_wire::Stamp::from_millis(ms)), span);
     stage
+}
+
+fn ladder(snapshot: Snapshot) -> Harness<'static, Stage> {
+    let mut stage = Stage::new(snapshot);
+    stage.view.dock.show(Panel::Ladder);
+    window(stage, SMALL, egui::Theme::Dark)
+}
+
+#[test]
+fn the_ladder_tells_answers_losses_and_repetitions_apart() {
+    let harness = ladder(fixtures::exchanged(1));
+    harness.get_by_label("00:00.100 sent: Binding request · eth0 · 203.0.113.9:4000");
+    harness.get_by_label("00:00.131 received: Binding response · eth0 · 203.0.113.9:4000, 31 ms");
+    harness.get_by_label("00:00.200 sent: Binding request · eth0 · 192.168.9.9:4000, no answer");
+    harness.get_by_label("00:00.700 sent: Binding retransmission · eth0 · 192.168.9.9:4000, no answer");
+}
+
+#[test]
+fn a_chosen_message_is_decoded_and_leads_to_its_moment() {
+    let mut harness = ladder(fixtures::exchanged(1));
+    harness.get_by_label_contains("00:00.100 sent").click();
+    harness.run();
+    harness.get_by_label("Binding request");
+    harness.get_by_label("ICE-CONTROLLING");
+    harness.get_by_label_contains("answered in 31 ms");
+    harness.key_press(Key::ArrowDown);
+    harness.run();
+    assert!(harness.get_by_label_contains("00:00.131 received").is_focused());
+    harness.get_by_label("XOR-MAPPED-ADDRESS");
+    harness.get_by_label("Show this moment").click();
+    harness.run();
+    let moment = floe_wire::Stamp::from_millis(131);
+    assert_eq!(wishes(&mut harness), [Wish::Playhead(PlayheadWish::Seek(moment))]);
+}
+
+#[test]
+fn the_ladder_follows_the_pair_chosen_in_the_grid() {
+    let mut harness = ladder(fixtures::exchanged(3));
+    assert_eq!(harness.get_all_by_label_contains("192.168.9.9:4000").count(), 6);
+    let pair =
+        *harness.state().snapshot.picture.pairs.iter().find(|pair| pair.rtt.is_some()).map(|pair| &pair.id).unwrap();
+    harness.state_mut().view.dock.grid.chosen = Some(pair);
+    harness.run();
+    assert_eq!(harness.query_all_by_label_contains("192.168.9.9:4000").count(), 0);
+    assert_eq!(harness.get_all_by_label_contains("Binding response").count(), 3);
+}
+
+#[test]
+fn a_hundred_thousand_messages_cost_no_more_than_those_in_sight() {
+    let mut harness = ladder(fixtures::exchanged(24_000));
+    let rows = |harness: &Harness<'static, Stage>| harness.query_all_by_label_contains("Binding re").count();
+    assert!(harness.state().snapshot.picture.ladder.rows(None).len() > 90_000);
+    assert!((5..40).contains(&rows(&harness)), "{} rows are drawn", rows(&harness));
+    harness.state_mut().view.dock.ladder.show(50_001);
+    harness.run();
+    assert!((5..40).contains(&rows(&harness)), "{} rows are drawn", rows(&harness));
+    let begun = std::time::Instant::now();
+    for _ in 0..20 {
+        harness.step();
+    }
+    eprintln!("a frame takes {:?}", begun.elapsed() / 20);
 }
 
 #[test]
@@ -382,6 +446,7 @@ fn a_file_is_named_and_can_be_closed() {
         picture: std::sync::Arc::clone(&stage.snapshot.picture),
         reading: Reading::of(&stage.snapshot.picture),
         problems: vec!["The file is cut off at byte 97; everything before it was read.".to_owned()],
+        capture: None,
         bytes: 123_456,
     };
     let state = OpenState::Open(std::sync::Arc::new(opened));
@@ -392,6 +457,42 @@ fn a_file_is_named_and_can_be_closed() {
     harness.get_by_label("Close the file").click();
     harness.run();
     assert_eq!(wishes(&mut harness), [Wish::CloseFile]);
+}
+
+#[test]
+fn another_session_of_a_capture_and_its_other_side_can_be_chosen() {
+    let mut stage = Stage::new(fixtures::connected());
+    stage.journey = Journey::File;
+    let line = |ufrag: &str| SessionLine {
+        ufrag: ufrag.to_owned(),
+        name: format!("{ufrag} and peer"),
+        at: floe_wire::Stamp::from_millis(1_000),
+        checks: 12,
+    };
+    let capture = Capture {
+        sessions: vec![line("aaaa"), line("bbbb")],
+        chosen: Some(0),
+        us: Some("192.168.1.2 is taken for us: its packets are captured before a router".to_owned()),
+        options: ImportOptions::default(),
+    };
+    let opened = Opened {
+        picture: std::sync::Arc::clone(&stage.snapshot.picture),
+        reading: Reading::of(&stage.snapshot.picture),
+        problems: Vec::new(),
+        capture: Some(capture),
+        bytes: 123_456,
+    };
+    let state = OpenState::Open(std::sync::Arc::new(opened));
+    stage.file = Some(FileFacts { name: "browser.pcapng".to_owned(), state, is_call_running: false });
+    let mut harness = window(stage, SMALL, egui::Theme::Dark);
+    harness.get_by_label("session bbbb and peer").click();
+    harness.run();
+    let other = ImportOptions { session: Some("bbbb".to_owned()), swap_sides: false };
+    assert_eq!(wishes(&mut harness), [Wish::ReopenFile(other)]);
+    harness.get_by_label("See it from the other side").click();
+    harness.run();
+    let swapped = ImportOptions { session: None, swap_sides: true };
+    assert_eq!(wishes(&mut harness), [Wish::ReopenFile(swapped)]);
 }
 
 #[test]

@@ -35,6 +35,10 @@ impl FloeWindow {
                 self.view.dialog = None;
                 self.open_file(path);
             }
+            Wish::ReopenFile(options) => {
+                self.playhead = Playhead::default();
+                self.session.reopen_file(options);
+            }
             Wish::CloseFile => {
                 self.playhead = Playhead::default();
                 self.session.close_file();

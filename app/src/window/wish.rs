@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use floe_call::Command;
+use floe_capture::ImportOptions;
 use floe_simnet::Scenario;
 
 use super::{break_it::Breakage, dock::Panel, model::Side, playhead::PlayheadWish, settings::Settings};
@@ -26,6 +27,8 @@ pub enum Wish {
     Playhead(PlayheadWish),
     /// Show this record or capture; a running call goes on behind it.
     OpenFile(PathBuf),
+    /// Read the capture shown in another way: another session, or seen from the other side.
+    ReopenFile(ImportOptions),
     /// Stop showing or reading the file.
     CloseFile,
     /// Bring a panel to the front.

@@ -3,6 +3,7 @@
 use std::{
     fs::File,
     io::{self, Read},
+    ops::ControlFlow,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -11,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use floe_capture::RecordReader;
+use floe_capture::{Import, ImportOptions, Loaded, load};
 use floe_inspect::Picture;
 use tokio::sync::watch;
 
@@ -55,8 +56,53 @@ pub struct Opened {
     pub reading: Reading,
     /// What could not be read, a sentence each.
     pub problems: Vec<String>,
+    /// What else a capture of another program holds.
+    pub capture: Option<Capture>,
     /// Bytes of the file.
     pub bytes: u64,
+}
+
+/// What a capture of another program holds, besides what is shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Capture {
+    /// A line for each ICE session, the earliest first.
+    pub sessions: Vec<SessionLine>,
+    /// Which of them is shown.
+    pub chosen: Option<usize>,
+    /// Which side was taken for us, and why.
+    pub us: Option<String>,
+    /// How it was read.
+    pub options: ImportOptions,
+}
+
+/// An ICE session of a capture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionLine {
+    /// A user fragment that names it.
+    pub ufrag: String,
+    /// Both user fragments.
+    pub name: String,
+    /// When it began.
+    pub at: floe_wire::Stamp,
+    /// Checks captured.
+    pub checks: u64,
+}
+
+impl Capture {
+    fn of(import: &Import, options: &ImportOptions) -> Self {
+        let line = |session: &floe_capture::import::Session| {
+            let ufrags = session.generations.first().cloned().unwrap_or_default();
+            let name = ufrags.join(" and ");
+            let [ufrag, _] = ufrags;
+            SessionLine { ufrag, name, at: session.span.0, checks: session.checks }
+        };
+        Self {
+            sessions: import.sessions.iter().map(line).collect(),
+            chosen: import.chosen,
+            us: import.us_sentence(),
+            options: options.clone(),
+        }
+    }
 }
 
 impl OpenState {
@@ -91,23 +137,38 @@ impl Drop for OpenFile {
 }
 
 /// Reads a file into a desk and tells how it goes.
-pub fn read(path: &Path, desk: &mut Desk, state: &watch::Sender<OpenState>, cancelled: &AtomicBool) {
+pub fn read(
+    path: &Path,
+    options: &ImportOptions,
+    desk: &mut Desk,
+    state: &watch::Sender<OpenState>,
+    cancelled: &AtomicBool,
+) {
     let outcome = open(path).and_then(|(file, total)| {
         let source =
             Counted { file, read: 0, total, state, cancelled, told: Instant::now(), repaint: desk.repaint_handle() };
-        let mut reader = RecordReader::new(source).map_err(|error| error.to_string())?;
-        for record in reader.by_ref() {
+        let mut go_on = |_| match cancelled.load(Ordering::Relaxed) {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        };
+        let loaded = load(source, options, &mut go_on).map_err(|error| error.to_string())?;
+        let problems: Vec<String> = loaded.problems().iter().map(|problem| format!("{problem}.")).collect();
+        let capture = match &loaded {
+            Loaded::Record(_) => None,
+            Loaded::Capture(import) => Some(Capture::of(import, options)),
+        };
+        for record in loaded.into_records() {
             desk.file(record);
         }
-        Ok((reader.problems().iter().map(|problem| format!("{problem}.")).collect(), total))
+        Ok((problems, capture, total))
     });
     if cancelled.load(Ordering::Relaxed) {
         return;
     }
     state.send_replace(match outcome {
-        Ok((problems, bytes)) => {
+        Ok((problems, capture, bytes)) => {
             let picture = Arc::new(desk.latest().clone());
-            OpenState::Open(Arc::new(Opened { reading: Reading::of(&picture), picture, problems, bytes }))
+            OpenState::Open(Arc::new(Opened { reading: Reading::of(&picture), picture, problems, capture, bytes }))
         }
         Err(why) => OpenState::Refused(format!("{} cannot be opened: {why}.", name(path))),
     });
@@ -192,7 +253,7 @@ mod tests {
     }
 
     fn opened(path: &Path) -> OpenState {
-        let (_archive, file) = Archive::of_file(path.to_owned(), Arc::new(|| {}));
+        let (_archive, file) = Archive::of_file(path.to_owned(), ImportOptions::default(), Arc::new(|| {}));
         let state = outcome(&file);
         let _ = fs::remove_file(path);
         state
@@ -217,7 +278,7 @@ mod tests {
         let path = place("text.floe");
         fs::write(&path, "hello").unwrap();
         for (path, words) in
-            [(path, "not a"), (place("missing.floe"), "cannot be opened"), (std::env::temp_dir(), "folder")]
+            [(path, "neither"), (place("missing.floe"), "cannot be opened"), (std::env::temp_dir(), "folder")]
         {
             let OpenState::Refused(why) = opened(&path) else { panic!("{} should not open", path.display()) };
             assert!(why.contains(words) && why.ends_with('.'), "{why}");

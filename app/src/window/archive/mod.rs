@@ -9,12 +9,13 @@ use std::{
     thread,
 };
 
+use floe_capture::ImportOptions;
 use floe_inspect::Picture;
 use floe_wire::{Record, Stamp};
 use tokio::sync::{mpsc, watch};
 
 use self::desk::Desk;
-pub use self::file::{OpenFile, OpenState, Opened};
+pub use self::file::{Capture, OpenFile, OpenState, Opened, SessionLine};
 use super::reading::Reading;
 
 /// Batches that may wait while a moment is folded; that takes a few of them.
@@ -51,12 +52,12 @@ impl Archive {
 
     /// The archive of a file, and how far reading it is.
     #[must_use]
-    pub fn of_file(path: PathBuf, repaint: Repaint) -> (Self, OpenFile) {
+    pub fn of_file(path: PathBuf, options: ImportOptions, repaint: Repaint) -> (Self, OpenFile) {
         let (state, progress) = watch::channel(OpenState::start());
         let cancelled = Arc::new(AtomicBool::new(false));
         let open = OpenFile::new(path.clone(), progress, Arc::clone(&cancelled));
         let archive = Self::start(repaint, move |mut desk| {
-            file::read(&path, &mut desk, &state, &cancelled);
+            file::read(&path, &options, &mut desk, &state, &cancelled);
             desk.serve(None);
         });
         (archive, open)

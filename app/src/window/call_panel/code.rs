@@ -2,6 +2,8 @@
 
 use egui::{Frame, Margin, RichText, ScrollArea, Sense, Stroke, Ui, vec2};
 
+use floe_call::PasteOutcome;
+
 use crate::window::{
     format,
     model::{Model, Standing},
@@ -11,6 +13,8 @@ use crate::window::{
 };
 
 const BOX_HEIGHT: f32 = 84.0;
+/// Once both codes are in use, theirs is the room.
+const USED_HEIGHT: f32 = 30.0;
 
 /// Draws the code with its buttons.
 pub fn view(model: &Model<'_>, wishes: &mut Vec<Wish>, ui: &mut Ui) {
@@ -29,7 +33,8 @@ pub fn view(model: &Model<'_>, wishes: &mut Vec<Wish>, ui: &mut Ui) {
     if model.snapshot.picture.code.is_some_and(|code| code.replaced > 0) {
         pen::note(ui, "Your router moved an address of your earlier code. Send this one instead.");
     }
-    code_box(code, ui);
+    let is_given_away = model.snapshot.paste == Some(PasteOutcome::Accepted);
+    code_box(code, if is_given_away { USED_HEIGHT } else { BOX_HEIGHT }, ui);
     ui.horizontal(|ui| {
         let width = (ui.available_width() - ui.spacing().item_spacing.x) / 2.0;
         let copy = egui::Button::new("Copy").min_size(vec2(width, theme::HIT));
@@ -74,7 +79,7 @@ fn is_replaced(model: &Model<'_>) -> bool {
     model.snapshot.picture.code.is_some_and(|code| code.replaced > 0 && code.confirmed.is_none())
 }
 
-fn code_box(code: &str, ui: &mut Ui) {
+fn code_box(code: &str, height: f32, ui: &mut Ui) {
     let palette = Palette::of(ui.visuals());
     Frame::new()
         .fill(palette.sunken)
@@ -83,7 +88,7 @@ fn code_box(code: &str, ui: &mut Ui) {
         .inner_margin(Margin::symmetric(8, 6))
         .show(ui, |ui| {
             ui.set_width(ui.available_width());
-            ScrollArea::vertical().id_salt("code").max_height(BOX_HEIGHT).show(ui, |ui| {
+            ScrollArea::vertical().id_salt("code").max_height(height).show(ui, |ui| {
                 let mut job =
                     egui::text::LayoutJob::simple(code.to_owned(), theme::mono(), palette.text, ui.available_width());
                 job.wrap.break_anywhere = true;

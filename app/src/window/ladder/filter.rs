@@ -1,0 +1,74 @@
+//! Whose messages are shown, and the way to the next one that went wrong.
+
+use egui::{ComboBox, RichText, Ui};
+use floe_inspect::{Ladder, ladder::Lane, picture::PairId};
+
+use super::LadderState;
+use crate::window::{
+    format,
+    grid::GridState,
+    model::Model,
+    theme::{self, Palette},
+};
+
+/// Draws the line above the messages.
+pub fn view(model: &Model<'_>, ladder: &Ladder, state: &mut LadderState, grid: &mut GridState, ui: &mut Ui) {
+    let palette = Palette::of(ui.visuals());
+    ui.horizontal(|ui| {
+        let shown = ladder.rows(state.lane.as_ref()).len() as u64;
+        let selected = state.lane.map_or_else(|| "All messages".to_owned(), |lane| name(model, lane));
+        let list = ComboBox::from_id_salt("ladder lane").width(260.0).truncate().selected_text(selected);
+        let response = list.show_ui(ui, |ui| {
+            let total = ladder.rows(None).len();
+            if ui.selectable_label(state.lane.is_none(), format!("All messages ({total})")).clicked() {
+                state.lane = None;
+            }
+            for (lane, count) in ladder.lanes() {
+                let title = format!("{} ({count})", name(model, lane));
+                if ui.selectable_label(state.lane == Some(lane), title).clicked() {
+                    choose(lane, state, grid);
+                }
+            }
+        });
+        response.response.on_hover_text("Choosing a pair in the Grid chooses it here, too");
+        ui.label(RichText::new(format::count(shown, "message")).size(theme::SMALL).color(palette.weak));
+        let rows = ladder.rows(state.lane.as_ref());
+        if state.chosen.is_some()
+            && ui
+                .button(RichText::new("Close message").size(theme::SMALL))
+                .on_hover_text("More room for the others")
+                .clicked()
+        {
+            state.chosen = None;
+        }
+        let button = ui.button(RichText::new("Next trouble").size(theme::SMALL));
+        let button = button.on_hover_text("The next message that was sent again, refused, damaged or not answered");
+        if button.clicked()
+            && let Some(number) = super::next_trouble(&rows, ladder, state.chosen, model.end)
+        {
+            state.show(number);
+        }
+    });
+}
+
+fn choose(lane: Lane, state: &mut LadderState, grid: &mut GridState) {
+    state.lane = Some(lane);
+    if let Lane::Pair(pair) = lane {
+        grid.chosen = Some(pair);
+        state.followed = grid.chosen;
+    }
+}
+
+/// What people call a lane.
+pub fn name(model: &Model<'_>, lane: Lane) -> String {
+    let picture = &model.snapshot.picture;
+    let interface = |base| picture.base(base).map_or_else(|| format!("{base}"), |view| view.interface.clone());
+    match lane {
+        Lane::Pair(PairId { generation, base, remote }) if generation.0 > 0 => {
+            format!("{} → {remote}, generation {}", interface(base), generation.0)
+        }
+        Lane::Pair(PairId { base, remote, .. }) => format!("{} → {remote}", interface(base)),
+        Lane::Server { base, remote } => format!("{} → server {remote}", interface(base)),
+        Lane::Other => "Strangers and damage".to_owned(),
+    }
+}

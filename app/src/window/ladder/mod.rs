@@ -1,0 +1,228 @@
+//! The ladder: every STUN and TURN message on a time axis, between you, your friend and the servers.
+
+mod detail;
+mod filter;
+mod lanes;
+mod row;
+
+use egui::{EventFilter, Id, Key, Modifiers, Panel, Rect, ScrollArea, Sense, Ui, vec2};
+use floe_inspect::{
+    Ladder,
+    ladder::{Fate, Lane, Message, MessageKind, Rows},
+};
+use floe_wire::Stamp;
+
+use self::{detail::Detail, lanes::Lanes};
+use super::{
+    grid::GridState,
+    model::{Journey, Model},
+    pen,
+    theme::{self, Palette},
+    wish::Wish,
+};
+
+/// Height of a message; every row has it, so that a hundred thousand of them need no measuring.
+const ROW: f32 = 20.0;
+/// From this width on, a message's contents stand beside the messages.
+const BESIDE: f32 = 860.0;
+
+/// What the user is looking at.
+#[derive(Debug, Default)]
+pub struct LadderState {
+    /// Whose messages are shown; none shows all.
+    pub lane: Option<Lane>,
+    /// The chosen message's number.
+    pub chosen: Option<u64>,
+    /// The pair of the grid that was followed last.
+    followed: Option<floe_inspect::picture::PairId>,
+    /// Where the playhead was when the rows were last moved to it.
+    playhead: Option<Stamp>,
+    /// A message to bring into sight.
+    reveal: Option<u64>,
+    detail: Option<Detail>,
+}
+
+impl LadderState {
+    /// Chooses a message and brings it into sight.
+    pub fn show(&mut self, number: u64) {
+        self.chosen = Some(number);
+        self.reveal = Some(number);
+    }
+
+    /// The grid's choice is the ladder's filter, until another one is chosen here.
+    fn follow(&mut self, grid: &GridState) {
+        if self.followed != grid.chosen {
+            self.followed = grid.chosen;
+            self.lane = grid.chosen.map(Lane::Pair);
+        }
+    }
+}
+
+/// Draws the panel.
+pub fn view(model: &Model<'_>, state: &mut LadderState, grid: &mut GridState, ui: &mut Ui) -> Vec<Wish> {
+    let mut wishes = Vec::new();
+    // The whole record, not the moment's: what comes after the playhead is dimmed and can be stepped into.
+    let ladder = &model.snapshot.picture.ladder;
+    if ladder.rows(None).is_empty() {
+        let how = match model.journey {
+            Journey::Idle => "Press New call on the left, or choose a demo above.",
+            Journey::Call | Journey::Demo(_) => "The first ones go to the servers, or to your friend.",
+            Journey::File => "This file holds no STUN or TURN message.",
+        };
+        pen::empty(ui, "Every STUN and TURN message will appear here, with its answer or without.", how);
+        return wishes;
+    }
+    state.follow(grid);
+    ui.spacing_mut().item_spacing.y = 4.0;
+    filter::view(model, ladder, state, grid, ui);
+    if state.chosen.is_some_and(|number| ladder.message(number).is_none()) {
+        state.chosen = None;
+    }
+    if let Some(number) = state.chosen {
+        let frame = egui::Frame::new().inner_margin(egui::Margin { left: 8, right: 0, top: 6, bottom: 0 });
+        let panel = match ui.available_width() >= BESIDE {
+            true => Panel::right("message beside").exact_size(330.0),
+            false => Panel::bottom("message below").exact_size((ui.available_height() * 0.45).clamp(110.0, 220.0)),
+        };
+        panel.resizable(false).frame(frame).show(ui, |ui| {
+            detail::view(model, ladder, number, &mut state.detail, &mut wishes, ui);
+        });
+    }
+    let rows = ladder.rows(state.lane.as_ref());
+    if rows.is_empty() {
+        pen::note(ui, "Nothing was sent or received here. Choose another pair, or all messages.");
+        return wishes;
+    }
+    list(model, &rows, state, &mut wishes, ui);
+    wishes
+}
+
+fn list(model: &Model<'_>, rows: &Rows<'_>, state: &mut LadderState, wishes: &mut Vec<Wish>, ui: &mut Ui) {
+    let ladder = &model.snapshot.picture.ladder;
+    let width = ui.available_width() - ui.spacing().scroll.bar_width - 4.0;
+    let lanes = Lanes::new(width, ladder.lanes().any(|(lane, _)| matches!(lane, Lane::Server { .. })));
+    let (header, _) = ui.allocate_exact_size(vec2(width, 18.0), Sense::hover());
+    lanes.header(header, ui);
+    ui.spacing_mut().item_spacing.y = 0.0;
+    move_with_keys(rows, state, wishes, ui);
+    let mut area = ScrollArea::vertical().id_salt("ladder rows").auto_shrink(false);
+    // New messages must not push the one out of sight that somebody reads.
+    area = area.stick_to_bottom(state.chosen.is_none());
+    if let Some(row) = row_to_show(model, rows, state) {
+        let above = (ui.available_height() / 2.0 - ROW).max(0.0);
+        area = area.vertical_scroll_offset((row as f32 * ROW - above).max(0.0));
+    }
+    area.show_rows(ui, ROW, rows.len(), |ui, range| {
+        let mut before = range.start.checked_sub(1).and_then(|row| rows.get(row)).map(|(_, message)| message.at);
+        for (number, message) in range.filter_map(|row| rows.get(row)) {
+            let (rect, _) = ui.allocate_exact_size(vec2(width, ROW), Sense::hover());
+            let line = row::Line { number, message, ladder, rect, before };
+            one(model, &line, &lanes, state, wishes, ui);
+            before = Some(message.at);
+        }
+    });
+    if ladder.forgotten() > 0 && state.lane.is_none() {
+        let note = format!("{} older messages are no longer kept", ladder.forgotten());
+        ui.label(egui::RichText::new(note).size(theme::SMALL).color(Palette::of(ui.visuals()).weak));
+    }
+}
+
+fn one(
+    model: &Model<'_>,
+    line: &row::Line<'_>,
+    lanes: &Lanes,
+    state: &mut LadderState,
+    wishes: &mut Vec<Wish>,
+    ui: &mut Ui,
+) {
+    let response = ui.interact(line.rect, row_id(line.number), Sense::click());
+    if response.clicked() {
+        response.request_focus();
+    }
+    if response.clicked() || response.gained_focus() {
+        // The panel with its contents takes room from the rows.
+        state.reveal = state.chosen.is_none().then_some(line.number);
+        state.chosen = Some(line.number);
+    }
+    if response.double_clicked() {
+        wishes.push(Wish::Playhead(super::playhead::PlayheadWish::Seek(line.message.at)));
+    }
+    let chosen = state.chosen == Some(line.number);
+    let words = row::spoken(model, line);
+    response.widget_info(|| egui::WidgetInfo::selected(egui::Role::Row, true, chosen, &words));
+    let partner = state.chosen.and_then(|number| line.ladder.message(number)?.exchange);
+    let is_partner = partner.is_some() && partner == line.message.exchange;
+    row::paint(model, line, lanes, chosen, is_partner, &response, ui);
+    response.on_hover_text(format!("{words}\nDouble-click shows this moment everywhere"));
+}
+
+fn row_id(number: u64) -> Id {
+    Id::unique(("ladder row", number))
+}
+
+/// The row that has to be in sight: a message that was asked for, or the moment of a playhead that moved.
+fn row_to_show(model: &Model<'_>, rows: &Rows<'_>, state: &mut LadderState) -> Option<usize> {
+    let moved = state.playhead != model.playhead.at();
+    state.playhead = model.playhead.at();
+    if let Some(number) = state.reveal.take() {
+        return row_of(model, rows, number);
+    }
+    if !moved {
+        return None;
+    }
+    Some(model.playhead.at().map_or(rows.len(), |at| rows.first_at(at)))
+}
+
+fn row_of(model: &Model<'_>, rows: &Rows<'_>, number: u64) -> Option<usize> {
+    let at = model.snapshot.picture.ladder.message(number)?.at;
+    (rows.first_at(at)..rows.len()).find(|row| rows.get(*row).is_none_or(|(found, _)| found >= number))
+}
+
+/// Arrow keys move between messages while one of them has the focus; Enter takes the playhead there.
+fn move_with_keys(rows: &Rows<'_>, state: &mut LadderState, wishes: &mut Vec<Wish>, ui: &Ui) {
+    let Some(number) = state.chosen.filter(|number| ui.memory(|memory| memory.has_focus(row_id(*number)))) else {
+        return;
+    };
+    let arrows = EventFilter { vertical_arrows: true, ..EventFilter::default() };
+    ui.memory_mut(|memory| memory.set_focus_lock_filter(row_id(number), arrows));
+    let Some(at) = rows.iter().rev().find(|(found, _)| *found == number).map(|(_, message)| message.at) else { return };
+    let first = rows.first_at(at);
+    let Some(row) = (first..rows.len()).find(|row| rows.get(*row).is_some_and(|(found, _)| found == number)) else {
+        return;
+    };
+    let pressed = |key| ui.input_mut(|input| input.consume_key(Modifiers::NONE, key));
+    let steps = [(Key::ArrowUp, -1), (Key::ArrowDown, 1), (Key::PageUp, -10), (Key::PageDown, 10)];
+    let step: isize = steps.into_iter().filter(|(key, _)| pressed(*key)).map(|(_, step)| step).sum();
+    if step != 0 {
+        let wanted = row.saturating_add_signed(step).min(rows.len() - 1);
+        if let Some((number, _)) = rows.get(wanted) {
+            state.show(number);
+            ui.memory_mut(|memory| memory.request_focus(row_id(number)));
+        }
+    }
+    if pressed(Key::Enter) {
+        wishes.push(Wish::Playhead(super::playhead::PlayheadWish::Seek(at)));
+    }
+}
+
+/// The next message after `from` that went wrong; starts again at the top.
+fn next_trouble(rows: &Rows<'_>, ladder: &Ladder, from: Option<u64>, now: Stamp) -> Option<u64> {
+    let is_trouble = |message: &Message| match message.kind {
+        MessageKind::Retransmission | MessageKind::Error { .. } | MessageKind::Malformed => true,
+        MessageKind::Request => is_lost(ladder, message, now),
+        MessageKind::Success | MessageKind::Indication => false,
+    };
+    let after = rows.iter().find(|(number, message)| from.is_none_or(|from| *number > from) && is_trouble(message));
+    after.or_else(|| rows.iter().find(|(_, message)| is_trouble(message))).map(|(number, _)| number)
+}
+
+/// Whether a message of ours asked for something and nothing came back.
+fn is_lost(ladder: &Ladder, message: &Message, now: Stamp) -> bool {
+    let exchange = message.exchange.and_then(|number| ladder.exchange(number));
+    exchange.is_some_and(|exchange| exchange.fate(now) == Fate::Lost)
+}
+
+/// Room of a row's part, from one place to another.
+fn span(rect: Rect, from: f32, to: f32) -> Rect {
+    Rect::from_min_max(egui::pos2(rect.left() + from, rect.top()), egui::pos2(rect.left() + to, rect.bottom()))
+}

@@ -1,0 +1,197 @@
+//! One message: when, from whom to whom, what, and what came of it.
+
+use egui::{Align2, Color32, Rect, Response, Stroke, Ui, Vec2, pos2};
+use floe_inspect::{
+    Ladder,
+    ladder::{Fate, Lane, Message, MessageKind, Outcome},
+};
+use floe_wire::{Direction, Stamp};
+
+use super::lanes::{GAP, Lanes, TIME};
+use crate::window::{
+    format,
+    model::Model,
+    pen,
+    theme::{self, Palette},
+};
+
+/// Below this width, the method of a plain check goes without saying.
+const ROOM_FOR_METHOD: f32 = 260.0;
+/// Silences shorter than this need no number.
+const WORTH_A_NUMBER_MS: u128 = 100;
+
+/// A row to draw.
+pub struct Line<'a> {
+    /// The message's number.
+    pub number: u64,
+    /// The message.
+    pub message: &'a Message,
+    /// Where its exchange is found.
+    pub ladder: &'a Ladder,
+    /// Its place.
+    pub rect: Rect,
+    /// When the message above it was seen.
+    pub before: Option<Stamp>,
+}
+
+impl Line<'_> {
+    fn fate(&self, now: Stamp) -> Option<Fate> {
+        let exchange = self.ladder.exchange(self.message.exchange?)?;
+        Some(exchange.fate(now))
+    }
+
+    fn is_lost(&self, now: Stamp) -> bool {
+        self.asks() && self.fate(now) == Some(Fate::Lost)
+    }
+
+    fn asks(&self) -> bool {
+        matches!(self.message.kind, MessageKind::Request | MessageKind::Retransmission)
+    }
+}
+
+/// Draws a row.
+pub fn paint(
+    model: &Model<'_>,
+    line: &Line<'_>,
+    lanes: &Lanes,
+    chosen: bool,
+    is_partner: bool,
+    response: &Response,
+    ui: &Ui,
+) {
+    let palette = Palette::of(ui.visuals());
+    let rect = line.rect;
+    let painter = ui.painter();
+    if chosen {
+        painter.rect_filled(rect, 3.0, theme::blend(palette.surface, palette.accent, 0.22));
+    } else if is_partner || response.hovered() {
+        painter.rect_filled(rect, 3.0, palette.surface);
+    }
+    lanes.lifelines(rect, ui);
+    let is_ahead = model.playhead.at().is_some_and(|at| line.message.at > at);
+    // What has not happened yet at the moment shown can be read, but does not catch the eye.
+    let dim = |color: Color32| if is_ahead { theme::blend(palette.background, color, 0.45) } else { color };
+    let part = |from, to| super::span(rect, from, to);
+    let time = format::stamp(line.message.at);
+    pen::line(painter, part(4.0, TIME), Align2::LEFT_CENTER, time, theme::mono(), dim(palette.weak));
+    if let Some(gap) = gap(line) {
+        pen::line(painter, part(TIME, GAP), Align2::RIGHT_CENTER, gap, theme::small(), dim(palette.weak));
+    }
+    arrow(model, line, lanes, dim(color(line, model.end, palette)), ui);
+    let (result, result_color) = result(line, model.end, palette);
+    let end = rect.width();
+    let words =
+        Rect::from_min_max(pos2(rect.left() + lanes.words, rect.top()), pos2(rect.right() - 74.0, rect.bottom()));
+    pen::line(
+        painter,
+        words,
+        Align2::LEFT_CENTER,
+        words_of(model, line.message, words.width() < ROOM_FOR_METHOD),
+        theme::small(),
+        dim(palette.text),
+    );
+    pen::line(painter, part(end - 72.0, end - 4.0), Align2::RIGHT_CENTER, result, theme::small(), dim(result_color));
+    if model.playhead.at().is_some_and(|at| line.message.at > at && line.before.is_none_or(|before| before <= at)) {
+        painter.hline(rect.x_range(), rect.top(), Stroke::new(1.5, palette.selected_line));
+    }
+    if response.has_focus() {
+        let around = Stroke::new(1.0, palette.accent);
+        painter.rect_stroke(rect, 3.0, around, egui::StrokeKind::Inside);
+    }
+}
+
+fn gap(line: &Line<'_>) -> Option<String> {
+    let gap = line.message.at.since(line.before?);
+    (gap.as_millis() >= WORTH_A_NUMBER_MS).then(|| match gap.as_secs() {
+        0..60 => format!("+{:.1} s", gap.as_secs_f64()),
+        _ => format!("+{}", format::clock(gap)),
+    })
+}
+
+fn color(line: &Line<'_>, now: Stamp, palette: &Palette) -> Color32 {
+    match line.message.kind {
+        _ if line.is_lost(now) => palette.failed,
+        MessageKind::Request => palette.accent,
+        MessageKind::Retransmission => palette.selected,
+        MessageKind::Success => palette.succeeded,
+        MessageKind::Error { .. } | MessageKind::Malformed => palette.failed,
+        MessageKind::Indication => palette.weak,
+    }
+}
+
+fn arrow(model: &Model<'_>, line: &Line<'_>, lanes: &Lanes, color: Color32, ui: &Ui) {
+    let other = match (line.message.lane, lanes.server) {
+        (Lane::Server { .. }, Some(server)) => server,
+        (Lane::Server { .. } | Lane::Pair(_) | Lane::Other, _) => lanes.friend,
+    };
+    let y = line.rect.center().y;
+    let at = |x: f32| pos2(line.rect.left() + x, y);
+    let (from, to) = match line.message.direction {
+        Direction::Outbound => (at(lanes.you), at(other)),
+        Direction::Inbound => (at(other), at(lanes.you)),
+    };
+    let painter = ui.painter();
+    let stroke = Stroke::new(1.6, color);
+    // Nobody knows where an unanswered request of ours was lost, only that it did not come all the way.
+    if line.message.direction == Direction::Outbound && line.is_lost(model.end) {
+        let end = from + (to - from) * 0.72;
+        pen::dashed(painter, from, end, stroke);
+        pen::cross(painter, end, 3.5, Stroke::new(2.0, color));
+        return;
+    }
+    match line.message.kind {
+        MessageKind::Retransmission => pen::dashed(painter, from, to, stroke),
+        _ => {
+            painter.line_segment([from, to], stroke);
+        }
+    }
+    let along: Vec2 = to - from;
+    pen::arrow_head(painter, to, along, color, 7.0);
+}
+
+/// What came of it, at the row's end.
+fn result(line: &Line<'_>, now: Stamp, palette: &Palette) -> (String, Color32) {
+    if let (MessageKind::Success, Some(rtt)) = (line.message.kind, line.message.rtt) {
+        return (format::ms(rtt), palette.succeeded);
+    }
+    if let MessageKind::Error { code } = line.message.kind {
+        return (code.to_string(), palette.failed);
+    }
+    match line.fate(now).filter(|_| line.asks()) {
+        Some(Fate::Lost) => ("no answer".to_owned(), palette.failed),
+        Some(Fate::Waiting) => ("…".to_owned(), palette.weak),
+        Some(Fate::Ended(Outcome::FromElsewhere)) => ("elsewhere".to_owned(), palette.failed),
+        Some(Fate::Ended(Outcome::Unanswered | Outcome::Answered { .. } | Outcome::Refused { .. })) | None => {
+            (String::new(), palette.weak)
+        }
+    }
+}
+
+/// What the message is, in the words of the RFCs, with what decides things.
+fn words_of(model: &Model<'_>, message: &Message, is_short: bool) -> String {
+    let base =
+        model.snapshot.picture.base(message.base).map_or_else(|| message.base.to_string(), |b| b.interface.clone());
+    let mut words = match (is_short, message.method) {
+        (true, "Binding") => message.kind.name().to_owned(),
+        (_, method) => format!("{method} {}", message.kind.name()),
+    };
+    if message.kind == MessageKind::Malformed {
+        words = "malformed".to_owned();
+    }
+    if message.use_candidate {
+        words += " ★ USE-CANDIDATE";
+    }
+    words + &format!(" · {base} · {}", message.remote)
+}
+
+/// The row in words, for screen readers and tests.
+pub fn spoken(model: &Model<'_>, line: &Line<'_>) -> String {
+    let way = match line.message.direction {
+        Direction::Outbound => "sent",
+        Direction::Inbound => "received",
+    };
+    let palette = &theme::DARK;
+    let result = result(line, model.end, palette).0;
+    let words = format!("{} {way}: {}", format::stamp(line.message.at), words_of(model, line.message, false));
+    if result.is_empty() { words } else { format!("{words}, {result}") }
+}
