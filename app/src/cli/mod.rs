@@ -59,11 +59,16 @@ fn init_log() {
     tracing_subscriber::fmt().with_env_filter(log_filter(&wanted)).with_writer(std::io::stderr).init();
 }
 
-/// The ICE library logs the peer's password at its debug level, so nobody can lower its level from outside.
+/// Libraries that log passwords, or keys made of them, at their debug and trace levels.
+const TELLTALES: [&str; 5] = ["webrtc_ice", "stun_types", "stun_proto", "turn_types", "turn_server_proto"];
+
+/// Nobody can lower the level of a library that tells secrets from outside.
 fn log_filter(wanted: &str) -> tracing_subscriber::EnvFilter {
-    let allowed: Vec<&str> = wanted.split(',').filter(|directive| !directive.contains("webrtc_ice")).collect();
-    tracing_subscriber::EnvFilter::new(allowed.join(","))
-        .add_directive("webrtc_ice=warn".parse().expect("the directive is well-formed"))
+    let is_allowed = |directive: &&str| !TELLTALES.iter().any(|library| directive.contains(library));
+    let allowed: Vec<&str> = wanted.split(',').filter(is_allowed).collect();
+    TELLTALES.iter().fold(tracing_subscriber::EnvFilter::new(allowed.join(",")), |filter, library| {
+        filter.add_directive(format!("{library}=warn").parse().expect("the directive is well-formed"))
+    })
 }
 
 fn open_file(file: PathBuf) -> anyhow::Result<Status> {

@@ -133,6 +133,12 @@ impl TurnServer {
         self.address
     }
 
+    /// How clients reach it.
+    #[must_use]
+    pub const fn transport(&self) -> RelayProtocol {
+        self.transport
+    }
+
     /// How to use it, by a host name of the network or, with none, by its address.
     #[must_use]
     pub fn access(&self, host: Option<&str>, credentials: &Credentials) -> TurnAccess {

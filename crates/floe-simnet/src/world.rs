@@ -159,6 +159,19 @@ impl World {
         turn.serve().is_ok()
     }
 
+    /// Stops the TURN server for one transport, for good.
+    pub async fn stop_turn(&mut self, transport: RelayProtocol) -> bool {
+        let Some(turn) = &mut self.turn else { return false };
+        let (stopped, running): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut turn.running).into_iter().partition(|server| server.transport() == transport);
+        turn.running = running;
+        let any = !stopped.is_empty();
+        for server in stopped {
+            server.stop().await;
+        }
+        any
+    }
+
     /// What became of the datagrams so far; not known of real sockets.
     #[must_use]
     pub fn counters(&self) -> Option<Counters> {

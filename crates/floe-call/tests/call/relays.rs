@@ -106,3 +106,36 @@ async fn a_server_that_restarts_mid_call_gives_a_new_address_and_the_call_goes_o
     assert_eq!(selected_type(&a), CandidateType::Relayed);
     assert!(log_of(&a.picture).contains("is gone"), "{}", log_of(&a.picture));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_dies_mid_call_is_replaced_by_another_one() {
+    let relays = &[RelayProtocol::Udp, RelayProtocol::Tcp];
+    let world = World::build_with_relays(Scenario::SymmetricBoth, relays, 7).unwrap();
+    let mut pair = Pair::start_in(world, |_| {});
+    pair.exchange().await;
+    connected(&pair.a).await;
+    connected(&pair.b).await;
+    let first = pair.a.snapshot().picture.selected_pair().expect("a selected pair").id;
+    assert!(pair.world.stop_turn(RelayProtocol::Udp).await);
+    let moved = |snapshot: &Snapshot| snapshot.picture.selected_pair().is_some_and(|selected| selected.id != first);
+    until(&pair.a, "another pair is selected", moved).await;
+    let heard = |snapshot: &Snapshot| snapshot.picture.audio.as_ref().map_or(0, |audio| audio.packets_received);
+    let (before_a, before_b) = (heard(&pair.a.snapshot()), heard(&pair.b.snapshot()));
+    until(&pair.a, "a hears b again", |snapshot| heard(snapshot) > before_a + 25).await;
+    until(&pair.b, "b hears a again", |snapshot| heard(snapshot) > before_b + 25).await;
+    pair.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn relayed_addresses_of_both_families_are_asked_for() {
+    let world = World::build_with_relays(Scenario::DualStack, &[RelayProtocol::Udp, RelayProtocol::Tls], 7).unwrap();
+    let pair = Pair::start_in(world, |_| {});
+    code_of(&pair.a).await;
+    let snapshot = pair.a.snapshot();
+    let relayed =
+        snapshot.picture.local_candidates.iter().filter(|view| view.candidate.candidate_type == CandidateType::Relayed);
+    let families: Vec<bool> = relayed.map(|view| view.candidate.address.is_ipv6()).collect();
+    assert_eq!(families.iter().filter(|is_ipv6| **is_ipv6).count(), 2, "{}", log_of(&snapshot.picture));
+    assert_eq!(families.len(), 4, "{}", log_of(&snapshot.picture));
+    pair.finish().await;
+}

@@ -153,6 +153,12 @@ impl Inspector {
         let address = self.picture.base(relay).map_or_else(|| relay.to_string(), |view| view.address.to_string());
         self.mark(MarkerKind::NetworkChange, format!("The relayed address {address} is gone"));
         self.say(Severity::Warning, "network", format!("The relayed address {address} is gone: {error}"));
+        let kind = |base| self.picture.base(base).map(|view| view.base_kind.clone());
+        if let Some(BaseKind::Relay { client }) = kind(relay)
+            && let Some(BaseKind::TurnClient { server, .. }) = kind(client)
+        {
+            self.set_verdict(&server, Some(client), ServerVerdict::Failed { error: error.to_owned() });
+        }
     }
 
     pub(super) fn on_relay_refused_host(&mut self, relay: BaseId, host: IpAddr, error: &str) {

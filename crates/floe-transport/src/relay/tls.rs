@@ -51,6 +51,12 @@ impl TlsTrust {
         Ok(Self { extra, config: Arc::default() })
     }
 
+    /// Reads the system's authorities, if that was not done before; worth doing while something else is waited for.
+    pub(super) async fn prepare(&self) {
+        // Whoever connects is told why it failed.
+        let _told_later = self.config.get_or_try_init(|| self.load()).await;
+    }
+
     /// Agrees on TLS with the server of that name.
     pub(super) async fn connect(&self, host: &str, stream: Box<dyn TcpStream>) -> Result<Box<dyn Duplex>, RelayError> {
         let name = ServerName::try_from(host.to_owned())

@@ -112,11 +112,16 @@ async fn connect(network: Arc<dyn Network>, server: RelayServer, ip: IpAddr) -> 
         let local = socket.local_addr().map_err(|error| RelayError::Socket(error.to_string()))?;
         return Ok((Link::udp(socket, address), local));
     }
-    let stream = network.connect_tcp(local, address).await;
+    let is_tls = url.transport == RelayProtocol::Tls;
+    let prepare = async {
+        if is_tls {
+            trust.prepare().await;
+        }
+    };
+    let (stream, ()) = tokio::join!(network.connect_tcp(local, address), prepare);
     let stream = stream.map_err(|error| RelayError::Connect(error.to_string()))?;
     let local = stream.local_addr().map_err(|error| RelayError::Connect(error.to_string()))?;
-    let stream =
-        if url.transport == RelayProtocol::Tls { trust.connect(&url.host, stream).await? } else { Box::new(stream) };
+    let stream = if is_tls { trust.connect(&url.host, stream).await? } else { Box::new(stream) };
     Ok((Link::stream(stream), local))
 }
 
