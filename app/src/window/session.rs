@@ -16,7 +16,7 @@ use super::{
     model::{FileFacts, Journey, Side},
     paint_pace::PaintPace,
     seat::Seat,
-    settings::{Settings, TONE_HZ},
+    settings::{Settings, TONE_HZ, TurnServer},
 };
 use crate::{demo::Demo, engine::Engine};
 
@@ -186,6 +186,7 @@ impl Session {
         self.you = Seat::new(source.clone(), playback.clone(), Some(archive));
         let config = CallConfig {
             stun_servers: settings.stun_servers.clone(),
+            turn_servers: settings.turn_servers.iter().map(TurnServer::to_call).collect(),
             interfaces: settings.interfaces.clone(),
             records: Some(records),
             ..self.config(source, playback)

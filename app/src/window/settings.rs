@@ -1,11 +1,13 @@
 //! What the user chose, and the file it is kept in.
 
 use std::{
-    fs, io,
+    fmt, fs,
+    io::{self, Write as _},
     path::{Path, PathBuf},
 };
 
 use floe_call::{AudioSource, Playback};
+use floe_transport::relay::{Credentials, TurnAccess};
 use serde::{Deserialize, Serialize};
 
 /// Overrides the folder settings are kept in.
@@ -20,6 +22,8 @@ const RECENT_FILES: usize = 8;
 pub struct Settings {
     /// STUN servers as `stun:host[:port]`. None are contacted unless named here.
     pub stun_servers: Vec<String>,
+    /// TURN servers. None are contacted unless named here.
+    pub turn_servers: Vec<TurnServer>,
     /// Names of the interfaces to use; empty means all.
     pub interfaces: Vec<String>,
     /// What a call sends.
@@ -30,6 +34,33 @@ pub struct Settings {
     pub theme: ThemeChoice,
     /// Files shown lately, the newest first.
     pub recent_files: Vec<PathBuf>,
+}
+
+/// A TURN server, as it is stored: with its password, in a file that only its owner may read.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct TurnServer {
+    /// `turn:host[:port][?transport=tcp]` or `turns:host[:port]`.
+    pub url: String,
+    /// User name, unless the URL has one.
+    pub user: String,
+    /// Password, unless the URL has one.
+    pub password: String,
+}
+
+impl TurnServer {
+    /// As a call takes it.
+    #[must_use]
+    pub fn to_call(&self) -> TurnAccess {
+        let credentials = (!self.user.is_empty()).then(|| Credentials::new(&self.user, &self.password));
+        TurnAccess { url: self.url.clone(), credentials }
+    }
+}
+
+impl fmt::Debug for TurnServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.to_call().fmt(f)
+    }
 }
 
 /// What a call sends, as it is stored.
@@ -75,6 +106,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             stun_servers: Vec::new(),
+            turn_servers: Vec::new(),
             interfaces: Vec::new(),
             source: Source::Microphone(None),
             playback: Output::Speaker(None),
@@ -200,7 +232,17 @@ impl SettingsFile {
             fs::create_dir_all(folder)?;
         }
         let beside = self.path.with_extension("json.new");
-        fs::write(&beside, serde_json::to_vec_pretty(settings)?)?;
+        // A file left over by a crash may be open to others; a new one is not.
+        if let Err(error) = fs::remove_file(&beside)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            return Err(error);
+        }
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        options.open(&beside)?.write_all(&serde_json::to_vec_pretty(settings)?)?;
         fs::rename(&beside, &self.path)
     }
 }
@@ -221,6 +263,11 @@ mod tests {
         let file = SettingsFile::in_folder(&folder);
         let settings = Settings {
             stun_servers: vec!["stun:stun.example.org:3478".to_owned()],
+            turn_servers: vec![TurnServer {
+                url: "turns:turn.example.org".to_owned(),
+                user: "alice".to_owned(),
+                password: "hunter2".to_owned(),
+            }],
             interfaces: vec!["eth0".to_owned()],
             source: Source::Wav(PathBuf::from("/tmp/hello.wav")),
             playback: Output::Speaker(Some("alsa:hw0".to_owned())),
@@ -231,6 +278,11 @@ mod tests {
         let loaded = file.load();
         assert_eq!(loaded.settings, settings);
         assert_eq!(loaded.note, None);
+        #[cfg(unix)]
+        {
+            let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&file.path).unwrap().permissions());
+            assert_eq!(mode & 0o077, 0, "others can read the password");
+        }
         fs::remove_dir_all(folder).unwrap();
     }
 
@@ -276,6 +328,6 @@ mod tests {
 
     #[test]
     fn no_server_is_contacted_by_default() {
-        assert!(Settings::default().stun_servers.is_empty());
+        assert!(Settings::default().stun_servers.is_empty() && Settings::default().turn_servers.is_empty());
     }
 }

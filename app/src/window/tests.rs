@@ -19,7 +19,7 @@ use super::{
     model::{FileFacts, Journey, Model, Side},
     playhead::{Playhead, PlayheadWish, Span},
     reading::Reading,
-    settings::Settings,
+    settings::{Settings, TurnServer},
     theme,
     wish::{DialogKind, Wish},
 };
@@ -311,6 +311,17 @@ fn a_mistyped_server_is_named_and_cannot_be_saved() {
     stage.view.dialog = Some(Dialog::Settings(SettingsDraft::of(&stage.settings)));
     let harness = window(stage, SMALL, egui::Theme::Light);
     harness.get_by_label_contains("Line 1: ");
+    assert!(harness.get_by_label("Save settings").accesskit_node().is_disabled());
+}
+
+#[test]
+fn a_relay_without_a_user_is_named_and_cannot_be_saved() {
+    let mut stage = Stage::new(fixtures::connected());
+    let server = TurnServer { url: "turn:turn.example.org".to_owned(), ..TurnServer::default() };
+    stage.settings.turn_servers = vec![server];
+    stage.view.dialog = Some(Dialog::Settings(SettingsDraft::of(&stage.settings)));
+    let harness = window(stage, SMALL, egui::Theme::Light);
+    harness.get_by_label_contains("Relay 1: ");
     assert!(harness.get_by_label("Save settings").accesskit_node().is_disabled());
 }
 
@@ -625,6 +636,8 @@ fn the_dialogs_can_be_rendered_in_both_themes() {
         for (look, brightness) in [("dark", egui::Theme::Dark), ("light", egui::Theme::Light)] {
             let mut stage = Stage::new(fixtures::connected());
             stage.settings.stun_servers = vec!["stun:stun.example.org:3478".to_owned(), "stn:typo".to_owned()];
+            stage.settings.turn_servers =
+                vec![TurnServer { url: "turns:turn.example.org".to_owned(), ..TurnServer::default() }];
             stage.view.dialog = Some(open(&stage.settings));
             let mut harness = window(stage, SMALL, brightness);
             let image = harness.render().unwrap();

@@ -1,5 +1,7 @@
 //! The settings: servers, devices, interfaces, theme.
 
+mod relays;
+
 use egui::{ComboBox, TextEdit, Ui, vec2};
 use floe_audio::DeviceInfo;
 use floe_transport::ServerUrl;
@@ -9,7 +11,7 @@ use crate::window::{
     format,
     model::Model,
     pen,
-    settings::{Output, Settings, Source, ThemeChoice},
+    settings::{Output, Settings, Source, ThemeChoice, TurnServer},
     theme,
     wish::Wish,
 };
@@ -41,6 +43,12 @@ impl SettingsDraft {
 
     /// What is wrong, line by line.
     fn mistakes(&self) -> Vec<String> {
+        let mut mistakes = self.stun_mistakes();
+        mistakes.extend(relays::mistakes(&self.settings.turn_servers));
+        mistakes
+    }
+
+    fn stun_mistakes(&self) -> Vec<String> {
         let lines = self.servers.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
         lines
             .filter_map(|(index, line)| {
@@ -61,7 +69,10 @@ impl SettingsDraft {
     }
 
     fn finished(&self) -> Settings {
-        Settings { stun_servers: self.lines().map(str::to_owned).collect(), ..self.settings.clone() }
+        let mut settings = self.settings.clone();
+        settings.stun_servers = self.lines().map(str::to_owned).collect();
+        settings.turn_servers.retain(|server| *server != TurnServer::default());
+        settings
     }
 }
 
@@ -69,6 +80,8 @@ impl SettingsDraft {
 pub fn view(model: &Model<'_>, draft: &mut SettingsDraft, wishes: &mut Vec<Wish>, ui: &mut Ui) {
     super::title(ui, "Settings");
     servers(draft, ui);
+    ui.separator();
+    relays::view(&mut draft.settings.turn_servers, ui);
     ui.separator();
     devices(model, draft, wishes, ui);
     ui.separator();
@@ -111,7 +124,7 @@ fn servers(draft: &mut SettingsDraft, ui: &mut Ui) {
         info.current_text_value = Some(draft.servers.clone());
         info
     });
-    for mistake in draft.mistakes() {
+    for mistake in draft.stun_mistakes() {
         pen::trouble(ui, &mistake);
     }
     ui.horizontal(|ui| {
