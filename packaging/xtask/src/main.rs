@@ -1,6 +1,7 @@
 //! Set-up, run, test, tidy and package Floe: `cargo xtask` without an argument lists what it can do.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool talks on its own terminal")]
 
+mod bench;
 mod checks;
 mod demo;
 mod package;
@@ -20,6 +21,7 @@ Usage: cargo xtask COMMAND
   test             install what the tests need, then run all of them
   lint             formatting, tidy, clippy, documentation, licences and sources of dependencies
   ci               lint, then test
+  bench NAME       measure Floe beside others; `connect`: from both codes to a selected pair
   tidy             the project's own rules: arrows between crates, file heads, file lengths
   package          build the Debian package";
 
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
         ("test", []) => test::test(),
         ("lint", []) => checks::lint(),
         ("ci", []) => checks::lint().and_then(|()| test::test()),
+        ("bench", [name]) => bench::bench(name),
         ("tidy", []) => tidy::tidy(),
         ("package", []) => package::package(),
         ("help" | "--help" | "-h", _) => {

@@ -87,11 +87,14 @@ impl Gate {
         }
     }
 
-    /// Whether the peer may have taken the offer of a pair that is better than the one to be chosen.
+    /// Whether the peer may have taken the offer of a pair that it holds for better than the one to be chosen. Both ends
+    /// rank what is better at both ends alike; apart from that, NATs make priorities differ.
     fn offered_better_than(&self, chosen: &Pair) -> bool {
         self.pairs.values().any(|pair| {
-            pair.standing() > chosen.standing()
-                && matches!(pair.offer, Some(Offer { number, .. }) if self.nominator.is_offered(number))
+            let is_better_somewhere = pair.standing() > chosen.standing()
+                || pair.rank.local > chosen.rank.local
+                || pair.rank.remote > chosen.rank.remote;
+            is_better_somewhere && matches!(pair.offer, Some(Offer { number, .. }) if self.nominator.is_offered(number))
         })
     }
 

@@ -8,8 +8,8 @@ use super::{
 /// An unanswered check of a foundation holds its frozen pairs back for so long, the default Ta of RFC 8445: they go
 /// no faster than one after the other, and yet a foreign peer that gives all its candidates one foundation is no slower.
 const FROZEN_FOR: Duration = Duration::from_millis(50);
-/// While people exchange codes a base sends at most one check per second, however many pairs it has.
-const BASE_INTERVAL: Duration = Duration::from_secs(1);
+/// While people exchange codes a base sends less than one check per second, however many pairs it has.
+const BASE_INTERVAL: Duration = Duration::from_millis(1250);
 
 impl Gate {
     /// The most urgent request that is due.

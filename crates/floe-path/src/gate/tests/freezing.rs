@@ -77,7 +77,7 @@ fn every_pair_of_a_long_list_is_checked_once_before_any_is_checked_again() {
 }
 
 #[test]
-fn however_many_pairs_a_base_has_it_sends_at_most_one_check_a_second_while_nobody_answers() {
+fn however_many_pairs_a_base_has_it_sends_less_than_one_check_a_second_while_nobody_answers() {
     for pairs in [2, 8, 40] {
         let now = Instant::now();
         let mut gate = Gate::new(IceRole::Controlling, GRACE, 1);
@@ -86,6 +86,6 @@ fn however_many_pairs_a_base_has_it_sends_at_most_one_check_a_second_while_nobod
         }
         run(&mut gate, now, Duration::from_secs(180));
         let sent = run(&mut gate, now + Duration::from_secs(180), Duration::from_secs(120)).len();
-        assert!(sent <= 125, "{pairs} pairs: {sent} checks in 120 s");
+        assert!(sent <= 120, "{pairs} pairs: {sent} checks in 120 s");
     }
 }
