@@ -154,9 +154,8 @@ pub(super) struct ProbeOptions {
     /// A STUN server, `stun:host[:port]`; may be given several times. Two of them tell the NAT's mapping.
     #[arg(long = "stun", value_name = "URL", value_parser = stun_server)]
     pub stun: Vec<String>,
-    /// A TURN server, `turn:user:password@host[:port][?transport=tcp]` or `turns:…`; may be given several times.
-    #[arg(long = "turn", value_name = "URL", value_parser = turn_server)]
-    pub turn: Vec<String>,
+    #[command(flatten)]
+    pub turn: TurnOptions,
     /// Use only this interface; may be given several times.
     #[arg(long = "interface", value_name = "NAME")]
     pub interfaces: Vec<String>,
@@ -164,7 +163,7 @@ pub(super) struct ProbeOptions {
     #[arg(long)]
     pub loopback: bool,
     /// Test a simulated network instead, as its first computer sees it, with its own servers.
-    #[arg(long, value_name = "NAME", value_parser = scenario, conflicts_with_all = ["stun", "turn", "interfaces"])]
+    #[arg(long, value_name = "NAME", value_parser = scenario, conflicts_with_all = ["stun", "servers", "interfaces"])]
     pub scenario: Option<Scenario>,
     /// Print the result as one JSON object on standard output.
     #[arg(long)]
@@ -236,13 +235,6 @@ fn turn_access(url: &str) -> Result<TurnAccess, TurnUrlError> {
 
 fn stun_server(url: &str) -> Result<String, UrlError> {
     ServerUrl::parse(url).map(|_| url.to_owned())
-}
-
-fn turn_server(url: &str) -> Result<String, TurnUrlError> {
-    match TurnUrl::parse(url)? {
-        (_, Some(_)) => Ok(url.to_owned()),
-        (_, None) => Err(TurnUrlError::NoCredentials),
-    }
 }
 
 /// The tone of `--audio tone`: concert pitch, easy to recognise and to measure.

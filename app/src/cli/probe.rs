@@ -27,10 +27,10 @@ pub(super) fn run(options: ProbeOptions) -> anyhow::Result<Status> {
 async fn report(options: &ProbeOptions) -> anyhow::Result<ProbeReport> {
     let mut config = ProbeConfig {
         stun_servers: options.stun.clone(),
-        turn_servers: options.turn.clone(),
+        turn_servers: options.turn.servers()?,
+        trust: options.turn.trust()?,
         interfaces: options.interfaces.clone(),
         include_loopback: options.loopback,
-        ..ProbeConfig::default()
     };
     let Some(scenario) = options.scenario else {
         let network: Arc<dyn Network> = Arc::new(SystemNetwork::new());
@@ -38,6 +38,8 @@ async fn report(options: &ProbeOptions) -> anyhow::Result<ProbeReport> {
     };
     let world = World::build(scenario, 1).with_context(|| format!("cannot build the {} scenario", scenario.name()))?;
     config.stun_servers.clone_from(&world.stun_servers);
+    config.turn_servers.clone_from(&world.turn_servers);
+    config.trust = world.turn_trust.clone();
     config.include_loopback = world.include_loopback;
     // The world outlives the probe of it.
     Ok(probe(&config, Arc::clone(&world.a)).await)

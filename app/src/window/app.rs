@@ -186,6 +186,7 @@ impl eframe::App for FloeWindow {
             breakage: self.session.breakage(),
             settings: &self.settings,
             devices: self.devices.list(),
+            network_test: self.session.network_test(),
             toast: self.toast.as_ref().map(|toast| toast.text.as_str()),
             notice: self.notice.as_deref(),
         };

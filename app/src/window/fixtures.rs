@@ -2,9 +2,13 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use floe_call::{AudioSource, PasteOutcome, Playback, Snapshot};
+use floe_call::{
+    AudioSource, PasteOutcome, Playback, Snapshot,
+    probe::{ForecastRow, Ipv6Report, Ipv6State, NatReport, ProbeReport, Prospect},
+};
 use floe_inspect::{
     Picture,
+    forecast::{Outlook, PeerKind},
     picture::{
         BaseView, CandidateView, Event, Mapping, PairId, PairSigns, PairState, PairView, PeerCode, Phase, PhaseKind,
         PhaseProgress, Sample, SecurityView, Selection, ServerVerdict, ServerView, Severity, Traffic, Visit,
@@ -20,6 +24,7 @@ use floe_wire::{
 use super::{
     devices::DeviceList,
     model::{Journey, Model, Side},
+    network_test::TestState,
     playhead::Playhead,
     reading::Reading,
     settings::Settings,
@@ -579,6 +584,31 @@ fn packet(direction: floe_wire::Direction, remote: &str, bytes: Vec<u8>) -> floe
     floe_wire::RecordBody::Packet(floe_wire::Packet { base: ETH, direction, remote, bytes: bytes.into(), wire_len })
 }
 
+/// What a test of a network found that lets nobody in.
+pub fn tested_network() -> Arc<ProbeReport> {
+    let prospect = |outlook| Prospect { outlook, why: "both routers use another port for every destination" };
+    let unknown = Some("one server alone has nothing to be compared with; add a second one");
+    Arc::new(ProbeReport {
+        floe: "0.1.0",
+        interfaces: Vec::new(),
+        interfaces_error: None,
+        servers: Vec::new(),
+        nat: NatReport {
+            mapping: None,
+            mapping_unknown: unknown,
+            filtering: Some("address-dependent"),
+            filtering_unknown: None,
+            carrier_grade: true,
+        },
+        ipv6: Ipv6Report { state: Ipv6State::Off, why: "this computer's system does not speak it" },
+        forecast: vec![ForecastRow {
+            peer: PeerKind::Symmetric,
+            without_relay: prospect(Outlook::NoPath),
+            with_relay: prospect(Outlook::Relay),
+        }],
+    })
+}
+
 /// Runs `check` on a model of a call in the given moment.
 pub fn with_model<R>(snapshot: &Snapshot, check: impl FnOnce(&Model<'_>) -> R) -> R {
     let settings = Settings::default();
@@ -598,6 +628,7 @@ pub fn with_model<R>(snapshot: &Snapshot, check: impl FnOnce(&Model<'_>) -> R) -
         breakage: None,
         settings: &settings,
         devices: &DeviceList::Unknown,
+        network_test: &TestState::NotRun,
         toast: None,
         notice: None,
     };

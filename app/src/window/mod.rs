@@ -24,6 +24,7 @@ mod ladder;
 mod level;
 mod model;
 mod network;
+mod network_test;
 mod paint_pace;
 mod path_picture;
 mod path_plots;

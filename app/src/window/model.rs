@@ -11,6 +11,7 @@ use super::{
     archive::{Moment, OpenState},
     break_it::Breakage,
     devices::DeviceList,
+    network_test::TestState,
     playhead::Playhead,
     reading::Reading,
     settings::Settings,
@@ -46,6 +47,8 @@ pub struct Model<'a> {
     pub settings: &'a Settings,
     /// The sound devices, as last listed.
     pub devices: &'a DeviceList,
+    /// How far the test of the network is.
+    pub network_test: &'a TestState,
     /// A sentence about something done elsewhere, shown for a few seconds.
     pub toast: Option<&'a str>,
     /// A sentence about the window itself (settings unreadable), shown until dismissed.

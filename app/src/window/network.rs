@@ -1,6 +1,7 @@
 //! Interfaces, sockets and servers.
 
-use egui::{Frame, Margin, RichText, ScrollArea, Stroke, Ui};
+use egui::{Frame, Margin, RichText, ScrollArea, Stroke, Ui, vec2};
+use floe_call::probe::{ForecastRow, ProbeReport, ServerReport};
 use floe_inspect::{
     Picture,
     picture::{BaseView, ServerVerdict, ServerView},
@@ -9,6 +10,7 @@ use floe_inspect::{
 use super::{
     format,
     model::{Journey, Model},
+    network_test::TestState,
     pen,
     theme::{self, Palette},
     wish::{DialogKind, Wish},
@@ -18,16 +20,21 @@ use super::{
 pub fn view(model: &Model<'_>, ui: &mut Ui) -> Vec<Wish> {
     let picture = model.picture();
     let mut wishes = Vec::new();
+    test_button(model, &mut wishes, ui);
     if picture.bases.is_empty() && picture.interfaces.is_empty() && picture.base_failures.is_empty() {
         let how = match model.journey {
             Journey::Idle => "Press New call on the left, or choose a demo above.",
             Journey::Call | Journey::Demo(_) => "They are being listed; this takes a moment.",
             Journey::File => "This file names none of them.",
         };
-        pen::empty(ui, "Your interfaces and what each server answered will appear here.", how);
+        if !matches!(model.network_test, TestState::Done(_)) {
+            pen::empty(ui, "Your interfaces and what each server answered will appear here.", how);
+        }
+        ScrollArea::vertical().auto_shrink(false).show(ui, |ui| test_result(model, ui));
         return wishes;
     }
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+        test_result(model, ui);
         pen::heading(ui, "Servers");
         servers(model, picture, &mut wishes, ui);
         ui.add_space(theme::GRID / 2.0);
@@ -41,6 +48,77 @@ pub fn view(model: &Model<'_>, ui: &mut Ui) -> Vec<Wish> {
         idle_interfaces(picture, ui);
     });
     wishes
+}
+
+fn test_button(model: &Model<'_>, wishes: &mut Vec<Wish>, ui: &mut Ui) {
+    if model.journey == Journey::File {
+        return;
+    }
+    let is_running = matches!(model.network_test, TestState::Running);
+    let label = if is_running { "Testing…" } else { "Test my network" };
+    let hover = "Asks your servers how this network maps and filters, and forecasts whom a call reaches; it takes up to \
+                 half a minute and needs no friend";
+    let button = egui::Button::new(label).min_size(vec2(0.0, theme::HIT));
+    if ui.add_enabled(!is_running, button).on_hover_text(hover).clicked() {
+        wishes.push(Wish::TestNetwork);
+    }
+}
+
+/// What the test of the network found, apart from what the panel shows of servers and interfaces anyway.
+fn test_result(model: &Model<'_>, ui: &mut Ui) {
+    let TestState::Done(report) = model.network_test else { return };
+    pen::heading(ui, "This network");
+    card(ui, |ui| {
+        let ProbeReport { nat, ipv6, .. } = &**report;
+        let words = |known: Option<&str>, unknown: Option<&str>| match known {
+            Some(known) => known.to_owned(),
+            None => format!("not known: {}", unknown.unwrap_or("not tested")),
+        };
+        let two = if nat.carrier_grade { "yes (a carrier's, or another router)" } else { "no sign of one" };
+        let rows = [
+            ("Mapping", words(nat.mapping, nat.mapping_unknown)),
+            ("Filtering", words(nat.filtering, nat.filtering_unknown)),
+            ("Second NAT", two.to_owned()),
+            ("IPv6", format!("{}: {}", ipv6.state.name(), ipv6.why)),
+        ];
+        pen::facts(ui, "network test", &rows);
+        for server in &report.servers {
+            tested_server(server, ui);
+        }
+    });
+    pen::heading(ui, "Whom a call from here reaches");
+    card(ui, |ui| {
+        for row in &report.forecast {
+            prospect(row, ui);
+        }
+    });
+    ui.add_space(theme::GRID / 2.0);
+}
+
+fn tested_server(server: &ServerReport, ui: &mut Ui) {
+    ui.label(RichText::new(&server.url).font(theme::mono()));
+    for (way, reach) in [("UDP", &server.udp), ("TCP", &server.tcp), ("TLS", &server.tls)] {
+        match (reach.rtt_ms, &reach.error) {
+            (Some(rtt), _) => {
+                pen::note(ui, format!("✓ {way} answers in {}", format::ms_value(rtt)));
+            }
+            (None, Some(error)) => {
+                pen::trouble(ui, &format!("{way}: {error}"));
+            }
+            (None, None) => {}
+        }
+    }
+}
+
+fn prospect(row: &ForecastRow, ui: &mut Ui) {
+    let (without, with) = (&row.without_relay, &row.with_relay);
+    let relay = if with.outlook == without.outlook {
+        String::new()
+    } else {
+        format!(", with a relay: {}", with.outlook.name())
+    };
+    ui.label(RichText::new(row.peer.name()));
+    pen::note(ui, format!("{}{relay}: {}", without.outlook.name(), without.why));
 }
 
 fn card(ui: &mut Ui, content: impl FnOnce(&mut Ui)) {

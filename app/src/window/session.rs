@@ -6,14 +6,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use floe_call::{AudioSource, Call, CallConfig, Command, Playback};
+use floe_call::{AudioSource, Call, CallConfig, Command, Playback, probe::ProbeConfig};
 use floe_capture::ImportOptions;
 use floe_simnet::Scenario;
+use floe_transport::{Network, SystemNetwork};
 
 use super::{
     archive::{Archive, OpenFile, OpenState, Repaint},
     break_it::{self, Breakage},
     model::{FileFacts, Journey, Side},
+    network_test::{NetworkTest, TestState},
     paint_pace::PaintPace,
     seat::Seat,
     settings::{Settings, TONE_HZ, TurnServer},
@@ -36,6 +38,7 @@ pub struct Session {
     shelf: Option<Shelf>,
     context: egui::Context,
     pace: Arc<PaintPace>,
+    network_test: NetworkTest,
     // Last: calls end before the runtime they run on.
     engine: Engine,
 }
@@ -75,6 +78,7 @@ impl Session {
             shelf: None,
             context,
             pace: Arc::default(),
+            network_test: NetworkTest::default(),
             engine,
         }
     }
@@ -140,6 +144,43 @@ impl Session {
         self.shelf = None;
     }
 
+    /// How far the test of the network is.
+    #[must_use]
+    pub fn network_test(&self) -> &TestState {
+        self.network_test.state()
+    }
+
+    /// Tests the network: the simulated one in a demo, as the side shown sees it, and else the system's.
+    pub fn test_network(&mut self, settings: &Settings) {
+        let (config, network): (_, Arc<dyn Network>) = match &self.active {
+            Active::Demo(demo) => {
+                let world = demo.world();
+                let config = ProbeConfig {
+                    stun_servers: world.stun_servers.clone(),
+                    turn_servers: world.turn_servers.clone(),
+                    trust: world.turn_trust.clone(),
+                    include_loopback: world.include_loopback,
+                    ..ProbeConfig::default()
+                };
+                (config, world.network(self.simulated_side()))
+            }
+            Active::Idle | Active::Call(_) => {
+                let (stun_servers, interfaces) = (settings.stun_servers.clone(), settings.interfaces.clone());
+                let config = ProbeConfig { stun_servers, interfaces, ..ProbeConfig::default() };
+                (config, Arc::new(SystemNetwork::new()))
+            }
+        };
+        let repaint = self.repaint();
+        self.network_test.start(&self.engine, config, network, repaint);
+    }
+
+    fn simulated_side(&self) -> floe_simnet::Side {
+        match self.side {
+            Side::You => floe_simnet::Side::A,
+            Side::Friend => floe_simnet::Side::B,
+        }
+    }
+
     /// What is broken around the side shown, where something can be broken.
     #[must_use]
     pub fn breakage(&self) -> Option<&Breakage> {
@@ -181,6 +222,7 @@ impl Session {
     /// Begins a call of one's own; a running one is hung up.
     pub fn start_call(&mut self, settings: &Settings) {
         self.end();
+        self.network_test.forget();
         let (source, playback) = (settings.source.to_call(), settings.playback.to_call());
         let (archive, records) = Archive::of_call(self.repaint());
         self.you = Seat::new(source.clone(), playback.clone(), Some(archive));
@@ -200,6 +242,7 @@ impl Session {
     /// When its world cannot be built.
     pub fn start_demo(&mut self, scenario: Scenario) -> anyhow::Result<()> {
         self.end();
+        self.network_test.forget();
         // A tone out of the speakers would startle; it is measured and drawn either way.
         let (mine, theirs) = (AudioSource::Tone { hz: TONE_HZ }, AudioSource::Tone { hz: FRIENDS_TONE_HZ });
         let (archive_a, records_a) = Archive::of_call(self.repaint());
@@ -246,6 +289,7 @@ impl Session {
 
     /// Takes the newest snapshots; says what became of a file, once.
     pub fn poll(&mut self) -> Option<FileNews> {
+        self.network_test.poll();
         match &mut self.active {
             Active::Idle => {}
             Active::Call(call) => self.you.take(call.snapshot()),

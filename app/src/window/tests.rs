@@ -17,6 +17,7 @@ use super::{
     fixtures,
     frame::{self, ViewState},
     model::{FileFacts, Journey, Model, Side},
+    network_test::TestState,
     playhead::{Playhead, PlayheadWish, Span},
     reading::Reading,
     settings::{Settings, TurnServer},
@@ -33,6 +34,7 @@ struct Stage {
     file: Option<FileFacts>,
     settings: Settings,
     devices: DeviceList,
+    network_test: TestState,
     view: ViewState,
     wishes: Vec<Wish>,
 }
@@ -48,6 +50,7 @@ impl Stage {
             file: None,
             settings: Settings::default(),
             devices: DeviceList::Unknown,
+            network_test: TestState::NotRun,
             view: ViewState::default(),
             wishes: Vec::new(),
         }
@@ -69,6 +72,7 @@ impl Stage {
             breakage: self.breakage.as_ref(),
             settings: &self.settings,
             devices: &self.devices,
+            network_test: &self.network_test,
             toast: None,
             notice: None,
         };
@@ -288,6 +292,20 @@ fn an_empty_window_teaches_in_every_panel() {
         harness.run();
         harness.get_by_label("Press New call on the left, or choose a demo above.");
     }
+}
+
+#[test]
+fn the_network_is_tested_on_request_and_the_panel_says_whom_a_call_reaches() {
+    let mut harness = small(fixtures::connected());
+    harness.state_mut().view.dock.show(Panel::Network);
+    harness.run();
+    harness.get_by_label("Test my network").click();
+    harness.run();
+    assert_eq!(wishes(&mut harness), [Wish::TestNetwork]);
+    harness.state_mut().network_test = TestState::Done(fixtures::tested_network());
+    harness.run();
+    harness.get_by_label("not known: one server alone has nothing to be compared with; add a second one");
+    harness.get_by_label_contains("through a relay");
 }
 
 #[test]

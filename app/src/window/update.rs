@@ -43,6 +43,7 @@ impl FloeWindow {
                 self.playhead = Playhead::default();
                 self.session.close_file();
             }
+            Wish::TestNetwork => self.session.test_network(&self.settings),
             Wish::ShowPanel(panel) => self.view.dock.show(panel),
             Wish::Copy { text, what } => {
                 self.clipboard.copy(text, ctx);

@@ -31,6 +31,8 @@ pub enum Wish {
     ReopenFile(ImportOptions),
     /// Stop showing or reading the file.
     CloseFile,
+    /// Test the network without a peer.
+    TestNetwork,
     /// Bring a panel to the front.
     ShowPanel(Panel),
     /// Put a text on the clipboard and say so.

@@ -12,7 +12,10 @@ mod udp;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use floe_transport::{Network, ServerUrl, relay::TlsTrust};
+use floe_transport::{
+    Network, ServerUrl,
+    relay::{TlsTrust, TurnAccess},
+};
 use floe_wire::{InterfaceInfo, InterfaceKind};
 use tokio::task::JoinSet;
 
@@ -31,8 +34,8 @@ const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct ProbeConfig {
     /// STUN servers as `stun:host[:port]`; none are contacted unless named here.
     pub stun_servers: Vec<String>,
-    /// TURN servers as `turn:user:password@host[:port][?transport=tcp]` or `turns:…`.
-    pub turn_servers: Vec<String>,
+    /// TURN servers; each is asked for a relayed address, which is given up at once.
+    pub turn_servers: Vec<TurnAccess>,
     /// Whom to believe that it is a `turns:` server.
     pub trust: TlsTrust,
     /// Names of the interfaces to use; empty means all.

@@ -96,7 +96,7 @@ async fn a_turn_server_that_is_down_or_misspelt_is_told_without_its_password() {
         "turn:192.0.2.77",
         "alice:hunter2",
     ];
-    let turn_servers = turn_servers.map(str::to_owned).to_vec();
+    let turn_servers = turn_servers.map(|url| TurnAccess { url: url.to_owned(), credentials: None }).to_vec();
     let report = probe(&ProbeConfig { turn_servers, ..ProbeConfig::default() }, world.network(Side::A)).await;
     let errors: Vec<_> = report.servers.iter().filter_map(|server| server.udp.error.as_deref()).collect();
     assert_eq!(errors.len(), 4, "{:?}", report.servers);
@@ -106,6 +106,20 @@ async fn a_turn_server_that_is_down_or_misspelt_is_told_without_its_password() {
     let all = format!("{}{}", report.lines().join("\n"), serde_json::to_string(&report).unwrap());
     assert!(!all.contains("hunter2"), "{all}");
     assert!(!report.is_connected());
+}
+
+#[tokio::test(start_paused = true)]
+async fn relays_are_asked_for_an_address_over_udp_tcp_and_tls() {
+    let world = World::build(Scenario::SymmetricBoth, 1).unwrap();
+    assert!(!world.turn_servers.is_empty());
+    let (turn_servers, trust) = (world.turn_servers.clone(), world.turn_trust.clone());
+    let config = ProbeConfig { turn_servers, trust, ..ProbeConfig::default() };
+    let report = probe(&config, world.network(Side::A)).await;
+    assert_eq!(report.servers.len(), world.turn_servers.len());
+    for server in &report.servers {
+        let works = [&server.udp, &server.tcp, &server.tls].map(|reach| reach.ok == Some(true));
+        assert!(works.contains(&true) && server.relayed.is_some(), "{server:?}");
+    }
 }
 
 #[tokio::test]

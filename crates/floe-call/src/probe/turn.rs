@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use floe_transport::{
     Clock, Network, Tap,
-    relay::{Relay, RelayContext, RelayIds, RelayNews, RelayServer, TlsTrust, TurnUrl, TurnUrlError},
+    relay::{Relay, RelayContext, RelayIds, RelayNews, RelayServer, TlsTrust, TurnAccess, TurnUrl},
 };
 use floe_wire::{BaseId, InterfaceInfo, RelayProtocol};
 use tokio::{sync::mpsc, task::JoinSet};
@@ -40,15 +40,15 @@ pub(super) struct TurnAnswer {
 /// Asks every server, all at the same time; they stay in the order they were named.
 pub(super) async fn probe(
     interfaces: &[InterfaceInfo],
-    servers: &[String],
+    servers: &[TurnAccess],
     trust: &TlsTrust,
     network: &Arc<dyn Network>,
 ) -> Vec<TurnFindings> {
     let mut attempts = JoinSet::new();
-    for (position, text) in servers.iter().enumerate() {
-        let (interfaces, text, trust) = (interfaces.to_vec(), text.clone(), trust.clone());
+    for (position, access) in servers.iter().enumerate() {
+        let (interfaces, access, trust) = (interfaces.to_vec(), access.clone(), trust.clone());
         let network = Arc::clone(network);
-        attempts.spawn(async move { (position, probe_one(&interfaces, &text, &trust, &network).await) });
+        attempts.spawn(async move { (position, probe_one(&interfaces, &access, &trust, &network).await) });
     }
     let mut findings = attempts.join_all().await;
     findings.sort_by_key(|(position, _)| *position);
@@ -57,17 +57,13 @@ pub(super) async fn probe(
 
 async fn probe_one(
     interfaces: &[InterfaceInfo],
-    text: &str,
+    access: &TurnAccess,
     trust: &TlsTrust,
     network: &Arc<dyn Network>,
 ) -> TurnFindings {
-    let parsed = TurnUrl::parse(text).and_then(|(url, credentials)| {
-        credentials.map(|credentials| (url, credentials)).ok_or(TurnUrlError::NoCredentials)
-    });
-    let (url, credentials) = match parsed {
-        Ok(parsed) => parsed,
-        // The text itself is not repeated: it may hold a password.
-        Err(error) => return TurnFindings::failed("a TURN server".to_owned(), error.to_string()),
+    let (url, credentials) = match access.read() {
+        Ok(read) => read,
+        Err(error) => return TurnFindings::failed(access.shown(), error.to_string()),
     };
     let resolution = tokio::time::timeout(RESOLVE_TIMEOUT, network.resolve(&url.host, url.port)).await;
     let addresses = match resolution {
