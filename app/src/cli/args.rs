@@ -190,6 +190,9 @@ pub(super) struct ReportOptions {
     /// Print the report as one JSON object.
     #[arg(long)]
     pub json: bool,
+    /// Also write the report as one HTML page that needs nothing else.
+    #[arg(long, value_name = "OUT.html")]
+    pub html: Option<PathBuf>,
     /// Replace addresses, ports and names by pseudonyms, in every output.
     #[arg(long)]
     pub redact: bool,

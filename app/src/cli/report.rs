@@ -4,13 +4,16 @@ use std::{fs::File, io::IsTerminal as _, ops::ControlFlow, path::Path};
 
 use anyhow::Context as _;
 use floe_capture::{Import, ImportOptions, Loaded, Progress, load, redact};
-use floe_inspect::{Inspector, Report};
+use floe_inspect::{
+    Inspector, Report,
+    report::{html_page, text_page},
+};
 
 use super::{
     Status,
     args::{OutputOptions, ReportOptions},
     keep::Files,
-    output::{self, sentence_of},
+    output,
 };
 
 pub(super) fn run(options: &ReportOptions) -> anyhow::Result<Status> {
@@ -30,8 +33,11 @@ pub(super) fn run(options: &ReportOptions) -> anyhow::Result<Status> {
         inspector.ingest(record);
     }
     let picture = inspector.picture();
+    if let Some(path) = &options.html {
+        std::fs::write(path, html_page(picture)).with_context(|| format!("cannot write {}", path.display()))?;
+    }
     let output = OutputOptions { json: options.json, report: None };
-    output::write(&output, &Report::of(picture), &sentence_of(picture))?;
+    output::write(&output, &Report::of(picture), text_page(picture).trim_end())?;
     Ok(Status::Ok)
 }
 

@@ -1,19 +1,24 @@
-//! The report: the JSON object that `--json` prints and a person can send.
+//! The report: the JSON object that `--json` prints, and the same as one page of text or HTML that a person can send.
 
+mod html;
 mod lint;
 mod media;
+mod page;
 mod path;
 mod peer;
+mod text;
 mod totals;
 
 use floe_wire::Stamp;
 use serde::Serialize;
 
 pub use self::{
+    html::html_page,
     lint::LintReport,
     media::{AudioReport, NatReport, SecurityReport, ServerReport},
     path::{CandidateReport, PairReport, RestartReport, SelectionReport},
     peer::{PeerPairReport, PeerReport},
+    text::text_page,
     totals::{CountersReport, StateReport, StatesReport, TimingsReport},
 };
 use crate::{

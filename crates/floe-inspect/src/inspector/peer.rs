@@ -13,6 +13,7 @@ use floe_wire::{
 
 use super::Inspector;
 use crate::{
+    markers::MarkerKind,
     peer::{ChannelView, Gaps, PeerPair, RestartView, push_restart},
     picture::{PairId, PairView, Severity},
     words::{count, millis},
@@ -151,6 +152,9 @@ impl Inspector {
     pub(super) fn on_restart_started(&mut self, generation: Generation, cause: RestartCause) {
         let started = self.picture.at;
         push_restart(&mut self.picture.restarts, RestartView { generation, cause, started, selected: None, gap: None });
+        if matches!(cause, RestartCause::NetworkUp | RestartCause::NetworkDown | RestartCause::RelayLost) {
+            self.mark(MarkerKind::NetworkChange, cause.name().to_owned());
+        }
         let text = format!("ICE restarts, generation {}: {}", generation.0, cause.name());
         self.say(Severity::Info, "selection", text);
     }

@@ -8,6 +8,7 @@ mod ladder;
 mod lint;
 mod lost_paths;
 mod lost_peer;
+mod pages;
 mod pairs;
 mod relay;
 mod report;

@@ -1,0 +1,171 @@
+//! What a page of a report says, before it is drawn as text or HTML.
+
+use floe_wire::Stamp;
+
+use crate::{
+    Finding, Picture, diagnose,
+    diagnosis::{CodeBit, explain_code, failure_code},
+    picture::{CandidateView, PairView, SecurityView, ServerVerdict},
+    words::millis,
+};
+
+/// A name and a value.
+pub(super) type Fact = (&'static str, String);
+
+/// Why a call went as it went.
+pub(super) struct Conclusion {
+    /// The failure code, of a failed call.
+    pub code: Option<String>,
+    /// What its bits mean.
+    pub bits: Vec<CodeBit>,
+    /// Rules that match, the most telling one first.
+    pub findings: Vec<Finding>,
+}
+
+impl Conclusion {
+    pub(super) fn of(picture: &Picture) -> Self {
+        let code = failure_code(picture);
+        let bits = code.as_deref().and_then(explain_code).unwrap_or_default();
+        Self { code, bits, findings: diagnose(picture) }
+    }
+}
+
+pub(super) const PAIR_COLUMNS: [&str; 8] = ["gen", "ours", "theirs", "state", "sent", "answered", "rtt", "why"];
+
+/// One row per pair, in the order of the picture.
+pub(super) fn pair_rows(picture: &Picture) -> Vec<[String; 8]> {
+    let row = |pair: &PairView| {
+        let mark = if pair.selected { " (in use)" } else { "" };
+        [
+            pair.id.generation.0.to_string(),
+            local_name(picture, pair),
+            pair.id.remote.to_string(),
+            format!("{}{mark}", pair.state.name()),
+            pair.requests_sent.to_string(),
+            pair.responses_received.to_string(),
+            pair.rtt.map_or_else(|| "-".to_owned(), millis),
+            pair.why.clone(),
+        ]
+    };
+    picture.pairs.iter().map(row).collect()
+}
+
+/// A base by its interface and address.
+pub(super) fn local_name(picture: &Picture, pair: &PairView) -> String {
+    let base = picture.base(pair.id.base);
+    base.map_or_else(|| pair.id.base.to_string(), |base| format!("{} {}", base.interface, base.address))
+}
+
+pub(super) const CANDIDATE_COLUMNS: [&str; 7] = ["id", "gen", "type", "protocol", "address", "priority", "from"];
+
+/// One row per candidate.
+pub(super) fn candidate_rows(views: &[CandidateView]) -> Vec<[String; 7]> {
+    let row = |view: &CandidateView| {
+        let from = view.server.clone().or_else(|| view.interface.clone()).unwrap_or_default();
+        [
+            view.id.clone(),
+            view.generation.0.to_string(),
+            view.candidate.candidate_type.name().to_owned(),
+            view.candidate.protocol.name().to_owned(),
+            view.candidate.address.to_string(),
+            view.candidate.priority.to_string(),
+            from,
+        ]
+    };
+    views.iter().map(row).collect()
+}
+
+pub(super) const SERVER_COLUMNS: [&str; 3] = ["server", "asked from", "verdict"];
+
+/// One row per server and base.
+pub(super) fn server_rows(picture: &Picture) -> Vec<[String; 3]> {
+    let asked = picture.servers.iter().map(|row| {
+        let from = row.base.and_then(|base| picture.base(base)).map(|base| base.interface.clone());
+        let verdict = match &row.verdict {
+            ServerVerdict::Answered { mapped, rtt } => format!("sees {mapped}, {}", millis(*rtt)),
+            ServerVerdict::Failed { error } => error.clone(),
+        };
+        [row.url.clone(), from.unwrap_or_else(|| "-".to_owned()), verdict]
+    });
+    let relays = picture.relays.iter().map(|relay| {
+        let relayed: Vec<_> = relay.relayed.iter().map(ToString::to_string).collect();
+        let verdict = match &relay.last_error {
+            Some(error) => format!("refused {} with {} {}", error.method, error.code, error.reason),
+            None if relayed.is_empty() => "no relayed address".to_owned(),
+            None => format!("relays at {}", relayed.join(", ")),
+        };
+        let from = picture.base(relay.client).map_or_else(|| "-".to_owned(), |base| base.interface.clone());
+        [relay.server.clone(), from, verdict]
+    });
+    asked.chain(relays).collect()
+}
+
+pub(super) const MARKER_COLUMNS: [&str; 3] = ["time", "kind", "what"];
+
+/// One row per marker.
+pub(super) fn marker_rows(picture: &Picture) -> Vec<[String; 3]> {
+    let row = |marker: &crate::Marker| [marker.at.to_string(), marker.kind.name().to_owned(), marker.text.clone()];
+    picture.markers.iter().map(row).collect()
+}
+
+pub(super) const LINT_COLUMNS: [&str; 6] = ["who", "rule", "section", "first at", "times", "what"];
+
+/// One row per lint finding.
+pub(super) fn lint_rows(picture: &Picture) -> Vec<[String; 6]> {
+    let row = |finding: &crate::LintFinding| {
+        let who = match finding.about {
+            crate::Side::Us => "us",
+            crate::Side::Peer => "peer",
+        };
+        [
+            who.to_owned(),
+            finding.rule.to_owned(),
+            finding.section.to_owned(),
+            format!("{} (record {})", finding.at, finding.record),
+            finding.times.to_string(),
+            finding.text.clone(),
+        ]
+    };
+    picture.lint.iter().map(row).collect()
+}
+
+/// What is known of the call as a whole; what is not known is left out.
+pub(super) fn call_facts(picture: &Picture) -> Vec<Fact> {
+    let after = |stamp: Option<Stamp>| {
+        let from = picture.timings.both_codes?;
+        Some(format!("{} after both codes", millis(stamp?.since(from))))
+    };
+    let security = match &picture.security {
+        SecurityView::Secured(facts) => Some(format!("{}, {}", facts.dtls_version, facts.srtp_cipher)),
+        SecurityView::Failed { error } => Some(format!("failed: {error}")),
+        SecurityView::None | SecurityView::Handshaking { .. } | SecurityView::Seen { .. } => None,
+    };
+    let mapping = crate::nat::mapping(picture).map(|mapping| mapping.name().to_owned());
+    let facts = [
+        ("Program", picture.version.as_ref().map(|version| format!("Floe {version}"))),
+        ("Length", Some(picture.ended_at.unwrap_or(picture.at).to_string())),
+        ("Role", picture.role.map(|role| role.name().to_owned())),
+        ("ICE state", Some(picture.ice_connection_state().name().to_owned())),
+        ("First check", after(picture.timings.first_check)),
+        ("Pair selected", after(picture.timings.selected)),
+        ("Encrypted", after(picture.timings.secured)),
+        ("First audio", after(picture.timings.first_audio)),
+        ("Security", security),
+        ("NAT mapping", mapping),
+    ];
+    facts.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+}
+
+/// Totals that are worth a line: zero is left out, except of records.
+pub(super) fn count_facts(picture: &Picture) -> Vec<Fact> {
+    let dropped: u64 = picture.counters.dropped.iter().map(|(_, count)| *count).sum();
+    let refused: u64 = picture.counters.refused.iter().map(|(_, count)| *count).sum();
+    let facts = [
+        ("Records", picture.counters.records.max(1)),
+        ("STUN and TURN messages", picture.ladder.rows(None).len() as u64 + picture.ladder.forgotten()),
+        ("Datagrams ignored", refused),
+        ("Dropped to keep memory bounded", dropped),
+        ("Events forgotten", picture.counters.events_forgotten),
+    ];
+    facts.into_iter().filter(|(_, count)| *count > 0).map(|(name, count)| (name, count.to_string())).collect()
+}
