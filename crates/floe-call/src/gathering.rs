@@ -1,5 +1,6 @@
 //! Gathering: bases on the chosen interfaces, STUN and TURN servers asked from them, candidates out of all.
 
+pub(crate) mod changes;
 mod relays;
 
 use std::{
@@ -19,7 +20,10 @@ use floe_wire::{
 };
 use tokio::{sync::mpsc, task::JoinSet};
 
-use self::relays::{Origin, RelayChange, Relays, TurnServer};
+use self::{
+    changes::Surroundings,
+    relays::{Origin, RelayChange, Relays, TurnServer},
+};
 use crate::{
     CallConfig,
     mappings::{MappedAnswer, Mappings},
@@ -76,6 +80,7 @@ pub(crate) struct Gathering {
     next_base: u32,
     /// Whether STUN servers are asked.
     has_stun: bool,
+    surroundings: Surroundings,
     relays: Relays,
     discovery: Discovery,
     resolving: JoinSet<Resolved>,
@@ -124,6 +129,7 @@ impl Gathering {
             bases: Vec::new(),
             next_base: 0,
             has_stun: !config.stun_servers.is_empty(),
+            surroundings: Surroundings::new(config, network, inbound),
             relays: Relays::new(network, tap, inbound, &config.turn_trust, seed),
             discovery: Discovery::new(seed),
             resolving: JoinSet::new(),
@@ -257,12 +263,7 @@ impl Gathering {
     }
 
     fn ask_for_relays(&mut self, server: &TurnServer) {
-        let origin = |own: &OwnBase| Origin {
-            interface: own.base.interface().clone(),
-            ip: own.base.address().ip(),
-            local_preference: own.local_preference,
-        };
-        let origins: Vec<Origin> = self.bases.iter().map(origin).collect();
+        let origins: Vec<Origin> = self.bases.iter().map(Origin::of).collect();
         let next_base = &mut self.next_base;
         let asked = self.relays.ask(server, &origins, || new_relay(next_base));
         if !asked && server.url.transport != RelayProtocol::Udp {

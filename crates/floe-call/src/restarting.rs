@@ -10,7 +10,7 @@ use floe_wire::{
     Candidate, CandidateType, Generation, Note, Protocol, candidate::priority, note::RefusalReason, peer::RestartCause,
 };
 
-use crate::{media::Media, restart::credentials, session::Session};
+use crate::{gathering::changes::Followed, media::Media, restart::credentials, session::Session};
 
 impl Session {
     /// What later generations authenticate with, if the peer derives the same.
@@ -48,6 +48,32 @@ impl Session {
         if let Some((generation, cause)) = self.restarts.take_due(has_standby, now) {
             self.begin_generation(generation, cause, now).await;
         }
+    }
+
+    /// Looks at the network if something about it has changed, and moves the call along.
+    pub(crate) async fn follow_network(&mut self, now: Instant) {
+        let Followed { added, removed } = self.gathering.follow(now);
+        if added.is_empty() && removed.is_empty() {
+            return;
+        }
+        for base in removed {
+            self.path.remove_base(base, now).await;
+        }
+        let has_path = self.path.selected().is_some();
+        // A generation that can begin takes all bases with it; else the new ones join the newest there is.
+        let cause = if added.is_empty() { RestartCause::NetworkDown } else { RestartCause::NetworkUp };
+        let begins = self.restart_keys().is_some() && !self.restarts.is_under_way() && (!added.is_empty() || !has_path);
+        if begins {
+            self.restarts.want(cause);
+        } else {
+            for base in self.path_bases().into_iter().filter(|base| added.contains(&base.id)) {
+                self.path.add_base(base, now).await;
+            }
+        }
+        if self.exchange.own().is_some() && !self.restarts.has_carried() {
+            self.make_code();
+        }
+        self.drain_path();
     }
 
     async fn begin_generation(&mut self, generation: Generation, cause: RestartCause, now: Instant) {

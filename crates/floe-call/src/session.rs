@@ -8,7 +8,7 @@ use std::{
 
 use floe_path::{AgentOutbox, AgentSend, Credentials, Liveness, Path, PathBase, PathConfig, PathEvent, PathOutput};
 use floe_signal::Capabilities;
-use floe_transport::{Clock, Inbound, Network, Tap, TapReceiver};
+use floe_transport::{Clock, Inbound, Network, NetworkChanges, Tap, TapReceiver};
 use floe_wire::{
     BaseId, CandidateType, IceConnectionState, Note, PacketKind, Record,
     candidate::priority,
@@ -48,7 +48,7 @@ pub(crate) struct Session {
     pub(crate) tap: Tap,
     identity: Identity,
     pub(crate) gathering: Gathering,
-    exchange: Exchange,
+    pub(crate) exchange: Exchange,
     pub(crate) path: Path,
     pub(crate) media: Option<Media>,
     pub(crate) talk: Talk,
@@ -67,6 +67,7 @@ struct Ears {
     inbound: mpsc::Receiver<Inbound>,
     agents: AgentOutbox,
     audio: mpsc::Receiver<AudioOutput>,
+    network: Box<dyn NetworkChanges>,
 }
 
 /// The closed set of things that wake a session.
@@ -77,6 +78,7 @@ enum Wake {
     Agent(AgentSend),
     Audio(AudioOutput),
     Found(Found),
+    Network,
     Timer,
 }
 
@@ -101,6 +103,8 @@ impl Session {
         let now = Instant::now();
         let publisher = Publisher::new(clock, snapshots, &config, now);
         let (inbound_sender, inbound) = mpsc::channel(INBOUND_CAPACITY);
+        // Before the interfaces are listed, so that no change falls between.
+        let changes = network.changes();
         let exchange = Exchange::new(&tap, &identity);
         let gathering = Gathering::start(&config, &network, &tap, &inbound_sender, identity.seed, now);
         let (path, agents) = Path::new(PathConfig {
@@ -126,7 +130,7 @@ impl Session {
             connection: IceConnectionState::New,
             ended: None,
         };
-        let mut ears = Ears { commands, tap: tap_receiver, inbound, agents, audio: audio_receiver };
+        let mut ears = Ears { commands, tap: tap_receiver, inbound, agents, audio: audio_receiver, network: changes };
         session.start_path().await;
         while session.ended.is_none() {
             let wake = session.next_wake(&mut ears).await;
@@ -172,6 +176,7 @@ impl Session {
             Some(output) = ears.audio.recv() => Wake::Audio(output),
             command = ears.commands.recv() => Wake::Command(command),
             found = self.gathering.next_found() => Wake::Found(found),
+            () = ears.network.changed() => Wake::Network,
             _ = ears.tap.recv_many(&mut batch) => Wake::Records(batch),
             () = tokio::time::sleep_until(deadline.into()) => Wake::Timer,
         }
@@ -183,6 +188,7 @@ impl Session {
         [
             Some(self.publisher.poll_timeout()),
             self.gathering.poll_timeout(),
+            self.gathering.look_at(),
             self.path.poll_timeout().map(|(at, _why)| at),
             self.media.as_ref().and_then(Media::poll_timeout),
             self.talk.control.poll_timeout(),
@@ -203,6 +209,7 @@ impl Session {
             Wake::Agent(send) => self.path.handle_agent(send, Instant::now()),
             Wake::Audio(output) => self.on_audio(output),
             Wake::Found(found) => self.on_found(found).await,
+            Wake::Network => self.gathering.on_network_news(Instant::now()),
             Wake::Timer => {}
         }
         self.on_time(Instant::now()).await;
@@ -253,6 +260,7 @@ impl Session {
         if self.gathering.take_moved() && self.exchange.own().is_some() && self.path.selected().is_none() {
             self.make_code();
         }
+        self.follow_network(now).await;
         if self.path.poll_timeout().is_some_and(|(at, _why)| at <= now) {
             self.path.handle_timeout(now);
         }
@@ -264,7 +272,7 @@ impl Session {
         self.publisher.on_timeout(now, || Extras { code, paste });
     }
 
-    fn make_code(&mut self) {
+    pub(crate) fn make_code(&mut self) {
         let (candidates, nat) = (self.gathering.candidates(), self.gathering.nat_summary());
         self.talk.control.note_told(&candidates);
         self.exchange.make_code(&self.identity, candidates, nat);

@@ -172,6 +172,7 @@ impl Inspector {
             Note::PeerPairSelected { generation, address } => self.on_peer_pair_selected(*generation, *address),
             Note::ClocksCompared(clocks) => self.on_clocks_compared(*clocks),
             Note::PeerDigest(digest) => self.on_peer_digest(digest),
+            Note::NetworkChanged { appeared, vanished } => self.on_network_changed(appeared, vanished),
             Note::RestartStarted { generation, cause } => self.on_restart_started(*generation, *cause),
             Note::RestartImpossible { reason } => self.on_restart_impossible(reason),
             Note::GenerationRetired { generation } => self.on_generation_retired(*generation),

@@ -10,9 +10,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use floe_transport::{BoxFuture, Network, TcpListener, TcpStream, UdpSocket, clock};
+use floe_transport::{BoxFuture, Network, NetworkChanges, TcpListener, TcpStream, UdpSocket, clock};
 use floe_wire::InterfaceInfo;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::{
     fabric::{Letter, NodeId},
@@ -61,6 +61,10 @@ impl Network for SimHost {
         tcp::listen(self.clone(), local)
     }
 
+    fn changes(&self) -> Box<dyn NetworkChanges> {
+        Box::new(HostChanges(self.shared.changes.subscribe()))
+    }
+
     fn resolve<'a>(&'a self, host: &'a str, port: u16) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
         let addresses = match host.parse::<IpAddr>() {
             Ok(ip) => Some(vec![ip]),
@@ -70,6 +74,20 @@ impl Network for SimHost {
             Some(addresses) => Ok(addresses.into_iter().map(|ip| SocketAddr::new(ip, port)).collect()),
             None => Err(io::Error::new(io::ErrorKind::NotFound, "no such name in the simulated network")),
         }))
+    }
+}
+
+/// What happens to interfaces, anywhere in the network: whoever asks looks at its own.
+struct HostChanges(watch::Receiver<u64>);
+
+impl NetworkChanges for HostChanges {
+    fn changed(&mut self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            if self.0.changed().await.is_err() {
+                // The network has ended: nothing changes any more.
+                std::future::pending().await
+            }
+        })
     }
 }
 

@@ -28,13 +28,15 @@ pub enum Scenario {
     UdpBlocked,
     /// IPv4 behind NATs and IPv6 without.
     DualStack,
+    /// One with Wi-Fi at home and mobile data, each behind a NAT of its own; one public.
+    Roam,
     /// Real sockets on this machine.
     Loopback,
 }
 
 impl Scenario {
     /// All of them, in the order people are shown them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Lan,
         Self::OneNat,
         Self::TwoNat,
@@ -42,6 +44,7 @@ impl Scenario {
         Self::SymmetricBoth,
         Self::UdpBlocked,
         Self::DualStack,
+        Self::Roam,
         Self::Loopback,
     ];
 
@@ -56,6 +59,7 @@ impl Scenario {
             Self::SymmetricBoth => "symmetric-both",
             Self::UdpBlocked => "udp-blocked",
             Self::DualStack => "dual-stack",
+            Self::Roam => "roam",
             Self::Loopback => "loopback",
         }
     }
@@ -81,6 +85,7 @@ impl Scenario {
             }
             Self::UdpBlocked => "No router lets UDP through, so that only a relay reached by TCP or TLS joins the two.",
             Self::DualStack => "Both computers have IPv4 behind a home router and IPv6 without translation.",
+            Self::Roam => "One computer moves between Wi-Fi at home and mobile data, the other has a public address.",
             Self::Loopback => "Real sockets on this computer, without any simulation.",
         }
     }
@@ -90,7 +95,13 @@ impl Scenario {
         match self {
             Self::SymmetricBoth => &[RelayProtocol::Udp],
             Self::UdpBlocked => &[RelayProtocol::Tcp, RelayProtocol::Tls],
-            Self::Lan | Self::OneNat | Self::TwoNat | Self::Symmetric | Self::DualStack | Self::Loopback => &[],
+            Self::Lan
+            | Self::OneNat
+            | Self::TwoNat
+            | Self::Symmetric
+            | Self::DualStack
+            | Self::Roam
+            | Self::Loopback => &[],
         }
     }
 
@@ -127,6 +138,14 @@ impl Scenario {
                 Site { interfaces: DUAL_A, access: Access::Router { nat: NatConfig::HOME, external: EXTERNAL_A } },
                 Site { interfaces: DUAL_B, access: Access::Router { nat: NatConfig::HOME, external: EXTERNAL_B } },
             ]),
+            Self::Roam => Plan::Roaming([
+                Site { interfaces: WIFI_A, access: Access::Router { nat: NatConfig::HOME, external: EXTERNAL_A } },
+                Site {
+                    interfaces: MOBILE_A,
+                    access: Access::Router { nat: NatConfig::HOME, external: EXTERNAL_MOBILE },
+                },
+                Site { interfaces: PUBLIC_B, access: Access::Direct },
+            ]),
             Self::Loopback => Plan::Loopback,
         }
     }
@@ -145,6 +164,8 @@ pub(crate) enum Plan {
     SharedLan([&'static [Interface]; 2]),
     /// Both on the internet, with two STUN servers.
     Internet([Site; 2]),
+    /// On the internet as well; the first two sites are both the first peer's.
+    Roaming([Site; 3]),
     /// Real sockets.
     Loopback,
 }
@@ -215,17 +236,27 @@ const SHORT_CABLE: LinkProfile = LinkProfile::delay(Duration::ZERO);
 const WIFI: LinkProfile =
     LinkProfile { jitter: Duration::from_micros(500), ..LinkProfile::delay(Duration::from_micros(500)) };
 
+/// Mobile data on a good day.
+const MOBILE: LinkProfile =
+    LinkProfile { jitter: Duration::from_millis(4), ..LinkProfile::delay(Duration::from_millis(12)) };
+
 const EXTERNAL_A: IpAddr = v4(203, 0, 113, 10);
+/// Of the mobile network.
+const EXTERNAL_MOBILE: IpAddr = v4(203, 0, 113, 77);
 const EXTERNAL_B: IpAddr = v4(198, 51, 100, 20);
-/// What is delegated to the homes of the dual-stack scenario. The homes of the others have no IPv6 in them.
-pub(crate) const DELEGATED: [Prefix; 2] = [
+/// What is delegated to the homes of the dual-stack scenario, and to a second site of a peer. The homes of the others
+/// have no IPv6 in them.
+pub(crate) const DELEGATED: [Prefix; 3] = [
     Prefix::new(v6([0x2001, 0xDB8, 0xA, 0, 0, 0, 0, 0]), 48),
     Prefix::new(v6([0x2001, 0xDB8, 0xB, 0, 0, 0, 0, 0]), 48),
+    Prefix::new(v6([0x2001, 0xDB8, 0xC, 0, 0, 0, 0, 0]), 48),
 ];
 
 const LAN_A: &[Interface] = &[cable(CABLE, &[v4(192, 168, 1, 10)]), wifi(&[v4(192, 168, 1, 11)])];
 const LAN_B: &[Interface] = &[cable(CABLE, &[v4(192, 168, 1, 20)]), wifi(&[v4(192, 168, 1, 21)])];
 const TWO_LINKS_A: &[Interface] = &[cable(SHORT_CABLE, &[v4(192, 168, 1, 10)]), wifi(&[v4(192, 168, 1, 11)])];
+const WIFI_A: &[Interface] = &[wifi(&[v4(192, 168, 1, 11)])];
+const MOBILE_A: &[Interface] = &[mobile(&[v4(10, 64, 7, 11)])];
 const HOME_A: &[Interface] = &[cable(SHORT_CABLE, &[v4(192, 168, 1, 10)])];
 const HOME_B: &[Interface] = &[cable(SHORT_CABLE, &[v4(192, 168, 178, 20)])];
 const PUBLIC_B: &[Interface] = &[cable(SHORT_CABLE, &[v4(198, 51, 100, 30)])];
@@ -239,6 +270,10 @@ const fn cable(link: LinkProfile, addresses: &'static [IpAddr]) -> Interface {
 
 const fn wifi(addresses: &'static [IpAddr]) -> Interface {
     Interface { name: "wlan0", kind: InterfaceKind::Wireless, addresses, link: WIFI }
+}
+
+const fn mobile(addresses: &'static [IpAddr]) -> Interface {
+    Interface { name: "wwan0", kind: InterfaceKind::Cellular, addresses, link: MOBILE }
 }
 
 const fn v4(a: u8, b: u8, c: u8, d: u8) -> IpAddr {

@@ -7,7 +7,10 @@ use std::{
 
 use floe_transport::clock;
 use floe_wire::InterfaceInfo;
-use tokio::{sync::Notify, task::JoinHandle};
+use tokio::{
+    sync::{Notify, watch},
+    task::JoinHandle,
+};
 
 pub use crate::fabric::{LinkId, NodeId};
 use crate::{Counters, LinkProfile, NatConfig, Prefix, SimHost, fabric::Fabric, pace, router::Border};
@@ -27,6 +30,8 @@ pub struct Simnet {
 pub(crate) struct Shared {
     fabric: Mutex<Fabric>,
     sooner: Notify,
+    /// Counts what happened to interfaces.
+    pub(crate) changes: watch::Sender<u64>,
 }
 
 impl Shared {
@@ -52,7 +57,11 @@ impl Simnet {
     /// An empty network whose randomness comes from `seed`; inside a tokio runtime.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        let shared = Arc::new(Shared { fabric: Mutex::new(Fabric::new(seed)), sooner: Notify::new() });
+        let shared = Arc::new(Shared {
+            fabric: Mutex::new(Fabric::new(seed)),
+            sooner: Notify::new(),
+            changes: watch::Sender::new(0),
+        });
         let scheduler = tokio::spawn(schedule(Arc::clone(&shared)));
         Self { shared, scheduler }
     }
@@ -75,6 +84,8 @@ impl Simnet {
             fabric.add_route(router, Prefix::host(*address), link);
         }
         fabric.add_interface(host, interface, link);
+        drop(fabric);
+        self.shared.changes.send_modify(|count| *count += 1);
         link
     }
 
@@ -124,6 +135,7 @@ impl Simnet {
     /// Takes a link down, with everything on it, or brings it up again. A host's interface goes with its link.
     pub fn set_link_up(&self, link: LinkId, up: bool) {
         self.shared.lock().link_mut(link).up = up;
+        self.shared.changes.send_modify(|count| *count += 1);
     }
 
     /// The link of a host's interface.

@@ -91,7 +91,8 @@ impl World {
     pub fn build_with_relays(scenario: Scenario, relays: &'static [RelayProtocol], seed: u64) -> io::Result<Self> {
         match scenario.plan() {
             Plan::SharedLan(peers) => Ok(shared_lan(peers, seed)),
-            Plan::Internet(sites) => internet(sites, relays, scenario.blocks_udp(), seed),
+            Plan::Internet(sites) => internet(sites, None, relays, scenario.blocks_udp(), seed),
+            Plan::Roaming([home, mobile, b]) => internet([home, b], Some(mobile), relays, scenario.blocks_udp(), seed),
             Plan::Loopback => loopback(),
         }
     }
@@ -218,11 +219,20 @@ fn shared_lan(peers: [&'static [Interface]; 2], seed: u64) -> World {
     World::simulated(simnet, peers, Vec::new(), Vec::new())
 }
 
-fn internet(sites: [Site; 2], relays: &'static [RelayProtocol], blocks_udp: bool, seed: u64) -> io::Result<World> {
+fn internet(
+    sites: [Site; 2],
+    second: Option<Site>,
+    relays: &'static [RelayProtocol],
+    blocks_udp: bool,
+    seed: u64,
+) -> io::Result<World> {
     let simnet = Simnet::new(seed);
     let core = simnet.add_router();
     let [a, b] = sites;
     let peers = [add_site(&simnet, core, &a, DELEGATED[0]), add_site(&simnet, core, &b, DELEGATED[1])];
+    if let Some(second) = &second {
+        join(&simnet, core, peers[0].host, second, DELEGATED[2]);
+    }
     let mut servers = Vec::new();
     for server in &SERVERS {
         servers.extend(add_server(&simnet, core, server)?);
@@ -311,30 +321,41 @@ const fn turn_port(transport: RelayProtocol) -> u16 {
 }
 
 fn add_site(simnet: &Simnet, core: NodeId, site: &Site, delegated: Prefix) -> Peer {
+    let host = simnet.add_host();
+    let router = join(simnet, core, host, site, delegated);
+    Peer { host, router }
+}
+
+/// Joins a host to the internet; gives the router that translates, if one does.
+fn join(simnet: &Simnet, core: NodeId, host: NodeId, site: &Site, delegated: Prefix) -> Option<NodeId> {
     let router = simnet.add_router();
-    let host = add_host(simnet, router, site.interfaces);
+    attach(simnet, host, router, site.interfaces);
     match site.access {
         Access::Direct => {
             let addresses = site.interfaces.iter().flat_map(|interface| interface.addresses);
             let inside: Vec<Prefix> = addresses.map(|address| Prefix::host(*address)).collect();
             simnet.uplink(router, core, &inside, ACCESS_LINK);
-            Peer { host, router: None }
+            None
         }
         Access::Router { nat, external } => {
             let uplink = simnet.uplink(router, core, &[Prefix::host(external), delegated], ACCESS_LINK);
             simnet.translate(router, uplink, nat, external);
-            Peer { host, router: Some(router) }
+            Some(router)
         }
     }
 }
 
 fn add_host(simnet: &Simnet, router: NodeId, interfaces: &[Interface]) -> NodeId {
     let host = simnet.add_host();
+    attach(simnet, host, router, interfaces);
+    host
+}
+
+fn attach(simnet: &Simnet, host: NodeId, router: NodeId, interfaces: &[Interface]) {
     for Interface { name, kind, addresses, link } in interfaces {
         let info = InterfaceInfo { name: (*name).to_owned(), kind: *kind, addresses: addresses.to_vec() };
         simnet.attach(host, router, info, *link);
     }
-    host
 }
 
 fn add_server(simnet: &Simnet, core: NodeId, server: &Server) -> io::Result<Vec<StunServer>> {

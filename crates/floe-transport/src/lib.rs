@@ -22,7 +22,7 @@ pub use clock::Clock;
 pub use discovery::{Discovery, DiscoveryOutput};
 pub use nat_test::{FirstAnswer, NatTest, NatVerdict};
 pub use nat_tests::{NatSend, NatTests};
-pub use network::{BoxFuture, Network, TcpListener, TcpStream, UdpSocket};
+pub use network::{BoxFuture, Network, NetworkChanges, NoChanges, TcpListener, TcpStream, UdpSocket};
 pub use server_url::{ServerUrl, UrlError};
 pub use system::SystemNetwork;
 pub use tap::{Tap, TapReceiver};

@@ -43,8 +43,31 @@ pub trait Network: Send + Sync + 'static {
     /// The system's refusal.
     fn listen_tcp(&self, local: SocketAddr) -> io::Result<Box<dyn TcpListener>>;
 
+    /// Tells from here on when interfaces, addresses or routes may have changed. A network that never changes, or cannot
+    /// tell, says nothing.
+    fn changes(&self) -> Box<dyn NetworkChanges> {
+        Box::new(NoChanges)
+    }
+
     /// Resolves a host name or address literal.
     fn resolve<'a>(&'a self, host: &'a str, port: u16) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>>;
+}
+
+/// Tells when to look at [`Network::interfaces`] again.
+pub trait NetworkChanges: Send + 'static {
+    /// Waits for the next change; several that come together may be told as one. Nothing is lost when the future is
+    /// dropped.
+    fn changed(&mut self) -> BoxFuture<'_, ()>;
+}
+
+/// The changes of a network that does not tell.
+#[derive(Debug, Clone, Copy)]
+pub struct NoChanges;
+
+impl NetworkChanges for NoChanges {
+    fn changed(&mut self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::pending())
+    }
 }
 
 /// A bound UDP socket.

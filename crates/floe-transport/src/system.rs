@@ -1,5 +1,6 @@
 //! The system's network: its interfaces, its UDP sockets, its resolver.
 
+mod changes;
 mod interfaces;
 mod tcp;
 
@@ -14,7 +15,7 @@ use floe_wire::{InterfaceInfo, InterfaceKind};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::io::ReadBuf;
 
-use crate::{BoxFuture, Network, TcpListener, TcpStream, UdpSocket};
+use crate::{BoxFuture, Network, NetworkChanges, NoChanges, TcpListener, TcpStream, UdpSocket};
 
 /// Room for half a second of a burst of full-sized datagrams at 4 Mbit/s, so that a busy machine loses none; systems
 /// grant less where they have a lower limit.
@@ -88,6 +89,13 @@ impl Network for SystemNetwork {
     fn listen_tcp(&self, local: SocketAddr) -> io::Result<Box<dyn TcpListener>> {
         self.check_scope(local)?;
         tcp::listen(local)
+    }
+
+    fn changes(&self) -> Box<dyn NetworkChanges> {
+        match self.scope {
+            Scope::Everything => changes::watch(),
+            Scope::LoopbackOnly => Box::new(NoChanges),
+        }
     }
 
     fn resolve<'a>(&'a self, host: &'a str, port: u16) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {

@@ -385,6 +385,13 @@ pub enum Note {
     ClocksCompared(ClockComparison),
     /// The peer told what its record says.
     PeerDigest(Digest),
+    /// Addresses of this machine came or went.
+    NetworkChanged {
+        /// Those that came.
+        appeared: Vec<InterfaceAddress>,
+        /// Those that went.
+        vanished: Vec<InterfaceAddress>,
+    },
     /// A new generation of checks begins; media stays where it is until the new generation has a pair.
     RestartStarted {
         /// The new generation.
@@ -420,6 +427,15 @@ pub struct TrafficCount {
     pub packets: u64,
     /// Bytes of payload on the wire.
     pub bytes: u64,
+}
+
+/// An address on an interface.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InterfaceAddress {
+    /// The interface.
+    pub interface: String,
+    /// The address.
+    pub ip: IpAddr,
 }
 
 /// What is known once the DTLS handshake is done.

@@ -16,6 +16,8 @@ use floe_transport::{
 use floe_wire::{BaseId, Candidate, InterfaceInfo};
 use tokio::sync::mpsc;
 
+use super::OwnBase;
+
 /// Relayed addresses of a call; each costs the server a port.
 const MAX_RELAYS: usize = 8;
 /// Interfaces that one server is asked from.
@@ -44,6 +46,17 @@ pub(super) struct Origin {
     pub interface: InterfaceInfo,
     pub ip: IpAddr,
     pub local_preference: u16,
+}
+
+impl Origin {
+    /// The way over this base's interface.
+    pub fn of(own: &OwnBase) -> Self {
+        Self {
+            interface: own.base.interface().clone(),
+            ip: own.base.address().ip(),
+            local_preference: own.local_preference,
+        }
+    }
 }
 
 /// What a relay's news change for the call.
@@ -182,6 +195,26 @@ impl Relays {
                 Some(RelayChange::Removed { relay })
             }
         }
+    }
+
+    /// The machine's addresses have changed: what was asked for from one that is gone is asked for from another. Gives the
+    /// relayed addresses that are lost by it.
+    pub fn follow(&mut self, origins: &[Origin], now: Instant) -> Vec<BaseId> {
+        let mut lost = Vec::new();
+        for slot in &mut self.slots {
+            if origins.iter().any(|origin| origin.ip == slot.origin.ip) {
+                continue;
+            }
+            let others = origins.iter().filter(|origin| origin.ip.is_ipv4() == slot.origin.ip.is_ipv4());
+            let Some(best) = others.max_by_key(|origin| origin.local_preference) else { continue };
+            if let SlotState::Open { relay, .. } = &slot.state {
+                lost.push(relay.ids().relay);
+            }
+            slot.origin = best.clone();
+            slot.attempts = 0;
+            slot.state = SlotState::Paused { until: now };
+        }
+        lost
     }
 
     /// When [`Self::on_timeout`] wants to be called.

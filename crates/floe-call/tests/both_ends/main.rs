@@ -2,6 +2,7 @@
 
 mod pair;
 mod restarts;
+mod roaming;
 
 use std::time::Duration;
 

@@ -19,7 +19,11 @@ pub struct Pair {
 
 impl Pair {
     pub fn start(scenario: Scenario) -> Self {
-        let world = World::build(scenario, 7).expect("the world can be built");
+        Self::over(World::build(scenario, 7).expect("the world can be built"))
+    }
+
+    /// Starts both calls over a world.
+    pub fn over(world: World) -> Self {
         let config = CallConfig {
             stun_servers: world.stun_servers.clone(),
             include_loopback: world.include_loopback,
@@ -34,10 +38,15 @@ impl Pair {
     /// Starts both calls and pastes each code into the other.
     pub async fn exchanged(scenario: Scenario) -> Self {
         let pair = Self::start(scenario);
-        let (code_a, code_b) = (code_of(&pair.a).await, code_of(&pair.b).await);
-        pair.a.send(Command::PasteCode(code_b));
-        pair.b.send(Command::PasteCode(code_a));
+        pair.exchange().await;
         pair
+    }
+
+    /// Pastes each code into the other.
+    pub async fn exchange(&self) {
+        let (code_a, code_b) = (code_of(&self.a).await, code_of(&self.b).await);
+        self.a.send(Command::PasteCode(code_b));
+        self.b.send(Command::PasteCode(code_a));
     }
 
     pub async fn finish(self) -> (Arc<Snapshot>, Arc<Snapshot>) {

@@ -9,14 +9,19 @@ use floe_wire::{Generation, IceConnectionState, peer::RestartCause};
 
 use crate::pair::{Pair, connected, log_of, until};
 
-/// Both ends agree that generations can follow.
+/// Two ends that have agreed that generations can follow.
 async fn prepared(scenario: Scenario) -> Pair {
     let pair = Pair::exchanged(scenario).await;
+    prepare(&pair).await;
+    pair
+}
+
+/// Waits until both ends agree that generations can follow.
+pub async fn prepare(pair: &Pair) {
     for call in [&pair.a, &pair.b] {
         connected(call).await;
         until(call, "the peer has told its features", |snapshot| snapshot.picture.peer.digests.is_some()).await;
     }
-    pair
 }
 
 fn is_carried_by(snapshot: &Snapshot, generation: u32) -> bool {
@@ -27,7 +32,7 @@ async fn carried_by(call: &Call, generation: u32) {
     until(call, "the new generation carries the audio", |snapshot| is_carried_by(snapshot, generation)).await;
 }
 
-fn words(snapshot: &Snapshot) -> [String; 4] {
+pub fn words(snapshot: &Snapshot) -> [String; 4] {
     match &snapshot.picture.security {
         SecurityView::Secured(facts) => facts.sas.clone(),
         other => panic!("not secured: {other:?}"),
@@ -35,7 +40,7 @@ fn words(snapshot: &Snapshot) -> [String; 4] {
 }
 
 /// Hears more audio than it had, so that the path in use works.
-async fn hears_more(call: &Call) {
+pub async fn hears_more(call: &Call) {
     let packets = |snapshot: &Snapshot| snapshot.picture.audio.as_ref().map_or(0, |audio| audio.packets_received);
     let before = packets(&call.snapshot());
     until(call, "audio comes in", |snapshot| packets(snapshot) > before + 20).await;

@@ -7,6 +7,7 @@ use std::{
 
 use floe_wire::{
     Generation,
+    note::InterfaceAddress,
     peer::{ClockComparison, Digest, MediaDigest, PairDigest, RestartCause},
     stun::TransactionId,
 };
@@ -147,6 +148,16 @@ impl Inspector {
                 pairs.push(PeerPair { ours, seen });
             }
         }
+    }
+
+    pub(super) fn on_network_changed(&mut self, appeared: &[InterfaceAddress], vanished: &[InterfaceAddress]) {
+        let list = |verb: &str, addresses: &[InterfaceAddress]| {
+            let names: Vec<String> = addresses.iter().map(|at| format!("{} ({})", at.interface, at.ip)).collect();
+            (!names.is_empty()).then(|| format!("{} {verb}", names.join(", ")))
+        };
+        let parts: Vec<String> = [list("came", appeared), list("went away", vanished)].into_iter().flatten().collect();
+        let severity = if vanished.is_empty() { Severity::Info } else { Severity::Warning };
+        self.say(severity, "network", format!("The network changed: {}", parts.join("; ")));
     }
 
     pub(super) fn on_restart_started(&mut self, generation: Generation, cause: RestartCause) {

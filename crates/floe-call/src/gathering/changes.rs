@@ -1,0 +1,177 @@
+//! A network that changes under a call: bases come and go with the addresses of the machine.
+
+use std::{
+    net::IpAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use floe_transport::{Base, Inbound, Network, candidate::local_preferences};
+use floe_wire::{BaseId, GatheringState, InterfaceInfo, InterfaceKind, Note, note::InterfaceAddress};
+use tokio::sync::mpsc;
+
+use super::{Gathering, MAX_BASES, OwnBase, new_base, relays::Origin};
+use crate::CallConfig;
+
+/// News of the network come in bursts (link, address, route); this long after the last one it is looked at, …
+const QUIET: Duration = Duration::from_millis(30);
+/// … and this long after the first one at the latest.
+const LATEST: Duration = Duration::from_millis(150);
+
+/// The machine's network, as far as this call may use it.
+pub(super) struct Surroundings {
+    pub(super) network: Arc<dyn Network>,
+    inbound: mpsc::Sender<Inbound>,
+    /// Names of the interfaces to use; empty means all.
+    names: Vec<String>,
+    include_loopback: bool,
+    first_news: Option<Instant>,
+    look_at: Option<Instant>,
+}
+
+/// What became of the bases of a call.
+#[derive(Debug, Default)]
+pub(crate) struct Followed {
+    pub added: Vec<BaseId>,
+    pub removed: Vec<BaseId>,
+}
+
+impl Surroundings {
+    pub(super) fn new(config: &CallConfig, network: &Arc<dyn Network>, inbound: &mpsc::Sender<Inbound>) -> Self {
+        Self {
+            network: Arc::clone(network),
+            inbound: inbound.clone(),
+            names: config.interfaces.clone(),
+            include_loopback: config.include_loopback,
+            first_news: None,
+            look_at: None,
+        }
+    }
+
+    /// The addresses that may be used; none when the system does not tell.
+    fn addresses(&self) -> Option<Vec<(InterfaceInfo, IpAddr)>> {
+        let interfaces =
+            self.network.interfaces().inspect_err(|error| tracing::warn!(%error, "cannot list interfaces"));
+        let wanted = |interface: &InterfaceInfo| {
+            (self.names.is_empty() || self.names.contains(&interface.name))
+                && (self.include_loopback || interface.kind != InterfaceKind::Loopback)
+        };
+        let interfaces = interfaces.ok()?.into_iter().filter(wanted);
+        let each = |interface: InterfaceInfo| {
+            let addresses = interface.addresses.clone();
+            addresses.into_iter().map(move |address| (interface.clone(), address))
+        };
+        Some(interfaces.flat_map(each).collect())
+    }
+}
+
+impl Gathering {
+    /// Something about the network has changed; it is looked at when the news have calmed down.
+    pub fn on_network_news(&mut self, now: Instant) {
+        let first = *self.surroundings.first_news.get_or_insert(now);
+        self.surroundings.look_at = Some((now + QUIET).min(first + LATEST));
+    }
+
+    /// When the network is to be looked at.
+    pub fn look_at(&self) -> Option<Instant> {
+        self.surroundings.look_at
+    }
+
+    /// Looks at the network if it is time: closes the bases whose addresses are gone, opens one for each new address and
+    /// asks the servers from it.
+    pub fn follow(&mut self, now: Instant) -> Followed {
+        if self.surroundings.look_at.is_none_or(|at| at > now) {
+            return Followed::default();
+        }
+        (self.surroundings.look_at, self.surroundings.first_news) = (None, None);
+        let Some(addresses) = self.surroundings.addresses() else { return Followed::default() };
+        let is_there = |own: &OwnBase| addresses.iter().any(|(interface, ip)| is_at(own, interface, *ip));
+        let gone: Vec<OwnBase> = self.bases.extract_if(.., |own| !is_there(own)).collect();
+        let preferences = local_preferences(&addresses);
+        let fresh: Vec<_> = addresses
+            .iter()
+            .zip(preferences)
+            .filter(|((interface, ip), _)| !self.bases.iter().any(|own| is_at(own, interface, *ip)))
+            .map(|((interface, ip), preference)| (interface.clone(), *ip, preference))
+            .collect();
+        if gone.is_empty() && fresh.is_empty() {
+            return Followed::default();
+        }
+        self.note_change(&fresh, &gone);
+        let removed: Vec<BaseId> = gone.iter().map(|own| own.base.id()).collect();
+        self.candidates.retain(|own| !removed.contains(&own.base));
+        drop(gone);
+        let added: Vec<BaseId> = fresh.into_iter().filter_map(|fresh| self.open_base(fresh)).collect();
+        self.ask_servers_from(&added, now);
+        let mut removed = removed;
+        removed.extend(self.move_relays(now));
+        self.advance(now);
+        Followed { added, removed }
+    }
+
+    fn note_change(&self, fresh: &[(InterfaceInfo, IpAddr, u16)], gone: &[OwnBase]) {
+        let at = |interface: &InterfaceInfo, ip: IpAddr| InterfaceAddress { interface: interface.name.clone(), ip };
+        let appeared = fresh.iter().map(|(interface, ip, _)| at(interface, *ip)).collect();
+        let mut vanished: Vec<_> = gone.iter().map(|own| at(own.base.interface(), own.base.address().ip())).collect();
+        vanished.dedup();
+        self.tap.note(Note::NetworkChanged { appeared, vanished });
+    }
+
+    fn open_base(&mut self, (interface, ip, preference): (InterfaceInfo, IpAddr, u16)) -> Option<BaseId> {
+        if self.bases.len() >= MAX_BASES {
+            return None;
+        }
+        self.tap.note(Note::InterfaceListed(interface.clone()));
+        let id = new_base(&mut self.next_base);
+        let name = interface.name.clone();
+        let Surroundings { network, inbound, .. } = &self.surroundings;
+        match Base::open(&**network, &self.tap, id, interface, ip, inbound.clone()) {
+            Ok(base) => {
+                let preference = self.unused_preference(preference);
+                self.add_base(base, preference);
+                Some(id)
+            }
+            Err(error) => {
+                self.tap.note(Note::BaseFailed { interface: name, address: ip, error: error.to_string() });
+                None
+            }
+        }
+    }
+
+    /// The next lower preference that no base has: they must be unique (RFC 8445 section 5.1.2.1).
+    fn unused_preference(&self, wanted: u16) -> u16 {
+        let is_free = |preference: &u16| !self.bases.iter().any(|own| own.local_preference == *preference);
+        (0..=wanted).rev().find(is_free).unwrap_or(0)
+    }
+
+    fn ask_servers_from(&mut self, added: &[BaseId], now: Instant) {
+        let mut is_asked = false;
+        for server in &self.servers {
+            for own in self.bases.iter().filter(|own| added.contains(&own.base.id())) {
+                let local = own.base.address();
+                let Some(address) = server.addresses.iter().find(|address| address.is_ipv4() == local.is_ipv4()) else {
+                    continue;
+                };
+                if self.discovery.ask(own.base.id(), local, &server.url, *address, now) {
+                    self.mappings.on_asked(own.base.id(), local, *address);
+                    is_asked = true;
+                }
+            }
+        }
+        if is_asked && self.state == GatheringState::Complete {
+            self.enter(GatheringState::Gathering);
+        }
+    }
+
+    /// Relays whose way to their server is gone ask for another address from what is left.
+    fn move_relays(&mut self, now: Instant) -> Vec<BaseId> {
+        let origins: Vec<Origin> = self.bases.iter().map(Origin::of).collect();
+        let lost = self.relays.follow(&origins, now);
+        self.candidates.retain(|own| !lost.contains(&own.base));
+        lost
+    }
+}
+
+fn is_at(own: &OwnBase, interface: &InterfaceInfo, ip: IpAddr) -> bool {
+    own.base.interface().name == interface.name && own.base.address().ip() == ip
+}

@@ -1,0 +1,126 @@
+//! Whole calls whose first end moves between networks: Wi-Fi and mobile data, one, the other, both, and neither.
+
+use std::time::Duration;
+
+use floe_call::{Call, Snapshot};
+use floe_simnet::{Scenario, World, world::Side};
+use floe_wire::peer::RestartCause;
+
+use crate::{
+    pair::{Pair, log_of, until},
+    restarts::{hears_more, prepare, words},
+};
+
+const WIFI: &str = "wlan0";
+const MOBILE: &str = "wwan0";
+
+fn set(world: &World, interface: &str, up: bool) {
+    assert!(world.set_interface_up(Side::A, interface, up));
+}
+
+/// A connected call of a machine that has only these interfaces up.
+async fn connected_with(interfaces: &[&str]) -> Pair {
+    let world = World::build(Scenario::Roam, 7).expect("the world can be built");
+    for interface in [WIFI, MOBILE] {
+        set(&world, interface, interfaces.contains(&interface));
+    }
+    let pair = Pair::over(world);
+    pair.exchange().await;
+    prepare(&pair).await;
+    pair
+}
+
+fn interface_in_use(snapshot: &Snapshot) -> Option<String> {
+    let picture = &snapshot.picture;
+    let base = picture.selections.last()?.pair.base;
+    picture.base(base).map(|view| view.interface.clone())
+}
+
+async fn moved_to(call: &Call, interface: &str) {
+    until(call, "the call has moved", |snapshot| interface_in_use(snapshot).as_deref() == Some(interface)).await;
+    hears_more(call).await;
+}
+
+fn concealed(call: &Call) -> u64 {
+    call.snapshot().picture.audio.as_ref().map_or(0, |audio| audio.concealed_samples)
+}
+
+/// How much of what A hears was made up since `before`.
+fn gap_since(call: &Call, before: u64) -> Duration {
+    Duration::from_micros((concealed(call) - before) * 1_000_000 / 48_000)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_network_that_comes_is_moved_to_without_a_gap() {
+    let pair = connected_with(&[MOBILE]).await;
+    let before = concealed(&pair.a);
+    set(&pair.world, WIFI, true);
+    moved_to(&pair.a, WIFI).await;
+    let snapshot = pair.a.snapshot();
+    assert_eq!(snapshot.picture.restarts[0].cause, RestartCause::NetworkUp);
+    let gap = gap_since(&pair.a, before);
+    // Three frames are allowed; the rest is a busy machine's.
+    assert!(gap <= Duration::from_millis(200), "{gap:?}\n{}", log_of(&snapshot.picture));
+    hears_more(&pair.b).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_network_that_goes_is_replaced_by_the_one_in_reserve_at_once() {
+    let pair = connected_with(&[WIFI, MOBILE]).await;
+    until(&pair.a, "Wi-Fi is in use", |snapshot| interface_in_use(snapshot).as_deref() == Some(WIFI)).await;
+    hears_more(&pair.a).await;
+    let before = concealed(&pair.a);
+    set(&pair.world, WIFI, false);
+    moved_to(&pair.a, MOBILE).await;
+    let gap = gap_since(&pair.a, before);
+    assert!(gap <= Duration::from_secs(1), "{gap:?}\n{}", log_of(&pair.a.snapshot().picture));
+    hears_more(&pair.b).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_network_that_goes_as_another_one_comes_costs_less_than_a_second_and_no_code() {
+    let pair = connected_with(&[WIFI]).await;
+    let before = (concealed(&pair.a), words(&pair.a.snapshot()));
+    set(&pair.world, WIFI, false);
+    set(&pair.world, MOBILE, true);
+    moved_to(&pair.a, MOBILE).await;
+    hears_more(&pair.b).await;
+    let gap = gap_since(&pair.a, before.0);
+    assert!(gap <= Duration::from_millis(1500), "{gap:?}\n{}", log_of(&pair.a.snapshot().picture));
+    assert_eq!(words(&pair.a.snapshot()), before.1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_machine_that_is_offline_for_a_while_comes_back_by_itself() {
+    let pair = connected_with(&[WIFI]).await;
+    set(&pair.world, WIFI, false);
+    until(&pair.b, "the other side notices", |snapshot| snapshot.picture.is_path_suspected).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    set(&pair.world, MOBILE, true);
+    moved_to(&pair.a, MOBILE).await;
+    hears_more(&pair.b).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_moves_again_and_again_keeps_its_keys_and_leaves_nothing_behind() {
+    let pair = connected_with(&[WIFI]).await;
+    let before = words(&pair.a.snapshot());
+    let mut seed = 20_u32;
+    let mut current = WIFI;
+    for _ in 0..8 {
+        let next = if current == WIFI { MOBILE } else { WIFI };
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let make_before_break = seed >> 31 == 0;
+        set(&pair.world, next, make_before_break);
+        tokio::time::sleep(Duration::from_millis(u64::from(seed % 300))).await;
+        set(&pair.world, current, false);
+        set(&pair.world, next, true);
+        moved_to(&pair.a, next).await;
+        hears_more(&pair.b).await;
+        current = next;
+    }
+    let snapshot = pair.a.snapshot();
+    assert_eq!(words(&snapshot), before);
+    let open: Vec<_> = snapshot.picture.bases.iter().filter(|base| base.closed.is_none()).collect();
+    assert_eq!(open.len(), 1, "{open:?}");
+}
