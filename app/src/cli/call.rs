@@ -22,7 +22,7 @@ use super::{
 use crate::engine::Engine;
 
 /// A pasted code may be wrapped over lines; whatever is longer than this is not one.
-const LONGEST_CODE: usize = 16 * 1024;
+const LONGEST_CODE: usize = 40 * 1024;
 
 pub(super) fn run(options: CallOptions) -> anyhow::Result<Status> {
     let engine = Engine::start()?;

@@ -3,12 +3,14 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use floe_secure::Fingerprint;
-use floe_signal::{Capabilities, Code, Signaling, role};
+use floe_signal::{CandidateProblem, Capabilities, Code, Signaling, role};
 use floe_transport::Tap;
 use floe_wire::{Candidate, IceRole, NatSummary, Note, SignalingState, note::DropKind};
 
 use crate::{identity::Identity, snapshot::PasteOutcome};
 
+/// Candidates of a code whose problems are told one by one; all are counted.
+const PROBLEMS_TOLD: usize = 8;
 /// New candidates taken from one further code of a peer; pairs have a cap of their own.
 const MAX_FRESH: usize = 16;
 
@@ -92,7 +94,10 @@ impl Exchange {
 
     fn read(&self, text: &str) -> Result<Peer, String> {
         let (code, problems) = Code::decode(text).map_err(|error| error.to_string())?;
-        let dropped = problems.iter().filter(|problem| problem.is_dropped()).count();
+        for problem in problems.iter().take(PROBLEMS_TOLD) {
+            self.tap.note(Note::PeerCandidateProblem { problem: problem.to_string() });
+        }
+        let dropped: usize = problems.iter().map(CandidateProblem::dropped).sum();
         if dropped > 0 {
             self.tap.note(Note::Dropped { what: DropKind::Candidates, count: dropped as u64 });
         }

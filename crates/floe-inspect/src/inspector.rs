@@ -127,6 +127,7 @@ impl Inspector {
             Note::NatJudged { base, mapping, filtering } => self.on_nat_judged(*base, *mapping, *filtering),
             Note::OwnNat { summary } => self.on_own_nat(*summary),
             Note::PeerNat { summary } => self.on_peer_nat(*summary),
+            Note::PeerCandidateProblem { problem } => self.on_peer_candidate_problem(problem),
             Note::PeerCodeRefused { reason } => self.on_peer_code_refused(reason),
             Note::SignalingChanged { state } => self.on_signaling_changed(*state),
             Note::SignalingRefused { state, message } => self.on_signaling_refused(*state, message),

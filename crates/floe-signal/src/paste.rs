@@ -14,7 +14,7 @@ const MAX_TEXT_BYTES: usize = 64 * 1024;
 /// No more places than this are tried as the beginning of a code, so that a hostile text costs little.
 const MAX_STARTS: usize = 32;
 /// Lengths that a code of this version can have; others are prose that happens to begin like a code.
-const PLAUSIBLE_CHARACTERS: std::ops::RangeInclusive<usize> = 128..=8192;
+const PLAUSIBLE_CHARACTERS: std::ops::RangeInclusive<usize> = 128..=32_767;
 /// A word this long that is no hexadecimal number looks like the inside of a code.
 const LONG_WORD: usize = 40;
 

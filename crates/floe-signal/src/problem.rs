@@ -60,7 +60,17 @@ impl CandidateProblem {
     /// Whether candidates were left out; otherwise the problem is a mere hint.
     #[must_use]
     pub const fn is_dropped(&self) -> bool {
-        !matches!(self, Self::Loopback { .. })
+        self.dropped() > 0
+    }
+
+    /// How many candidates were left out.
+    #[must_use]
+    pub const fn dropped(&self) -> usize {
+        match self {
+            Self::Loopback { .. } => 0,
+            Self::Dropped { .. } | Self::Duplicate { .. } => 1,
+            Self::UnknownKind { count } | Self::TooMany { count } => *count,
+        }
     }
 }
 

@@ -198,6 +198,11 @@ pub enum Note {
         /// The summary.
         summary: NatSummary,
     },
+    /// Something is wrong with a candidate of the peer's code; the rest of the code is used.
+    PeerCandidateProblem {
+        /// The sentence shown.
+        problem: String,
+    },
     /// A pasted text was refused.
     PeerCodeRefused {
         /// The sentence shown.

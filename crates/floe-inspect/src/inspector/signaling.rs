@@ -131,6 +131,10 @@ impl Inspector {
         }
     }
 
+    pub(super) fn on_peer_candidate_problem(&mut self, problem: &str) {
+        self.say(Severity::Warning, "signaling", format!("In the peer's code {problem}"));
+    }
+
     pub(super) fn on_peer_code_refused(&mut self, reason: &str) {
         self.picture.counters.codes_refused += 1;
         self.picture.code_refusal = Some(reason.to_owned());

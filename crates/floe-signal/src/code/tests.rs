@@ -300,6 +300,20 @@ fn candidates_above_the_cap_are_dropped_and_counted() {
 }
 
 #[test]
+fn a_code_with_a_thousand_candidates_is_read_up_to_the_cap_and_the_rest_counted() {
+    let mut contents = crate::layout::write(&code(Vec::new()));
+    for port in 1..=1000 {
+        let fields =
+            crate::candidate_field::write_all(&[candidate(CandidateType::Host, &format!("10.0.0.1:{port}"), 1)]);
+        contents.extend([fields[0].0, fields[0].1.len() as u8]);
+        contents.extend(&fields[0].1);
+    }
+    let (read, problems) = Code::decode(&crate::frame::wrap(VERSION, &contents)).unwrap();
+    assert_eq!(read.candidates.len(), MAX_CANDIDATES);
+    assert_eq!(problems.iter().map(CandidateProblem::dropped).sum::<usize>(), 1000 - MAX_CANDIDATES);
+}
+
+#[test]
 fn a_description_reveals_all_but_the_password() {
     let code = typical();
     let lines = code.describe().join("\n");
