@@ -8,6 +8,9 @@ use crate::run::{cargo, run};
 pub fn bench(name: &str) -> Result<()> {
     match name {
         "connect" => run(&mut cargo(&["bench", "--locked", "-p", "floe-path", "--bench", "connect"])),
-        other => bail!("there is no bench `{other}`; `connect` is one"),
+        "import" => {
+            run(&mut cargo(&["run", "--locked", "--release", "-p", "floe-capture", "--example", "bench_import"]))
+        }
+        other => bail!("there is no bench `{other}`; `connect` and `import` are there"),
     }
 }

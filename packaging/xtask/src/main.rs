@@ -21,7 +21,8 @@ Usage: cargo xtask COMMAND
   test             install what the tests need, then run all of them
   lint             formatting, tidy, clippy, documentation, licences and sources of dependencies
   ci               lint, then test
-  bench NAME       measure Floe beside others; `connect`: from both codes to a selected pair
+  bench NAME       measure Floe beside others; `connect`: from both codes to a selected pair;
+                   `import`: opening a capture of 500 MB
   tidy             the project's own rules: arrows between crates, file heads, file lengths
   package          build the Debian package";
 

@@ -3,6 +3,7 @@
 #![allow(clippy::print_stderr, reason = "a test that cannot run says so")]
 
 mod call;
+mod corpus;
 mod crosscheck;
 mod export;
 mod files;

@@ -1,0 +1,132 @@
+//! Records of whole calls: saved, exported, imported and redacted, they show what the call showed.
+
+use std::{collections::BTreeMap, ops::ControlFlow, sync::Arc, time::Duration};
+
+use floe_call::{AudioSource, Call, CallConfig, Command};
+use floe_capture::{Import, ImportOptions, MediaPayloads, Opened, PcapngWriter, RecordWriter, import, redact};
+use floe_inspect::{Inspector, Picture, diagnose, picture::PairView};
+use floe_simnet::{Scenario, World};
+use floe_wire::{Note, Record, RecordBody};
+use tokio::{
+    sync::mpsc,
+    time::{sleep, timeout},
+};
+
+/// A test that waits longer than this for an event has found a bug.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Both ends of a call that connected and heard each other for a moment.
+async fn records_of(scenario: Scenario) -> Vec<Record> {
+    let world = World::build(scenario, 7).expect("the world can be built");
+    let (sender, mut receiver) = mpsc::channel(10_000);
+    let config = CallConfig {
+        stun_servers: world.stun_servers.clone(),
+        turn_servers: world.turn_servers.clone(),
+        turn_trust: world.turn_trust.clone(),
+        include_loopback: world.include_loopback,
+        source: AudioSource::Tone { hz: 440 },
+        ..CallConfig::default()
+    };
+    let b = Call::start(config.clone(), Arc::clone(&world.b));
+    let a = Call::start(CallConfig { records: Some(sender), ..config }, Arc::clone(&world.a));
+    let code_of = async |call: &Call| {
+        let mut snapshots = call.watch();
+        let ready = timeout(PATIENCE, snapshots.wait_for(|snapshot| snapshot.code.is_some())).await;
+        ready.expect("a code is ready in time").expect("the call goes on").code.clone().expect("just checked")
+    };
+    let (code_a, code_b) = (code_of(&a).await, code_of(&b).await);
+    a.send(Command::PasteCode(code_b));
+    b.send(Command::PasteCode(code_a));
+    let mut snapshots = a.watch();
+    let heard = snapshots.wait_for(|snapshot| snapshot.picture.timings.first_audio.is_some());
+    timeout(PATIENCE, heard).await.expect("audio comes in time").expect("the call goes on");
+    // Time that belongs to the test: consent requests and a second of media.
+    sleep(Duration::from_millis(1_200)).await;
+    tokio::join!(a.finish(), b.finish());
+    let mut records = Vec::new();
+    while let Some(batch) = receiver.recv().await {
+        records.extend(batch);
+    }
+    records
+}
+
+fn fold(records: &[Record]) -> Picture {
+    let mut inspector = Inspector::new();
+    for record in records {
+        inspector.ingest(record);
+    }
+    inspector.picture().clone()
+}
+
+fn import_of(records: &[Record]) -> Import {
+    let mut writer = PcapngWriter::new(Vec::new(), MediaPayloads::AsRecorded);
+    writer.append(records).expect("memory takes everything");
+    let file = writer.finish().expect("memory takes everything");
+    import(&file[..], &ImportOptions::default(), &mut |_| ControlFlow::Continue(())).expect("an export is a capture")
+}
+
+/// What the wire shows of each pair, by its addresses.
+fn pairs(picture: &Picture) -> BTreeMap<String, String> {
+    let name = |pair: &PairView| {
+        let address = picture.base(pair.id.base).map(|base| base.address);
+        format!("{address:?} {}", pair.id.remote)
+    };
+    let checked = picture.pairs.iter().filter(|pair| pair.requests_sent + pair.requests_received > 0);
+    let facts = checked.map(|pair| {
+        let requests = (pair.requests_sent, pair.retransmissions_sent, pair.requests_received);
+        let answers = (pair.responses_sent, pair.responses_received);
+        let media = (pair.media_sent, pair.media_received);
+        (name(pair), format!("{requests:?} {answers:?} {:?} {:?} {media:?}", pair.rtt, pair.total_rtt))
+    });
+    facts.collect()
+}
+
+fn packets(records: &[Record]) -> usize {
+    records.iter().filter(|record| matches!(record.body, RecordBody::Packet(_))).count()
+}
+
+/// Everything but measurements: decimal fractions may come back with another last digit.
+fn exact(records: &[Record]) -> Vec<&Record> {
+    let is_measured = |record: &&Record| matches!(record.body, RecordBody::Note(Note::AudioMeasured(_)));
+    records.iter().filter(|record| !is_measured(record)).collect()
+}
+
+async fn check(scenario: Scenario) {
+    let records = records_of(scenario).await;
+    assert!(packets(&records) > 100);
+
+    let mut writer = RecordWriter::new(Vec::new());
+    for batch in records.chunks(17) {
+        writer.append(batch).expect("memory takes everything");
+    }
+    let opened = Opened::read(&writer.finish().expect("memory takes everything")[..]).expect("it is a record");
+    assert_eq!(opened.problems, []);
+    assert_eq!(exact(&opened.records), exact(&records));
+
+    let live = fold(&records);
+    let imported = import_of(&records);
+    let picture = fold(&imported.records);
+    assert_eq!(pairs(&picture), pairs(&live));
+    assert_eq!(picture.role, live.role);
+    let selected = |picture: &Picture| picture.selected_pair().map(|pair| pair.id.remote);
+    assert_eq!(selected(&picture), selected(&live));
+    assert_eq!(picture.timings.first_check, live.timings.first_check);
+    assert!(picture.timings.secured.is_some() && picture.timings.first_audio.is_some());
+
+    let redacted = fold(&redact(&records));
+    let ids = |picture: &Picture| {
+        diagnose(picture).iter().map(|finding| (finding.id, finding.confidence)).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(&redacted), ids(&live));
+    assert_eq!(pairs(&redacted).into_values().collect::<Vec<_>>().len(), pairs(&live).len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_direct_call_is_the_same_in_every_file() {
+    check(Scenario::TwoNat).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relayed_call_is_the_same_in_every_file() {
+    check(Scenario::SymmetricBoth).await;
+}
