@@ -1,17 +1,25 @@
 //! The part of the settings dialog about TURN servers.
 
-use egui::{TextEdit, Ui};
+use egui::{ScrollArea, TextEdit, Ui};
 use floe_transport::relay::{TurnUrl, TurnUrlError};
 
 use crate::window::{pen, settings::TurnServer, theme};
 
+/// Two relays and what may be wrong with them; more are scrolled to.
+const LIST_HEIGHT: f32 = 96.0;
+
 /// Draws one row for each server, and a button for another one.
 pub(super) fn view(servers: &mut Vec<TurnServer>, ui: &mut Ui) {
     pen::heading(ui, "Relays (TURN servers)");
-    super::super::hint(
-        ui,
-        "They carry what no direct path carries, and see only ciphertext. None is asked unless it stands here.",
-    );
+    super::super::hint(ui, "They carry what no direct path can, and see only ciphertext.");
+    // Many relays must not push the buttons below out of a small window.
+    ScrollArea::vertical().id_salt("relays").max_height(LIST_HEIGHT).show(ui, |ui| rows(servers, ui));
+    if ui.button("Add a relay").on_hover_text("turn:host, turn:host?transport=tcp or turns:host").clicked() {
+        servers.push(TurnServer::default());
+    }
+}
+
+fn rows(servers: &mut Vec<TurnServer>, ui: &mut Ui) {
     let mut removed = None;
     for (index, server) in servers.iter_mut().enumerate() {
         ui.horizontal(|ui| {
@@ -29,9 +37,6 @@ pub(super) fn view(servers: &mut Vec<TurnServer>, ui: &mut Ui) {
     }
     for mistake in mistakes(servers) {
         pen::trouble(ui, &mistake);
-    }
-    if ui.button("Add a relay").on_hover_text("turn:host, turn:host?transport=tcp or turns:host").clicked() {
-        servers.push(TurnServer::default());
     }
 }
 
