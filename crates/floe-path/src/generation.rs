@@ -1,5 +1,7 @@
 //! One ICE generation: its credentials, its agents, its gate and its connection state.
 
+mod role;
+
 use std::{
     collections::{BTreeMap, VecDeque},
     net::{IpAddr, SocketAddr},
@@ -15,6 +17,7 @@ use floe_wire::{
 };
 use tokio::sync::mpsc;
 
+use self::role::{Claim, as_agents_like_it};
 use crate::{
     agent::{AgentHandle, AgentSend, Wish},
     connection::Connection,
@@ -242,9 +245,13 @@ impl GenerationState {
         }
         let known = known.clone();
         if remote.candidates.len() > crate::gate::MAX_PAIRS {
-            remote.candidates.remove(&candidate.address);
             out.drops.count(DropKind::Candidates);
-            return;
+            let worst = remote.candidates.iter().min_by_key(|(address, known)| (known.priority, **address));
+            let worst = worst.map(|(address, _)| *address);
+            worst.and_then(|address| remote.candidates.remove(&address));
+            if worst == Some(candidate.address) {
+                return;
+            }
         }
         for base in self.bases.keys().copied().collect::<Vec<_>>() {
             self.pair(base, candidate.address, &known, now, out);
@@ -571,59 +578,6 @@ fn transaction(release: &Release, agent: Option<&AgentHandle>, gate: &mut Gate) 
         Purpose::Nomination | Purpose::Consent => None,
     };
     wish.unwrap_or_else(|| gate.transaction())
-}
-
-/// The peer's request as it would be without USE-CANDIDATE, and in the role that the agent thinks is the peer's: an
-/// agent that sees a nomination selects for good and stops asking for checks, and one that sees its own role claimed
-/// does not answer.
-fn as_agents_like_it(
-    message: &StunMessage,
-    agent: IceRole,
-    local: &Credentials,
-    remote: &Credentials,
-    tie_breaker: u64,
-) -> Vec<u8> {
-    let request = Check {
-        transaction: message.transaction,
-        remote_ufrag: &local.ufrag,
-        local_ufrag: &remote.ufrag,
-        remote_password: &local.password,
-        priority: message.priority.unwrap_or_default(),
-        controlling: agent == IceRole::Controlled,
-        tie_breaker: message.controlling.or(message.controlled).unwrap_or(tie_breaker),
-        nomination: None,
-    };
-    request.encode()
-}
-
-/// What a request's role attribute means for ours (RFC 8445 section 7.3.1.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Claim {
-    /// The roles differ, as they should.
-    Fits,
-    /// The peer claims our role and has to give it up.
-    Yields,
-    /// The peer claims our role, and it is us who have to give it up.
-    Wins,
-}
-
-impl Claim {
-    fn of(ours: IceRole, tie_breaker: u64, message: &StunMessage) -> Self {
-        let (theirs, do_we_stay) = match ours {
-            IceRole::Controlling => {
-                (message.controlling, message.controlling.is_none_or(|theirs| tie_breaker >= theirs))
-            }
-            // The larger tie-breaker controls: a controlled side that has it must take over.
-            IceRole::Controlled => (message.controlled, message.controlled.is_none_or(|theirs| tie_breaker < theirs)),
-        };
-        let nominates_wrongly = ours == IceRole::Controlling && message.use_candidate;
-        match (theirs, do_we_stay) {
-            (None, _) if nominates_wrongly => Self::Yields,
-            (None, _) => Self::Fits,
-            (Some(_), true) => Self::Yields,
-            (Some(_), false) => Self::Wins,
-        }
-    }
 }
 
 /// Same address family; loopback only with loopback, for the system sends nothing else from there.

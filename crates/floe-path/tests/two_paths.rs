@@ -378,6 +378,47 @@ async fn a_pair_that_the_controlled_side_blocks_is_left_by_both() {
 }
 
 #[tokio::test]
+async fn of_a_thousand_candidates_the_best_are_checked_and_the_rest_is_counted() {
+    let config =
+        PathConfig { pacing: Duration::from_millis(5), grace: Duration::from_millis(30), tie_breaker: 1, seed: 1 };
+    let (mut path, _agents) = Path::new(config);
+    let credentials =
+        |name: &str| Credentials { ufrag: name.to_owned(), password: "a-password-of-22-chars".to_owned() };
+    path.start(Generation(0), credentials("ours"), &[base(1, 0), base(1, 1)]).await;
+    // The worst come first.
+    let mut candidates: Vec<_> = (0..1000_u16)
+        .map(|n| {
+            let address = ([198, 51, (n / 250) as u8, (n % 250) as u8 + 1], 1000 + n).into();
+            floe_wire::Candidate { address, priority: u32::from(n) + 1, ..candidate(&base(2, 0)) }
+        })
+        .collect();
+    for bad in ["198.51.9.9:0", "224.0.0.1:5", "0.0.0.0:5", "255.255.255.255:5", "127.0.0.1:5"] {
+        candidates.push(floe_wire::Candidate { address: bad.parse().unwrap(), ..candidate(&base(2, 0)) });
+    }
+    let start = Instant::now();
+    path.set_remote(Controlling, credentials("theirs"), &candidates, start).await;
+    let (mut now, mut asked, mut dropped) =
+        (start, std::collections::BTreeSet::new(), std::collections::BTreeMap::new());
+    while now < start + Duration::from_secs(5) {
+        while let Some(output) = path.poll_output() {
+            match output {
+                PathOutput::Send { base, to, .. } => drop(asked.insert((base, to))),
+                PathOutput::Event(PathEvent::Dropped { what, count }) => *dropped.entry(what).or_insert(0) += count,
+                PathOutput::Event(_) => {}
+            }
+        }
+        let (at, _) = path.poll_timeout().expect("checks go on");
+        now = now.max(at);
+        path.handle_timeout(now);
+    }
+    assert_eq!(asked.len(), 100);
+    assert!(asked.iter().all(|(_, to)| to.port() >= 1950), "the best fifty, from two bases");
+    let (candidates, pairs) = (dropped[&DropKind::Candidates], dropped[&DropKind::Pairs]);
+    assert!(candidates >= 904 && pairs > 0, "{candidates} candidates and {pairs} pairs were dropped");
+    path.close().await;
+}
+
+#[tokio::test]
 async fn closing_ends_in_time_in_every_state() {
     for stage in 0..3 {
         let wire = Wire::new(stage);

@@ -21,7 +21,7 @@ const LONG: usize = 600;
 const TOO_LONG: usize = 1000;
 /// How the head of a very long file begins its reason.
 const REASON: &str = "//! Long because";
-/// The only place that may name the ICE engine.
+/// The only places that may name the ICE engine: where it is used, and where it is measured by itself.
 const ENGINE_MODULE: &[&str] =
     &["crates/floe-path/src/agent.rs", "crates/floe-path/src/agent/", "crates/floe-path/benches/connect/plain.rs"];
 /// The engine and its helper library, as paths in code; a log filter may name them.
