@@ -25,7 +25,7 @@ use crate::{
     pair_state::{Circumstances, judge},
     pairs::PairTable,
     phases::{Ending, phases},
-    picture::{PairId, Severity},
+    picture::{PairId, PairState, Severity},
     states::GenerationStates,
     transactions::Transactions,
     why::why,
@@ -240,11 +240,15 @@ impl Inspector {
     }
 
     fn judge_pair_in(&mut self, id: PairId, now: &Circumstances) {
+        let is_in_reserve = self.picture.ended.is_none() && self.picture.standby.contains(&id);
         let Some((view, facts)) = self.pairs.get_mut(&mut self.picture.pairs, id) else { return };
         let state = judge(view, facts, now);
         self.is_phases_stale |= state != view.state;
         view.state = state;
         view.why = why(view, facts, now);
+        if is_in_reserve && state == PairState::Succeeded {
+            view.why.push_str("; in reserve, can take over without a check");
+        }
         self.append_peers_word(id);
     }
 

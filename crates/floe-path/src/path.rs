@@ -29,6 +29,8 @@ pub type AgentOutbox = mpsc::Receiver<AgentSend>;
 const OUTBOX_CAPACITY: usize = 1024;
 /// Verdicts that are kept; two generations have no more pairs.
 const MAX_VERDICTS: usize = 200;
+/// Timers fire so much late, which five slots in a row would add up to a slot.
+const TIMER_GRAIN: Duration = Duration::from_millis(1);
 /// Ta may be this short (RFC 8445 section 14.2) and need not be longer than its default.
 const PACING: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(50));
 
@@ -181,7 +183,7 @@ pub struct Path {
     generations: BTreeMap<Generation, GenerationState>,
     /// What people and measurements say about pairs, whatever the generation.
     verdicts: BTreeMap<PairKey, Verdict>,
-    /// When the last request left, over all bases and generations.
+    /// When the last request left or was to leave, over all bases and generations.
     released_at: Option<Instant>,
     outputs: Outputs,
 }
@@ -332,7 +334,10 @@ impl Path {
             state.handle_time(now, &mut self.outputs);
         }
         while self.free_at().is_none_or(|free| free <= now) && self.release_one(now) {
-            self.released_at = Some(now);
+            let planned = self.free_at().unwrap_or(now);
+            // What the timer was late is no reason for the next slot to be late, too.
+            self.released_at =
+                Some(now.checked_sub(TIMER_GRAIN).map_or(now, |earliest| earliest.max(planned)).min(now));
         }
         self.outputs.drops.tell(now, &mut self.outputs.queue);
     }

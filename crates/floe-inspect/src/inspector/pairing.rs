@@ -254,6 +254,7 @@ impl Inspector {
     pub(super) fn on_standby_changed(&mut self, generation: Generation, pairs: &[(BaseId, SocketAddr)]) {
         let ids = pairs.iter().map(|&(base, remote)| PairId { generation, base, remote });
         self.picture.standby = ids.take(MAX_STANDBY).collect();
+        self.is_pairs_stale = true;
         let text = match self.picture.standby.first() {
             Some(first) => format!("{} in reserve, first {}", count(pairs.len(), "path"), self.pair_name(*first)),
             None => "No path in reserve".to_owned(),

@@ -314,3 +314,37 @@ fn a_failed_ice_connection_fails_every_pair_that_never_answered() {
     assert!(script.picture().pairs.iter().all(|pair| pair.state == PairState::Failed));
     assert_eq!(script.pair("192.168.7.7:6000").why, "not checked before ICE failed");
 }
+
+#[test]
+fn a_wait_for_a_better_pair_is_an_event_and_the_line_of_its_phase() {
+    let mut script = Script::checking();
+    let request = script.check(REMOTE);
+    script.wait(30).answered(REMOTE, &request, "203.0.113.1:5000");
+    script.note(Note::NominationDelayed {
+        generation: GENERATION,
+        base: ETH,
+        remote: addr(REMOTE),
+        better_base: ETH,
+        better_remote: addr("192.168.7.7:6000"),
+        wait: Duration::from_millis(80),
+    });
+    script.tick();
+    let phase = script.picture().phases.iter().find(|phase| phase.kind == PhaseKind::Nomination).unwrap();
+    assert_eq!(phase.detail, format!("waiting 80 ms for a better path than {REMOTE}"));
+    let last = script.picture().events.last().unwrap();
+    assert!(last.text.contains("works; waiting 80 ms for a better path, eth0 → 192.168.7.7:6000"), "{}", last.text);
+}
+
+#[test]
+fn a_pair_in_reserve_says_that_it_can_take_over() {
+    let mut script = two_nat_call();
+    let request = script.check("192.168.7.7:6000");
+    script.wait(4).answered("192.168.7.7:6000", &request, "192.168.1.2:5000");
+    let pairs = vec![(ETH, addr("192.168.7.7:6000"))];
+    script.note(Note::StandbyChanged { generation: GENERATION, pairs });
+    script.tick();
+    let why = &script.pair("192.168.7.7:6000").why;
+    assert!(why.ends_with("in reserve, can take over without a check"), "{why}");
+    script.note(Note::StandbyChanged { generation: GENERATION, pairs: Vec::new() }).tick();
+    assert!(!script.pair("192.168.7.7:6000").why.contains("reserve"));
+}
