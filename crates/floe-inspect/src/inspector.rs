@@ -53,6 +53,8 @@ pub struct Inspector {
     ending: Ending,
     unwrappers: relay::Unwrappers,
     linter: Linter,
+    /// The base whose packets the system last refused, and when.
+    last_refusal: Option<(BaseId, Stamp)>,
     both_ends: BothEnds,
     pairs_judged_at: Stamp,
     phases_judged_at: Stamp,

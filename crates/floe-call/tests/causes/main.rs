@@ -15,8 +15,8 @@ use floe_call::{AudioSource, Call, CallConfig, Command, Snapshot};
 use floe_inspect::{Picture, diagnose, failure_code};
 use floe_signal::Code;
 use floe_simnet::{Scenario, Side, World};
-use floe_transport::Network;
-use floe_wire::{IceConnectionState, PacketKind, classify};
+use floe_transport::{Network, relay::Credentials};
+use floe_wire::{IceConnectionState, PacketKind, RelayProtocol, classify};
 use tokio::time::timeout;
 
 use crate::meddler::{Fate, meddle};
@@ -36,6 +36,24 @@ impl Pair {
         let world = World::build(scenario, 7).expect("the world can be built");
         let (a, b) = (Arc::clone(&world.a), Arc::clone(&world.b));
         Self::over(world, a, b, &[])
+    }
+
+    /// Calls with the relays of their world.
+    fn relayed(world: World, password: Option<&str>) -> Self {
+        let mut turn_servers = world.turn_servers.clone();
+        if let Some(password) = password {
+            turn_servers.truncate(1);
+            turn_servers[0].credentials = Some(Credentials::new("demo", password));
+        }
+        let config = CallConfig {
+            stun_servers: world.stun_servers.clone(),
+            turn_servers,
+            turn_trust: world.turn_trust.clone(),
+            source: AudioSource::Tone { hz: 440 },
+            ..CallConfig::default()
+        };
+        let (a, b) = (Arc::clone(&world.a), Arc::clone(&world.b));
+        Self { a: Call::start(config.clone(), a), b: Call::start(config, b), world }
     }
 
     /// Calls over networks of the test's choice, with further servers.
@@ -109,14 +127,19 @@ async fn says_first(call: &Call, id: &str) {
 }
 
 async fn healthy(scenario: Scenario) {
-    let pair = Pair::start(scenario).exchange().await.connected().await;
+    silent(scenario, Pair::start(scenario), &[]).await;
+}
+
+/// Holds a connected call to a few findings, and to no sin against the RFCs.
+async fn silent(scenario: Scenario, pair: Pair, expected: &[&str]) {
+    let pair = pair.exchange().await.connected().await;
     // Long enough for a second round of consent.
     until(&pair.a, "ten seconds have passed", |snapshot| snapshot.picture.at.0 >= Duration::from_secs(12)).await;
     let Pair { a, b, world } = pair;
     let (a, b) = tokio::join!(a.finish(), b.finish());
     drop(world);
     for (side, picture) in [("a", &a.picture), ("b", &b.picture)] {
-        assert_eq!(ids(picture), [] as [&str; 0], "{scenario}, {side}: {}", story(picture));
+        assert_eq!(ids(picture), expected, "{scenario}, {side}: {}", story(picture));
         assert!(picture.lint.is_empty(), "{scenario}, {side}: {}", story(picture));
         assert_eq!(failure_code(picture), None);
         assert!(picture.ladder.rows(None).len() > 4 && picture.markers.len() > 4);
@@ -151,6 +174,36 @@ async fn a_healthy_call_over_two_families_has_no_finding() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_healthy_call_within_one_computer_has_no_finding() {
     healthy(Scenario::Loopback).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_healthy_call_through_a_relay_has_no_finding() {
+    let world = World::build(Scenario::SymmetricBoth, 7).expect("the world can be built");
+    silent(Scenario::SymmetricBoth, Pair::relayed(world, None), &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c07_udp_that_is_blocked_while_a_relay_over_tcp_carries_the_call() {
+    let world = World::build(Scenario::UdpBlocked, 7).expect("the world can be built");
+    silent(Scenario::UdpBlocked, Pair::relayed(world, None), &["C07"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c20_a_wrong_password_is_named_while_the_call_connects_without_the_relay() {
+    let world = World::build_with_relays(Scenario::TwoNat, &[RelayProtocol::Udp], 7).expect("the world can be built");
+    silent(Scenario::TwoNat, Pair::relayed(world, Some("not-the-password")), &["C20"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c25_an_interface_that_goes_down_is_a_network_change() {
+    let pair = Pair::start(Scenario::TwoNat).exchange().await.connected().await;
+    let interface = |call: &Call| {
+        let picture = &call.snapshot().picture;
+        let base = picture.selected_pair().expect("a pair is in use").id.base;
+        picture.base(base).expect("it has a base").interface.clone()
+    };
+    assert!(pair.world.set_interface_up(Side::A, &interface(&pair.a), false));
+    says(&pair.a, "C25").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -19,6 +19,12 @@ use crate::{
 /// Interfaces, bases and refusals to bind that are shown, each.
 const ROWS_KEPT: usize = 256;
 
+/// Refusals to send that are further apart than this have causes of their own.
+const REFUSALS_APART: Duration = Duration::from_secs(3);
+
+/// What a base says when the system takes no more for a moment, which says nothing about the network.
+const BUFFER_FULL: &str = "the socket's send buffer is full";
+
 impl Inspector {
     pub(super) fn on_interface_listed(&mut self, interface: &InterfaceInfo) {
         for base in self.picture.bases.iter_mut().filter(|base| base.interface == interface.name) {
@@ -83,9 +89,16 @@ impl Inspector {
         if view.base_kind == BaseKind::Udp {
             self.picture.evidence.sends.count_refused(remote.ip(), error);
         }
+        let at = self.picture.at;
+        let is_news = self.last_refusal.is_none_or(|(known, last)| known != base || at.since(last) >= REFUSALS_APART);
+        self.last_refusal = Some((base, at));
         view.send_failures += 1;
         view.last_send_error = Some(error.to_owned());
         let failures = view.send_failures;
+        let in_use = self.picture.selections.last().is_some_and(|selection| selection.pair.base == base);
+        if in_use && is_news && error != BUFFER_FULL {
+            self.mark(MarkerKind::NetworkChange, format!("{}: {error}", self.base_name(base)));
+        }
         if is_milestone(failures) {
             let times = if failures == 1 { String::new() } else { format!(" ({failures} times)") };
             let text = format!("{}: the system refused to send to {remote}{times}: {error}", self.base_name(base));

@@ -7,7 +7,7 @@ use crate::{
     Picture,
     diagnosis::{Confidence, Verdict},
     phases::has_answered,
-    picture::{BaseView, RelayError, RelayView, ServerVerdict},
+    picture::{BaseView, RelayError, RelayView, ServerVerdict, ServerView},
     words::count,
 };
 
@@ -29,7 +29,8 @@ pub(in crate::diagnosis) fn no_interface(picture: &Picture) -> Option<Verdict> {
 /// C07: no server answered over UDP, and nothing else arrived over UDP either.
 pub(in crate::diagnosis) fn udp_blocked(picture: &Picture) -> Option<Verdict> {
     let silent = silent_servers(picture);
-    let is_any_answer = picture.servers.iter().any(|row| has_answered(picture, &row.url));
+    let is_any_answer =
+        picture.servers.iter().any(|row| is_answer(row) && is_asked_over_udp(picture, row) == Some(true));
     let is_deaf = picture.bases.iter().filter(|base| is_udp(base)).all(|base| base.received.packets == 0);
     if silent.is_empty() || is_any_answer || !is_deaf {
         return None;
@@ -64,21 +65,27 @@ fn working_stream(picture: &Picture) -> Option<&str> {
     picture.relays.iter().filter(is_stream).find(|relay| relay.rtt.is_some()).map(|relay| relay.server.as_str())
 }
 
-/// Servers that were asked over the network and never answered.
+/// Servers that were asked over UDP and never answered.
 fn silent_servers(picture: &Picture) -> Vec<&str> {
     let failed = |verdict: &ServerVerdict| matches!(verdict, ServerVerdict::Failed { .. });
-    let rows = picture.servers.iter().filter(|row| row.base.is_some() && failed(&row.verdict));
+    let asked = picture.servers.iter().filter(|row| is_asked_over_udp(picture, row) == Some(true));
+    let rows = asked.filter(|row| failed(&row.verdict));
     let mut urls: Vec<_> = rows.map(|row| row.url.as_str()).filter(|url| !has_answered(picture, url)).collect();
     urls.sort_unstable();
     urls.dedup();
     urls
 }
 
-/// C09: one server is silent, others are fine.
+/// C09: one server is silent, others are fine. One that refuses is no silent one, and only what was asked over UDP can be
+/// compared.
 pub(in crate::diagnosis) fn server_down(picture: &Picture) -> Option<Verdict> {
-    picture.servers.iter().find(|row| has_answered(picture, &row.url))?;
-    let (url, error) = picture.servers.iter().find_map(|row| match &row.verdict {
-        ServerVerdict::Failed { error } if !has_answered(picture, &row.url) => Some((&row.url, error)),
+    let over_udp = picture.servers.iter().filter(|row| is_asked_over_udp(picture, row) != Some(false));
+    over_udp.clone().find(|row| is_answer(row) && is_asked_over_udp(picture, row) == Some(true))?;
+    let is_refusing = |url: &str| picture.relays.iter().any(|relay| relay.server == url && relay.errors > 0);
+    let (url, error) = over_udp.into_iter().find_map(|row| match &row.verdict {
+        ServerVerdict::Failed { error } if !has_answered(picture, &row.url) && !is_refusing(&row.url) => {
+            Some((&row.url, error))
+        }
         ServerVerdict::Failed { .. } | ServerVerdict::Answered { .. } => None,
     })?;
     Some(Verdict {
@@ -86,6 +93,16 @@ pub(in crate::diagnosis) fn server_down(picture: &Picture) -> Option<Verdict> {
         evidence: format!("{url} failed while other servers answered: {error}"),
         advice: format!("Nothing has to be done; replace {url} if it stays silent."),
     })
+}
+
+/// Whether a server was asked over UDP; none when it was not asked at all.
+fn is_asked_over_udp(picture: &Picture, row: &ServerView) -> Option<bool> {
+    let base = row.base?;
+    Some(picture.base(base).is_none_or(is_udp))
+}
+
+fn is_answer(row: &ServerView) -> bool {
+    matches!(row.verdict, ServerVerdict::Answered { .. })
 }
 
 /// C05: only addresses of the local network are refused. macOS 15 asks people once whether a program may use it.
