@@ -1,5 +1,7 @@
 //! Networks made of namespaces, bridges and NATs.
 
+mod variants;
+
 use std::{
     ffi::OsStr,
     fs,

@@ -7,6 +7,7 @@ mod nats;
 mod network;
 mod patience;
 mod relays;
+mod trouble;
 
 use std::{
     thread,
