@@ -11,6 +11,8 @@ use crate::{Lab, Process, helper, program};
 
 /// The server's address, from the block for documentation (RFC 5737).
 const ADDRESS: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 10);
+/// Its second address, for those who test NATs.
+const SECOND_ADDRESS: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 11);
 /// STUN's port.
 const PORT: u16 = 3478;
 /// How long coturn may take to start.
@@ -27,12 +29,27 @@ impl StunServer {
     /// # Errors
     /// When it is not installed or does not answer.
     pub fn start(lab: &Lab) -> Result<Self> {
+        Self::start_on(lab, &[ADDRESS])
+    }
+
+    /// As [`Self::start`], with a second address, from which coturn answers on request (RFC 5780).
+    ///
+    /// # Errors
+    /// When it is not installed or does not answer.
+    pub fn start_with_second_address(lab: &Lab) -> Result<Self> {
+        Self::start_on(lab, &[ADDRESS, SECOND_ADDRESS])
+    }
+
+    fn start_on(lab: &Lab, addresses: &[Ipv4Addr]) -> Result<Self> {
         ensure!(program::is_installed("turnserver"), "coturn is not installed (cargo xtask test installs it)");
-        lab.middle.add_address("br0", ADDRESS)?;
         let mut command = lab.middle.command("turnserver");
+        for address in addresses {
+            lab.middle.add_address("br0", *address)?;
+            command.arg(format!("--listening-ip={address}"));
+        }
         // Everything by argument: no file of the machine's own coturn is read or written.
         command.args(["-n", "--stun-only", "--no-cli", "--no-tls", "--no-dtls", "--log-file=stdout"]);
-        command.arg(format!("--listening-ip={ADDRESS}")).arg(format!("--listening-port={PORT}"));
+        command.arg(format!("--listening-port={PORT}"));
         command.arg(format!("--pidfile={}", lab.file("coturn.pid").display()));
         command.arg(format!("--userdb={}", lab.file("coturn.db").display()));
         let process = Process::start("coturn", &mut command)?;

@@ -6,6 +6,7 @@ mod lan;
 mod nats;
 mod network;
 mod patience;
+mod probe;
 mod relays;
 mod trouble;
 
