@@ -67,6 +67,11 @@ impl Demo {
         &self.world
     }
 
+    /// The same, to change what is in it.
+    pub fn world_mut(&mut self) -> &mut World {
+        &mut self.world
+    }
+
     /// Hangs up on both sides and gives the last snapshots.
     pub async fn finish(self) -> (Arc<Snapshot>, Arc<Snapshot>) {
         // The world outlives both calls, so that goodbyes still arrive.

@@ -11,6 +11,8 @@ use floe_transport::{
     relay::{Credentials, TlsTrust, TurnAccess, TurnUrl, TurnUrlError},
 };
 
+use super::breaks::Break;
+
 /// Calls a peer directly and shows the path it found.
 ///
 /// Without a subcommand the window opens. Exit statuses: 0 it worked, 2 bad usage or input, 3 not connected,
@@ -128,6 +130,11 @@ pub(super) struct DemoOptions {
     /// The same seed gives the same NAT behaviour.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
+    /// Break peer A's network while the call runs: `wifi-down@3s,nat-rebind@6s,loss=20@8s` counts from when both sides
+    /// hear each other. Also wifi-up, mobile-down, cable-down, udp-blocked, udp-open, turn-restart, restart, delay=MS,
+    /// jitter=MS.
+    #[arg(long = "break", value_name = "LIST", value_delimiter = ',')]
+    pub breaks: Vec<Break>,
     /// Write what peer A hears into a WAV file.
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,

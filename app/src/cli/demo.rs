@@ -1,6 +1,6 @@
 //! `floe demo`: two complete peers in this process, headless.
 
-use std::time::Duration;
+use std::{collections::VecDeque, time::Duration};
 
 use floe_call::{AudioSource, CallConfig, Snapshot};
 use floe_inspect::Report;
@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep_until};
 use super::{
     Status,
     args::{DemoOptions, TONE_HZ},
+    breaks::{self, Break},
     keep::Keeping,
     output::{self, sentence_of, status_of},
     progress::Progress,
@@ -38,7 +39,8 @@ pub(super) fn run(options: &DemoOptions) -> anyhow::Result<Status> {
     engine.runtime().block_on(async {
         let mut progress = Progress::new();
         progress.say(&format!("Scenario {}: {}", options.scenario.name(), options.scenario.describe()));
-        watch(&mut demo, Duration::from_secs(options.seconds), &mut progress).await;
+        let script = breaks::script(options.scenario, &options.breaks);
+        watch(&mut demo, Duration::from_secs(options.seconds), script, &mut progress).await;
         progress.end();
         let (a, b) = demo.finish().await;
         keeping.finish();
@@ -46,26 +48,40 @@ pub(super) fn run(options: &DemoOptions) -> anyhow::Result<Status> {
     })
 }
 
-/// Watches both peers until the call has lasted `duration`, has failed, or Ctrl+C.
-async fn watch(demo: &mut Demo, duration: Duration, progress: &mut Progress) {
+/// Watches both peers until the call has lasted `duration`, has failed, or Ctrl+C; breaks what the script says.
+async fn watch(demo: &mut Demo, duration: Duration, mut script: VecDeque<Break>, progress: &mut Progress) {
     let (mut a, mut b) = (demo.a.watch(), demo.b.watch());
     let mut deadline = Instant::now() + LONGEST_CONNECT;
-    let mut is_secured = false;
+    let mut secured = None;
     loop {
         demo.exchange_codes();
         let (snapshot_a, snapshot_b) = (demo.a.snapshot(), demo.b.snapshot());
         progress.show(&snapshot_a.picture);
-        if is_over(&snapshot_a) && is_over(&snapshot_b) {
+        // A call that was broken on purpose may come back as long as something is still to happen to it.
+        let is_given_up = script.is_empty() && is_over(&snapshot_a) && is_over(&snapshot_b);
+        if is_given_up || (snapshot_a.finished && snapshot_b.finished) {
             return;
         }
-        if !is_secured && has_audio(&snapshot_a) && has_audio(&snapshot_b) {
-            is_secured = true;
+        if secured.is_none() && has_audio(&snapshot_a) && has_audio(&snapshot_b) {
+            secured = Some(Instant::now());
             deadline = Instant::now() + duration;
+        }
+        let next = secured.and_then(|secured| script.front().map(|breakage| secured + breakage.at));
+        if next.is_some_and(|next| next <= Instant::now()) {
+            if let Some(breakage) = script.pop_front() {
+                let outcome = if breakage.apply(demo).await { "" } else { ": there is nothing of the kind here" };
+                progress.say(&format!("At {:.1} s {breakage}{outcome}", breakage.at.as_secs_f64()));
+            }
+            continue;
         }
         tokio::select! {
             _ = a.changed() => {}
             _ = b.changed() => {}
-            () = sleep_until(deadline) => return,
+            () = sleep_until(next.unwrap_or(deadline).min(deadline)) => {
+                if Instant::now() >= deadline {
+                    return;
+                }
+            }
             _ = tokio::signal::ctrl_c() => return,
         }
     }

@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "results go to stdout, progress to stderr")]
 
 mod args;
+mod breaks;
 mod call;
 mod code;
 mod demo;
