@@ -153,6 +153,9 @@ pub(super) struct KeepOptions {
     /// Write what was sent and received for Wireshark.
     #[arg(long, value_name = "OUT.pcapng")]
     pub pcap: Option<PathBuf>,
+    /// Leave encrypted audio out of the capture: its packets end after the RTP header.
+    #[arg(long, requires = "pcap")]
+    pub no_payloads: bool,
 }
 
 /// Options of `floe probe`.
@@ -215,6 +218,9 @@ pub(super) struct ReportOptions {
     /// Also write what was sent and received for Wireshark.
     #[arg(long, value_name = "OUT.pcapng")]
     pub pcap: Option<PathBuf>,
+    /// Leave encrypted audio out of the capture: its packets end after the RTP header.
+    #[arg(long, requires = "pcap")]
+    pub no_payloads: bool,
 }
 
 /// Options of `floe open`.

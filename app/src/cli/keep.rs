@@ -29,7 +29,7 @@ impl Keeping {
     /// # Errors
     /// When one of them cannot be created; better before the call than after it.
     pub fn start(options: &KeepOptions) -> anyhow::Result<Self> {
-        let files = Files::create(options.save.as_deref(), options.pcap.as_deref())?;
+        let files = Files::create(options.save.as_deref(), options.pcap.as_deref(), payloads(options.no_payloads))?;
         if files.is_empty() {
             return Ok(Self { records: None, writer: None });
         }
@@ -73,10 +73,10 @@ impl Files {
     ///
     /// # Errors
     /// When one of them cannot be created.
-    pub fn create(record: Option<&Path>, capture: Option<&Path>) -> anyhow::Result<Self> {
+    pub fn create(record: Option<&Path>, capture: Option<&Path>, payloads: MediaPayloads) -> anyhow::Result<Self> {
         let record = record.map(|path| Ok::<_, anyhow::Error>((RecordWriter::new(create(path)?), path.to_owned())));
         let capture = capture.map(|path| {
-            let writer = PcapngWriter::new(create(path)?, MediaPayloads::AsRecorded);
+            let writer = PcapngWriter::new(create(path)?, payloads);
             Ok::<_, anyhow::Error>((writer, path.to_owned()))
         });
         Ok(Self { record: record.transpose()?, capture: capture.transpose()? })
@@ -116,6 +116,11 @@ impl Files {
             complain(&path, &error);
         }
     }
+}
+
+/// What a capture gets of media.
+pub(super) fn payloads(left_out: bool) -> MediaPayloads {
+    if left_out { MediaPayloads::LeftOut } else { MediaPayloads::AsRecorded }
 }
 
 fn create(path: &Path) -> anyhow::Result<File> {

@@ -12,7 +12,7 @@ use floe_inspect::{
 use super::{
     Status,
     args::{OutputOptions, ReportOptions},
-    keep::Files,
+    keep::{Files, payloads},
     output,
 };
 
@@ -25,7 +25,7 @@ pub(super) fn run(options: &ReportOptions) -> anyhow::Result<Status> {
         tell_sessions(import, options.redact);
     }
     let records = if options.redact { redact(loaded.records()) } else { loaded.into_records() };
-    let mut files = Files::create(options.save.as_deref(), options.pcap.as_deref())?;
+    let mut files = Files::create(options.save.as_deref(), options.pcap.as_deref(), payloads(options.no_payloads))?;
     files.append(&records);
     files.finish();
     let mut inspector = Inspector::new();

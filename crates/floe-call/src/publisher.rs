@@ -8,7 +8,7 @@ use std::{
 use floe_inspect::Inspector;
 use floe_signal::control::MAX_DIGEST_PAIRS;
 use floe_transport::Clock;
-use floe_wire::{Note, Record, RecordBody, note::DropKind, peer::Digest};
+use floe_wire::{Note, Record, RecordBody, Stamp, note::DropKind, peer::Digest};
 use tokio::sync::{mpsc, watch};
 
 use crate::{
@@ -27,6 +27,8 @@ pub(crate) struct Publisher {
     inspector: Inspector,
     snapshots: watch::Sender<Arc<Snapshot>>,
     records: Option<mpsc::Sender<Vec<Record>>>,
+    /// Records that the reader of records could not take and was not yet told of.
+    lost: u64,
     repaint: Arc<dyn Fn() + Send + Sync>,
     last_published: Instant,
     is_dirty: bool,
@@ -45,6 +47,7 @@ impl Publisher {
             inspector: Inspector::new(),
             snapshots,
             records: config.records.clone(),
+            lost: 0,
             repaint: Arc::clone(&config.repaint),
             last_published: now,
             is_dirty: true,
@@ -52,18 +55,23 @@ impl Publisher {
     }
 
     /// Folds a batch and hands it on to the reader of records.
-    pub fn take(&mut self, batch: Vec<Record>) {
+    pub fn take(&mut self, mut batch: Vec<Record>) {
         for record in &batch {
             self.inspector.ingest(record);
         }
         self.is_dirty = true;
         let Some(records) = &self.records else { return };
         let count = batch.len() as u64;
-        if let Err(mpsc::error::TrySendError::Full(_)) = records.try_send(batch) {
-            self.inspector.ingest(&Record {
-                at: self.clock.stamp(),
-                body: RecordBody::Note(Note::Dropped { what: DropKind::Records, count }),
-            });
+        if self.lost > 0 {
+            batch.extend(batch.last().map(|last| last.at).map(|at| dropped(at, self.lost)));
+        }
+        match records.try_send(batch) {
+            Ok(()) => self.lost = 0,
+            Err(mpsc::error::TrySendError::Full(_)) => {
+                self.lost += count;
+                self.inspector.ingest(&dropped(self.clock.stamp(), count));
+            }
+            Err(mpsc::error::TrySendError::Closed(_)) => {}
         }
     }
 
@@ -102,6 +110,10 @@ impl Publisher {
     }
 }
 
+fn dropped(at: Stamp, count: u64) -> Record {
+    Record { at, body: RecordBody::Note(Note::Dropped { what: DropKind::Records, count }) }
+}
+
 /// Replaces a snapshot by one that says something else than that time has passed; waiting for a person costs nothing.
 fn replace_if_news(last: &mut Arc<Snapshot>, mut next: Snapshot) -> bool {
     let at = next.picture.at;
@@ -119,7 +131,6 @@ mod tests {
     use std::time::Duration;
 
     use floe_inspect::Picture;
-    use floe_wire::Stamp;
 
     use super::*;
 

@@ -16,9 +16,9 @@ mod source;
 mod stream;
 mod us;
 
-use std::{io::Read, net::SocketAddr, ops::ControlFlow, time::Duration};
+use std::{collections::BTreeSet, io::Read, net::SocketAddr, ops::ControlFlow, time::Duration};
 
-use floe_wire::{Record, Stamp};
+use floe_wire::{BaseKind, Note, Record, RecordBody, Stamp};
 
 pub use self::us::Why;
 use self::{
@@ -107,8 +107,6 @@ pub struct Counts {
     pub media: u64,
     /// Parts of packets that IP cut up; only the first parts are looked at.
     pub fragments: u64,
-    /// Second copies that a capture of all interfaces has of loopback packets.
-    pub copies: u64,
     /// TCP segments that brought bytes again.
     pub tcp_overlaps: u64,
     /// Places where bytes of a TCP connection are missing.
@@ -207,14 +205,23 @@ fn choose(grouped: &[Grouped], options: &ImportOptions) -> Result<Option<usize>,
     found.map(Some).ok_or_else(|| ImportError::NoSuchSession { ufrag: ufrag.clone() })
 }
 
+/// Packets in the records. What a relay carries is counted outside and inside; it is in the file once.
 fn taken(records: &[Record]) -> u64 {
-    use floe_wire::{Note, RecordBody};
-    let of = |record: &Record| match &record.body {
-        RecordBody::Packet(_) => 1,
-        RecordBody::Note(Note::TrafficCounted { counts, .. }) => counts.iter().map(|count| count.packets).sum(),
-        RecordBody::Note(_) => 0,
-    };
-    records.iter().map(of).sum()
+    let mut relays = BTreeSet::new();
+    let mut taken = 0;
+    for record in records {
+        match &record.body {
+            RecordBody::Packet(_) => taken += 1,
+            RecordBody::Note(Note::BaseOpened { base, kind: BaseKind::Relay { .. }, .. }) => {
+                relays.insert(*base);
+            }
+            RecordBody::Note(Note::TrafficCounted { base, counts, .. }) if !relays.contains(base) => {
+                taken += counts.iter().map(|count| count.packets).sum::<u64>();
+            }
+            RecordBody::Note(_) => {}
+        }
+    }
+    taken
 }
 
 impl Session {

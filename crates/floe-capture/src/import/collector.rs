@@ -118,11 +118,6 @@ impl Collector {
         self.counts.udp += 1;
         self.counts.fragments += u64::from(segment.is_fragment);
         let direction = frame.direction.or(segment.direction);
-        // The loopback interface shows each packet twice to a capture of all interfaces: leaving and arriving.
-        if segment.direction == Some(Direction::Inbound) && segment.from.ip().is_loopback() {
-            self.counts.copies += 1;
-            return;
-        }
         let found = match classify(segment.payload) {
             PacketKind::Stun | PacketKind::Dtls | PacketKind::Rtp | PacketKind::Rtcp => {
                 self.flows.find_or_add(Protocol::Udp, segment.from, segment.to, frame.interface)
@@ -138,22 +133,18 @@ impl Collector {
         self.packet(Seen { at: frame.at, flow, from_a, bytes, wire_len });
     }
 
-    /// Remembers which end the machine is that captured.
+    /// Remembers which end the machine is that captured. Where a machine talks to itself, both are.
     #[inline]
     fn hint(&mut self, flow: FlowId, from_a: bool, direction: Option<Direction>) {
         if let Some(direction) = direction {
             let a_is_here = from_a == (direction == Direction::Outbound);
-            self.flows.get_mut(flow).a_is_here.get_or_insert(a_is_here);
+            self.flows.get_mut(flow).is_here[usize::from(!a_is_here)] = true;
         }
     }
 
     fn tcp(&mut self, frame: &Frame<'_>, segment: &Segment<'_>, facts: TcpFacts) {
         self.counts.tcp += 1;
         self.counts.fragments += u64::from(segment.is_fragment);
-        if segment.direction == Some(Direction::Inbound) && segment.from.ip().is_loopback() {
-            self.counts.copies += 1;
-            return;
-        }
         let found = self.flows.find_or_add(Protocol::Tcp, segment.from, segment.to, frame.interface);
         let Some((flow, from_a)) = found else {
             self.counts.other += 1;

@@ -32,8 +32,8 @@ pub(super) struct Flow {
     pub interface: u32,
     /// Whether STUN was seen.
     pub has_stun: bool,
-    /// Which of the two the machine is that captured, where the file tells: `true` is `a`.
-    pub a_is_here: Option<bool>,
+    /// Whether the file tells that `a`, and `b`, is the machine that captured.
+    pub is_here: [bool; 2],
     /// Who opened the connection, for TCP: `true` is `a`.
     pub a_opened: Option<bool>,
     /// DTLS packets kept, from `a` and from `b`.
@@ -111,6 +111,11 @@ impl Flow {
         std::mem::take(&mut self.buckets)
     }
 
+    /// Whether `a` is the machine that captured; none where the file does not tell, or where both are.
+    pub fn a_is_here(&self) -> Option<bool> {
+        (self.is_here[0] != self.is_here[1]).then_some(self.is_here[0])
+    }
+
     /// The two ends, the sender of a packet first.
     pub fn ends(&self, from_a: bool) -> (SocketAddr, SocketAddr) {
         if from_a { (self.a, self.b) } else { (self.b, self.a) }
@@ -179,7 +184,7 @@ impl Flows {
             b,
             interface,
             has_stun: false,
-            a_is_here: None,
+            is_here: [false; 2],
             a_opened: None,
             dtls_kept: [0; 2],
             buckets: Vec::new(),

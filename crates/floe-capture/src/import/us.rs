@@ -75,7 +75,7 @@ fn more(counts: [usize; 2]) -> Option<usize> {
 fn by_direction(session: &Grouped, flows: &Flows) -> Option<usize> {
     let mut votes = [0; 2];
     for (flow, a_is_first) in &session.flows {
-        if let Some(a_is_here) = flows.get(*flow).a_is_here {
+        if let Some(a_is_here) = flows.get(*flow).a_is_here() {
             votes[usize::from(a_is_here != *a_is_first)] += 1;
         }
     }

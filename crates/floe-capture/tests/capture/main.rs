@@ -10,4 +10,5 @@ mod files;
 mod golden;
 mod import;
 mod redact;
+mod sessions;
 mod tshark;

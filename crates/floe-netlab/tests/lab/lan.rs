@@ -1,6 +1,10 @@
 //! Calls on one switch.
 
+use std::collections::BTreeMap;
+
 use floe_netlab::{CallOptions, CallOutcome, CallProcess, Capture, Datagram, Host, Kind, Lab, isolated};
+
+use serde_json::Value;
 
 use crate::{SOON, TONE_HZ, both_call, exchange_codes, wait_until_seen};
 
@@ -98,5 +102,50 @@ fn a_call_without_a_peer_that_hangs_up_says_that_it_was_not_connected() {
         assert_eq!(outcome.exit_code, Some(3), "{:#}", outcome.report);
         assert_eq!(outcome.report["outcome"], "failed");
         assert!(!outcome.report["localCandidates"].as_array().unwrap().is_empty(), "what was gathered stays");
+    });
+}
+
+/// Requests and answers of each pair by its two addresses, with the sum of round trips in whole milliseconds.
+fn checks_by_pair(report: &Value) -> BTreeMap<String, String> {
+    let address = |list: &str, id: &Value| {
+        let candidates = report[list].as_array().expect("a report lists candidates");
+        let candidate = candidates.iter().find(|candidate| candidate["id"] == *id).expect("pairs name candidates");
+        format!("{} {}", candidate["address"], candidate["port"])
+    };
+    let pairs = report["candidatePairs"].as_array().expect("a report lists pairs").iter();
+    let checked = pairs.filter(|pair| pair["requestsSent"] != 0 || pair["requestsReceived"] != 0);
+    let facts = checked.map(|pair| {
+        let local = address("localCandidates", &pair["localCandidateId"]);
+        let remote = address("remoteCandidates", &pair["remoteCandidateId"]);
+        let counts = ["requestsSent", "requestsReceived", "responsesSent", "responsesReceived", "retransmissionsSent"];
+        let counts = counts.map(|count| pair[count].to_string()).join(" ");
+        (format!("{local} - {remote}"), format!("{counts} {} {}", pair["nominated"], pair["selected"]))
+    });
+    facts.collect()
+}
+
+#[test]
+fn a_capture_from_the_middle_tells_what_each_side_saw() {
+    isolated(|| {
+        let lab = Lab::lan().unwrap();
+        let capture = Capture::in_the_middle(&lab).unwrap();
+        let (mut alice, mut bob) = both_call(&lab, &a_short_call());
+        exchange_codes(&mut alice, &mut bob);
+        let (alice, bob) = (alice.finish(SOON).unwrap(), bob.finish(SOON).unwrap());
+        capture.stop().unwrap();
+
+        let report = |more: &[&str]| {
+            let mut command = std::process::Command::new(floe_netlab::floe().unwrap());
+            let output = command.arg("report").arg(lab.file("middle.pcap")).arg("--json").args(more).output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            serde_json::from_slice::<Value>(&output.stdout).unwrap()
+        };
+        let (one, other) = (report(&[]), report(&["--swap-sides"]));
+        assert_ne!(one["role"], other["role"], "the two sides are told apart");
+        let (of_alice, of_bob) = if one["role"] == alice.report["role"] { (one, other) } else { (other, one) };
+        for (captured, live) in [(of_alice, alice.report), (of_bob, bob.report)] {
+            assert_eq!(captured["outcome"], "connected", "{captured:#}");
+            assert_eq!(checks_by_pair(&captured), checks_by_pair(&live));
+        }
     });
 }
