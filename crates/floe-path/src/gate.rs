@@ -42,6 +42,10 @@ const MAX_LEARNED: usize = 32;
 const LEARNED_STALE: Duration = Duration::from_secs(30);
 /// Consent is asked at random within RFC 7675's 4 to 6 s.
 const CONSENT_MS: std::ops::RangeInclusive<u64> = 4_000..=6_000;
+/// So many pairs in reserve are kept at the pace of consent; the others at four times that interval, within which no
+/// NAT forgets them.
+const RESERVE: usize = 8;
+const SLOW_RESERVE: u32 = 4;
 /// Pairs worse than the selected one are asked this often.
 const WORSE_PAUSE: Duration = Duration::from_secs(5);
 /// The selected pair is asked at least this often when it stopped answering.
@@ -270,7 +274,7 @@ impl Gate {
 
     /// An authentic success answer to a request of ours.
     pub(crate) fn on_success(&mut self, key: PairKey, transaction: TransactionId, now: Instant) {
-        let interval = Duration::from_millis(self.random.random_range(CONSENT_MS));
+        let interval = Duration::from_millis(self.random.random_range(CONSENT_MS)) * self.slowness(key);
         let Some(pair) = self.pairs.get_mut(&key) else { return };
         let Some(asked) = pair.take_asked(transaction) else { return };
         if pair.verdict == Verdict::Blocked {
@@ -293,6 +297,13 @@ impl Gate {
             self.on_nomination_answered(key, number, now);
         }
         self.handle_time(now);
+    }
+
+    /// How much slower than consent asks a pair is asked: those that will hardly ever take over are merely kept open.
+    fn slowness(&self, key: PairKey) -> u32 {
+        let Some(own) = self.pairs.get(&key).map(Pair::standing) else { return 1 };
+        let better = self.pairs.values().filter(|pair| pair.is_valid() && pair.standing() > own).count();
+        if better > RESERVE && self.selected() != Some(key) { SLOW_RESERVE } else { 1 }
     }
 
     fn on_nomination_answered(&mut self, key: PairKey, number: u32, now: Instant) {

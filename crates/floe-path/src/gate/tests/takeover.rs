@@ -186,3 +186,17 @@ fn a_blocked_pair_is_left_at_once_and_neither_checked_nor_chosen_until_it_is_not
     world.run_to(21_000);
     world.assert_both_on((0, 0));
 }
+
+#[test]
+fn many_pairs_in_reserve_do_not_add_up_to_a_stream_of_requests() {
+    let lines: Vec<Line> = (0..100).map(|n| (n / 10, n % 10)).collect();
+    let mut world = World::new(&lines, 1);
+    world.begin(End::A);
+    world.begin(End::B);
+    world.run_to(10_000);
+    world.assert_both_on((0, 0));
+    world.run_to(70_000);
+    let per_second = world.sent_between(End::A, 10_000, 70_000) as f64 / 60.0;
+    assert!(per_second <= 7.0, "{per_second} requests a second");
+    assert_eq!(world.sides[&End::A].gate.standby().len(), 99);
+}
