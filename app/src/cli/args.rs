@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::{Args, Parser};
-use floe_call::AudioSource;
+use floe_call::{AudioSource, Privacy};
 use floe_simnet::Scenario;
 use floe_transport::{
     ServerUrl, UrlError,
@@ -58,6 +58,10 @@ pub(super) struct CallOptions {
     /// Use only this interface; may be given several times.
     #[arg(long = "interface", value_name = "NAME")]
     pub interfaces: Vec<String>,
+    /// What your friend learns of your addresses: everything, hide-lan (none of your local network), or relay-only (none
+    /// but the relay's; needs --turn).
+    #[arg(long, value_name = "LEVEL", default_value = "everything", value_parser = privacy)]
+    pub privacy: Privacy,
     /// Also use loopback addresses.
     #[arg(long)]
     pub loopback: bool,
@@ -247,6 +251,13 @@ fn scenario(name: &str) -> Result<Scenario, String> {
 /// Credentials may follow in other options.
 fn turn_access(url: &str) -> Result<TurnAccess, TurnUrlError> {
     TurnUrl::parse(url).map(|_| TurnAccess { url: url.to_owned(), credentials: None })
+}
+
+fn privacy(name: &str) -> Result<Privacy, String> {
+    Privacy::from_name(name).ok_or_else(|| {
+        let names: Vec<&str> = Privacy::ALL.iter().map(|level| level.name()).collect();
+        format!("there is no such level; choose one of {}", names.join(", "))
+    })
 }
 
 fn stun_server(url: &str) -> Result<String, UrlError> {

@@ -2,7 +2,7 @@
 
 use std::{io::Write as _, time::Duration};
 
-use floe_call::{AudioSource, Call, CallConfig, Command, PasteOutcome, Playback, Snapshot};
+use floe_call::{AudioSource, Call, CallConfig, Command, PasteOutcome, Playback, Privacy, Snapshot};
 use floe_inspect::Report;
 use floe_signal::{Code, CodeError};
 use floe_wire::IceConnectionState;
@@ -25,6 +25,9 @@ use crate::engine::Engine;
 const LONGEST_CODE: usize = 40 * 1024;
 
 pub(super) fn run(options: CallOptions) -> anyhow::Result<Status> {
+    if options.privacy == Privacy::RelayOnly && options.turn.servers.is_empty() {
+        anyhow::bail!("--privacy relay-only needs a relay; name a TURN server with --turn");
+    }
     let engine = Engine::start()?;
     let keeping = Keeping::start(&options.keep)?;
     let call = engine.call(CallConfig { records: keeping.records(), ..config_of(&options)? });
@@ -54,6 +57,7 @@ fn config_of(options: &CallOptions) -> anyhow::Result<CallConfig> {
         turn_servers: options.turn.servers()?,
         turn_trust: options.turn.trust()?,
         interfaces: options.interfaces.clone(),
+        privacy: options.privacy,
         include_loopback: options.loopback,
         source: options.audio.clone(),
         playback,
@@ -67,6 +71,7 @@ struct Conversation<'a> {
     options: &'a CallOptions,
     call: Call,
     code_printed: Option<String>,
+    forecast_is_told: bool,
     failure_is_told: bool,
     refusal_told: Option<String>,
     deadline: Instant,
@@ -80,6 +85,7 @@ impl<'a> Conversation<'a> {
             options,
             call,
             code_printed: None,
+            forecast_is_told: false,
             failure_is_told: false,
             refusal_told: None,
             deadline,
@@ -139,6 +145,10 @@ impl<'a> Conversation<'a> {
             self.code_printed = Some(code.clone());
         }
         self.tell_refusal(snapshot, progress)?;
+        if let (false, Some(forecast)) = (self.forecast_is_told, &snapshot.picture.forecast) {
+            progress.say(&format!("Forecast: {}, because {}.", forecast.outlook.name(), forecast.why));
+            self.forecast_is_told = true;
+        }
         if !self.is_secured && snapshot.picture.timings.secured.is_some() {
             self.is_secured = true;
             self.deadline = match self.options.seconds {

@@ -166,7 +166,8 @@ impl Session {
             }
             Active::Idle | Active::Call(_) => {
                 let (stun_servers, interfaces) = (settings.stun_servers.clone(), settings.interfaces.clone());
-                let config = ProbeConfig { stun_servers, interfaces, ..ProbeConfig::default() };
+                let turn_servers = settings.turn_servers.iter().map(TurnServer::to_call).collect();
+                let config = ProbeConfig { stun_servers, turn_servers, interfaces, ..ProbeConfig::default() };
                 (config, Arc::new(SystemNetwork::new()))
             }
         };

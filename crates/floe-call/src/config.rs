@@ -6,7 +6,10 @@ use floe_transport::relay::{TlsTrust, TurnAccess};
 use floe_wire::Record;
 use tokio::sync::mpsc;
 
-use crate::command::{AudioSource, Playback};
+use crate::{
+    command::{AudioSource, Playback},
+    privacy::Privacy,
+};
 
 /// How a call is set up.
 #[derive(Clone)]
@@ -21,6 +24,8 @@ pub struct CallConfig {
     pub interfaces: Vec<String>,
     /// Whether loopback addresses are candidates (for tests and the loopback demo).
     pub include_loopback: bool,
+    /// What the peer learns of our addresses.
+    pub privacy: Privacy,
     /// How often servers are asked again while people exchange codes, so that routers keep the addresses in them; more
     /// often where an address moves all the same.
     pub mapping_refresh: Duration,
@@ -46,6 +51,7 @@ impl Default for CallConfig {
             turn_trust: TlsTrust::default(),
             interfaces: Vec::new(),
             include_loopback: false,
+            privacy: Privacy::default(),
             // Home routers forget a mapping that nothing crosses after 30 s or more (RFC 4787 section 4.3 asks for two
             // minutes); a lost request is repeated within the rest.
             mapping_refresh: Duration::from_secs(20),

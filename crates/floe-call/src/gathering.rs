@@ -27,11 +27,14 @@ use self::{
 use crate::{
     CallConfig,
     mappings::{MappedAnswer, Mappings},
+    privacy::Privacy,
 };
 
 /// After this long a code is given away although a server is still silent: a person is waiting, and servers that
 /// answer at all answer within a second.
 const CODE_PATIENCE: Duration = Duration::from_millis(2500);
+/// So long where a relay is all that a code tells.
+const RELAY_PATIENCE: Duration = Duration::from_secs(10);
 /// A name that does not resolve by then is told as failed.
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
 /// One interface address gives one base; machines with more addresses than this use the first ones.
@@ -85,6 +88,7 @@ pub(crate) struct Gathering {
     discovery: Discovery,
     resolving: JoinSet<Resolved>,
     servers: Vec<AskedServer>,
+    privacy: Privacy,
     mappings: Mappings,
     candidates: Vec<OwnCandidate>,
     started: Instant,
@@ -134,6 +138,7 @@ impl Gathering {
             discovery: Discovery::new(seed),
             resolving: JoinSet::new(),
             servers: Vec::new(),
+            privacy: config.privacy,
             mappings: Mappings::new(tap, seed, config.mapping_refresh, now),
             candidates: Vec::new(),
             started: now,
@@ -467,7 +472,8 @@ impl Gathering {
 
     /// When a code may be given away although servers are silent.
     pub fn code_deadline(&self) -> Instant {
-        self.started + CODE_PATIENCE
+        // Without its relay a code that tells nothing else would be of no use.
+        self.started + if self.privacy.sends_directly() { CODE_PATIENCE } else { RELAY_PATIENCE }
     }
 
     /// Whether a code made at `now` would be as good as waiting reasonably can make it.
@@ -476,11 +482,16 @@ impl Gathering {
         is_complete || now >= self.code_deadline()
     }
 
-    /// All candidates so far, best first.
+    /// All candidates so far that the peer may know, best first.
     pub fn candidates(&self) -> Vec<Candidate> {
         let mut candidates: Vec<Candidate> = self.candidates.iter().map(|own| own.candidate.clone()).collect();
         candidates.sort_by_key(|candidate| std::cmp::Reverse(candidate.priority));
-        candidates
+        self.privacy.told(candidates)
+    }
+
+    /// Whether there is any socket to call from.
+    pub fn has_bases(&self) -> bool {
+        !self.bases.is_empty()
     }
 
     /// A new generation of checks has the same candidates.
@@ -503,9 +514,10 @@ impl Gathering {
         relayed.map(|own| (own.base, own.candidate.address, own.candidate.priority))
     }
 
-    /// The bases with their addresses and local preferences.
+    /// The bases that checks may leave from directly, with their addresses and local preferences.
     pub fn bases(&self) -> impl Iterator<Item = (BaseId, SocketAddr, u16)> {
-        self.bases.iter().map(|own| (own.base.id(), own.base.address(), own.local_preference))
+        let usable = self.bases.iter().filter(|_| self.privacy.sends_directly());
+        usable.map(|own| (own.base.id(), own.base.address(), own.local_preference))
     }
 }
 

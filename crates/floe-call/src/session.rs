@@ -155,7 +155,7 @@ impl Session {
     async fn start_path(&mut self) {
         let generation = self.restarts.current();
         let bases = self.path_bases();
-        if bases.is_empty() {
+        if !self.gathering.has_bases() {
             self.ended = Some(EndReason::NoNetwork);
             return;
         }

@@ -34,6 +34,13 @@ fn accepted(model: &Model<'_>, ui: &mut Ui) {
     let count = model.picture().remote_candidates.len() as u64;
     let text = format!("✓ in use, {}", format::plural(count, "address", "addresses"));
     ui.label(RichText::new(text).size(theme::SMALL).color(palette.succeeded));
+    if let Some(forecast) = &model.picture().forecast {
+        let words = match forecast.score() {
+            Some(score) => format!("The path came {}: {}", score.name(), forecast.outlook.name()),
+            None => format!("Forecast: {}", forecast.outlook.name()),
+        };
+        pen::note(ui, words).on_hover_text(format!("Because {}", forecast.why));
+    }
 }
 
 fn paste_box(model: &Model<'_>, state: &mut CallPanelState, wishes: &mut Vec<Wish>, ui: &mut Ui) {

@@ -1,0 +1,80 @@
+//! What codes and packets reveal at each level of privacy.
+
+use std::{net::IpAddr, sync::Arc, time::Duration};
+
+use floe_call::{Call, CallConfig, Command, Privacy, Snapshot};
+use floe_signal::Code;
+use floe_simnet::{Scenario, World};
+use floe_wire::{Candidate, CandidateType};
+use tokio::time::timeout;
+
+/// A test that waits longer than this for an event has found a bug.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+async fn until(call: &Call, what: &str, wanted: impl Fn(&Snapshot) -> bool) -> Arc<Snapshot> {
+    let mut snapshots = call.watch();
+    match timeout(PATIENCE, snapshots.wait_for(|snapshot| wanted(snapshot))).await {
+        Ok(Ok(snapshot)) => Arc::clone(&snapshot),
+        _ => {
+            let events = &call.snapshot().picture.events;
+            let log: Vec<String> = events.iter().map(|event| format!("{} {}", event.at, event.text)).collect();
+            panic!("waited in vain until {what}:\n{}", log.join("\n"))
+        }
+    }
+}
+
+/// Connects two calls, of which A has this level; gives A's code and both last snapshots.
+async fn connected(scenario: Scenario, privacy: Privacy) -> (Code, Arc<Snapshot>, Arc<Snapshot>) {
+    let world = World::build(scenario, 5).expect("the world can be built");
+    let config = CallConfig {
+        stun_servers: world.stun_servers.clone(),
+        turn_servers: world.turn_servers.clone(),
+        turn_trust: world.turn_trust.clone(),
+        ..CallConfig::default()
+    };
+    let a = Call::start(CallConfig { privacy, ..config.clone() }, Arc::clone(&world.a));
+    let b = Call::start(config, Arc::clone(&world.b));
+    let ready = |snapshot: &Snapshot| snapshot.code.is_some();
+    let code_a = until(&a, "a's code is ready", ready).await.code.clone().expect("just checked");
+    let code_b = until(&b, "b's code is ready", ready).await.code.clone().expect("just checked");
+    a.send(Command::PasteCode(code_b));
+    b.send(Command::PasteCode(code_a.clone()));
+    let secured = |snapshot: &Snapshot| snapshot.picture.timings.secured.is_some();
+    let (at_a, at_b) = (until(&a, "a is secured", secured).await, until(&b, "b is secured", secured).await);
+    (Code::decode(&code_a).expect("a code just made").0, at_a, at_b)
+}
+
+/// Every address that a code tells.
+fn told(code: &Code) -> Vec<IpAddr> {
+    let addresses = |candidate: &Candidate| [Some(candidate.address), candidate.related_address];
+    code.candidates.iter().flat_map(addresses).flatten().map(|address| address.ip()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hidden_lan_is_in_no_code_and_the_call_connects_through_the_routers() {
+    let (code, ..) = connected(Scenario::TwoNat, Privacy::HideLan).await;
+    let told = told(&code);
+    assert!(!told.is_empty() && told.iter().all(|ip| !ip.to_string().starts_with("192.168.")), "{told:?}");
+    assert!(!code.describe().join("\n").contains("LAN address"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_who_hides_the_lan_still_meets_one_on_it_who_does_not() {
+    let (code, ..) = connected(Scenario::Lan, Privacy::HideLan).await;
+    assert!(code.candidates.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn relay_only_shows_the_peer_nothing_but_the_relay() {
+    let (code, at_a, at_b) = connected(Scenario::SymmetricBoth, Privacy::RelayOnly).await;
+    assert!(!code.candidates.is_empty());
+    assert!(code.candidates.iter().all(|told| told.candidate_type == CandidateType::Relayed), "{code:?}");
+    assert!(code.candidates.iter().all(|told| told.related_address.is_none()), "{code:?}");
+    let relays: Vec<IpAddr> = told(&code);
+    let seen = at_b.picture.remote_candidates.iter().map(|view| view.candidate.address.ip());
+    let others: Vec<IpAddr> = seen.filter(|ip| !relays.contains(ip)).collect();
+    assert!(others.is_empty(), "b has seen {others:?}");
+    let selected = at_a.picture.selected_pair().expect("a path is in use");
+    let base = at_a.picture.base(selected.id.base).expect("its base is known");
+    assert!(relays.contains(&base.address.ip()), "{base:?}");
+}
