@@ -150,6 +150,22 @@ impl Host {
         ip(&["-n", &self.name, "address", "add", &format!("{address}/24"), "dev", device])
     }
 
+    /// Takes an address from the machine.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn remove_address(&self, device: &str, address: Ipv4Addr) -> Result<()> {
+        ip(&["-n", &self.name, "address", "delete", &format!("{address}/24"), "dev", device])
+    }
+
+    /// Pulls the cable of a device, or plugs it in.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn set_link(&self, device: &str, up: bool) -> Result<()> {
+        ip(&["-n", &self.name, "link", "set", device, if up { "up" } else { "down" }])
+    }
+
     /// A machine without neighbours.
     fn alone(name: &str, address: Ipv4Addr) -> Result<Self> {
         fs::create_dir_all(FOLDER).context("cannot make the folder of the lab")?;

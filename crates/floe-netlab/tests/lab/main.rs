@@ -8,6 +8,7 @@ mod network;
 mod patience;
 mod probe;
 mod relays;
+mod roaming;
 mod trouble;
 
 use std::{
