@@ -40,7 +40,7 @@ pub(super) enum Subcommand {
     Probe(ProbeOptions),
     /// Open a record or a capture in the window.
     Open(OpenOptions),
-    /// Say what a code contains and what it reveals.
+    /// Say what a code contains and what it reveals, or what a failure code (ICE-…) means.
     Code(CodeOptions),
 }
 

@@ -1,8 +1,9 @@
-//! `floe code`: what a code contains and what it reveals.
+//! `floe code`: what a code contains and what it reveals, and what a failure code means.
 
 use std::io::Read as _;
 
 use anyhow::Context as _;
+use floe_inspect::{CodeBit, explain_code};
 use floe_signal::Code;
 
 use super::{Status, args::CodeOptions};
@@ -17,12 +18,26 @@ pub(super) fn run(options: &CodeOptions) -> anyhow::Result<Status> {
         let mut input = std::io::stdin().lock().take(LONGEST_INPUT);
         input.read_to_string(&mut text).context("cannot read the code from standard input")?;
     }
+    if let Some(bits) = explain_code(&text) {
+        return explain(text.trim(), &bits);
+    }
     let (code, problems) = Code::decode(&text).map_err(|error| anyhow::anyhow!("{error}"))?;
     for line in code.describe() {
         println!("{line}");
     }
     for problem in &problems {
         println!("{}: {problem}", if problem.is_dropped() { "left out" } else { "note" });
+    }
+    Ok(Status::Ok)
+}
+
+/// What the code of a failed call says.
+fn explain(code: &str, bits: &[CodeBit]) -> anyhow::Result<Status> {
+    if bits.is_empty() {
+        println!("{code}: the call failed, and no rule matched.");
+    }
+    for bit in bits {
+        println!("{}: {}", bit.id, bit.meaning);
     }
     Ok(Status::Ok)
 }

@@ -41,7 +41,7 @@ mod transactions;
 mod why;
 mod words;
 
-pub use diagnosis::{Confidence, Finding, diagnose, explain_code, failure_code};
+pub use diagnosis::{CodeBit, Confidence, Finding, diagnose, explain_code, failure_code};
 pub use headline::{Headline, Tone, headline};
 pub use history::History;
 pub use inspector::Inspector;

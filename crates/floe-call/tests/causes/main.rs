@@ -19,7 +19,7 @@ use floe_transport::{Network, relay::Credentials};
 use floe_wire::{IceConnectionState, PacketKind, RelayProtocol, classify};
 use tokio::time::timeout;
 
-use crate::meddler::{Fate, meddle};
+use crate::meddler::{Fate, hide, meddle};
 
 /// A rule that needs longer than this for its evidence has missed it; checks that fail do so after 39.5 s.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -207,6 +207,30 @@ async fn c25_an_interface_that_goes_down_is_a_network_change() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_restart_that_a_person_asks_for_has_no_finding() {
+    let pair = Pair::start(Scenario::TwoNat).exchange().await.connected().await;
+    let can_restart =
+        |snapshot: &Snapshot| snapshot.picture.events.iter().any(|event| event.text.starts_with("Both sides can tell"));
+    for call in [&pair.a, &pair.b] {
+        until(call, "both sides can agree on a restart", can_restart).await;
+    }
+    pair.a.send(Command::RestartIce);
+    let is_moved = |snapshot: &Snapshot| {
+        snapshot.picture.selections.last().is_some_and(|selection| selection.pair.generation.0 == 1)
+    };
+    for call in [&pair.a, &pair.b] {
+        until(call, "the new generation carries the call", is_moved).await;
+    }
+    let Pair { a, b, world } = pair;
+    let (a, b) = tokio::join!(a.finish(), b.finish());
+    drop(world);
+    for picture in [&a.picture, &b.picture] {
+        assert_eq!(ids(picture), [] as [&str; 0], "{}", story(picture));
+        assert!(picture.lint.is_empty(), "{}", story(picture));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn c01_the_own_code_is_said_until_the_right_one_comes() {
     let pair = Pair::start(Scenario::Lan);
     let (code_a, code_b) = (code_of(&pair.a).await, code_of(&pair.b).await);
@@ -233,6 +257,25 @@ async fn c02_an_older_code_at_one_end_is_named_at_both() {
     let advice = |call: &Call| diagnose(&call.snapshot().picture)[0].advice.clone();
     assert!(advice(&pair.a).contains("Send the code shown here"), "{}", advice(&pair.a));
     assert!(advice(&pair.b).contains("Ask the other side"), "{}", advice(&pair.b));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c04_no_interface_at_either_end() {
+    let world = World::build(Scenario::Lan, 7).expect("the world can be built");
+    let [a, b] = [&world.a, &world.b].map(|network| hide(Arc::clone(network), |_| false));
+    let pair = Pair::over(world, a, b, &[]);
+    says_first(&pair.a, "C04").await;
+    says_first(&pair.b, "C04").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c18_one_end_has_ipv4_only_and_the_other_ipv6_only() {
+    let world = World::build(Scenario::DualStack, 7).expect("the world can be built");
+    let a = hide(Arc::clone(&world.a), |address| address.is_ipv4());
+    let b = hide(Arc::clone(&world.b), |address| address.is_ipv6());
+    let pair = Pair::over(world, a, b, &[]).exchange().await;
+    says_first(&pair.a, "C18").await;
+    says_first(&pair.b, "C18").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,14 +2,14 @@
 
 use std::{
     io,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     sync::Arc,
     task::{Context, Poll},
 };
 
 use floe_transport::{
     Network,
-    network::{BoxFuture, TcpListener, TcpStream, UdpSocket},
+    network::{BoxFuture, NetworkChanges, TcpListener, TcpStream, UdpSocket},
 };
 use floe_wire::InterfaceInfo;
 
@@ -30,6 +30,7 @@ type Judge = Arc<dyn Fn(&[u8], SocketAddr) -> Fate + Send + Sync>;
 struct Meddler {
     inner: Arc<dyn Network>,
     judge: Judge,
+    is_usable: fn(IpAddr) -> bool,
 }
 
 /// Puts a judge in front of a network.
@@ -37,12 +38,22 @@ pub fn meddle(
     inner: Arc<dyn Network>,
     judge: impl Fn(&[u8], SocketAddr) -> Fate + Send + Sync + 'static,
 ) -> Arc<dyn Network> {
-    Arc::new(Meddler { inner, judge: Arc::new(judge) })
+    Arc::new(Meddler { inner, judge: Arc::new(judge), is_usable: |_| true })
+}
+
+/// Hides addresses of a network's interfaces.
+pub fn hide(inner: Arc<dyn Network>, is_usable: fn(IpAddr) -> bool) -> Arc<dyn Network> {
+    Arc::new(Meddler { inner, judge: Arc::new(|_, _| Fate::Pass), is_usable })
 }
 
 impl Network for Meddler {
     fn interfaces(&self) -> io::Result<Vec<InterfaceInfo>> {
-        self.inner.interfaces()
+        let mut interfaces = self.inner.interfaces()?;
+        for interface in &mut interfaces {
+            interface.addresses.retain(|address| (self.is_usable)(*address));
+        }
+        interfaces.retain(|interface| !interface.addresses.is_empty());
+        Ok(interfaces)
     }
 
     fn bind_udp(&self, local: SocketAddr) -> io::Result<Box<dyn UdpSocket>> {
@@ -59,6 +70,10 @@ impl Network for Meddler {
 
     fn listen_tcp(&self, local: SocketAddr) -> io::Result<Box<dyn TcpListener>> {
         self.inner.listen_tcp(local)
+    }
+
+    fn changes(&self) -> Box<dyn NetworkChanges> {
+        self.inner.changes()
     }
 
     fn resolve<'a>(&'a self, host: &'a str, port: u16) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
