@@ -87,6 +87,8 @@ pub(crate) struct Gathering {
     relays: Relays,
     discovery: Discovery,
     resolving: JoinSet<Resolved>,
+    /// Reads the system's authorities while names are resolved and connections made.
+    preparing: JoinSet<()>,
     servers: Vec<AskedServer>,
     privacy: Privacy,
     mappings: Mappings,
@@ -137,6 +139,7 @@ impl Gathering {
             relays: Relays::new(network, tap, inbound, &config.turn_trust, seed),
             discovery: Discovery::new(seed),
             resolving: JoinSet::new(),
+            preparing: JoinSet::new(),
             servers: Vec::new(),
             privacy: config.privacy,
             mappings: Mappings::new(tap, seed, config.mapping_refresh, now),
@@ -211,6 +214,10 @@ impl Gathering {
                     continue;
                 }
             };
+            if url.transport == RelayProtocol::Tls {
+                let trust = config.turn_trust.clone();
+                self.preparing.spawn(async move { trust.prepare().await });
+            }
             let (host, port, server) = (url.host.clone(), url.port, url.to_string());
             let order = u16::try_from(order).unwrap_or(u16::MAX);
             let purpose = Purpose::Turn { url, credentials, order };

@@ -117,6 +117,7 @@ impl Inspector {
             Note::RelayAllocated { server, client, relayed, mapped, lifetime, rtt, .. } => {
                 self.on_relay_allocated(server, *client, *relayed, *mapped, *lifetime, *rtt);
             }
+            Note::RelayRefreshFailed { relay, error } => self.on_relay_refresh_failed(*relay, error),
             Note::RelayLost { relay, error } => self.on_relay_lost(*relay, error),
             Note::RelayRefusedHost { relay, host, error } => self.on_relay_refused_host(*relay, *host, error),
             Note::GatheringChanged { generation, state } => self.on_gathering_changed(*generation, *state),

@@ -127,6 +127,13 @@ pub enum Note {
         /// From the request that was answered to the answer.
         rtt: Duration,
     },
+    /// A TURN server did not say that it keeps a relayed address; it is asked again until the address expires.
+    RelayRefreshFailed {
+        /// The base that the address is.
+        relay: BaseId,
+        /// What happened.
+        error: String,
+    },
     /// A relayed address is gone although we wanted it.
     RelayLost {
         /// The base that the address was.

@@ -162,6 +162,11 @@ impl Inspector {
         self.say(Severity::Info, "gathering", text);
     }
 
+    pub(super) fn on_relay_refresh_failed(&mut self, relay: BaseId, error: &str) {
+        let address = self.picture.base(relay).map_or_else(|| relay.to_string(), |view| view.address.to_string());
+        self.say(Severity::Warning, "network", format!("The relayed address {address} may expire: {error}"));
+    }
+
     pub(super) fn on_relay_lost(&mut self, relay: BaseId, error: &str) {
         let address = self.picture.base(relay).map_or_else(|| relay.to_string(), |view| view.address.to_string());
         self.mark(MarkerKind::NetworkChange, format!("The relayed address {address} is gone"));

@@ -85,6 +85,9 @@ pub enum ClientEvent {
     Failed(RelayError),
     /// There was one, and it is gone.
     Lost(RelayError),
+    /// The server did not say that it keeps the address; it is asked again until the address expires. Told once for each
+    /// row of failures.
+    RefreshFailed(RelayError),
     /// The server does not relay to or from this host.
     HostRefused {
         /// The peer's host.
@@ -125,6 +128,8 @@ pub struct TurnClient {
     last_sent: Instant,
     /// Something came that is no TURN.
     garbage: bool,
+    /// The last request to keep the address failed.
+    is_refresh_failing: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -179,6 +184,7 @@ impl TurnClient {
             outputs: VecDeque::new(),
             last_sent: now,
             garbage: false,
+            is_refresh_failing: false,
         };
         client.ask(Ask::Allocate { ipv6 }, 0, now);
         client
@@ -311,7 +317,10 @@ impl TurnClient {
                     Err(error) => self.end(ClientEvent::Failed(error)),
                 }
             }
-            Ask::Refresh => self.keep_until(facts.lifetime.unwrap_or(REFRESH_AHEAD), now),
+            Ask::Refresh => {
+                self.is_refresh_failing = false;
+                self.keep_until(facts.lifetime.unwrap_or(REFRESH_AHEAD), now);
+            }
             Ask::Release => self.end(ClientEvent::Released),
             Ask::Permit(hosts) => self.ask_hosts_again(&hosts, Some(now + PERMISSION_REFRESH)),
             Ask::Bind { peer, .. } => {
@@ -355,7 +364,7 @@ impl TurnClient {
             Ask::Allocate { .. } => self.end(ClientEvent::Failed(RelayError::Refused(refusal))),
             Ask::Release => self.end(ClientEvent::Released),
             _ if is_forgotten => self.end(ClientEvent::Lost(RelayError::Refused(refusal))),
-            Ask::Refresh => self.refresh_at(now + RETRY),
+            Ask::Refresh => self.on_refresh_failed(RelayError::Refused(refusal), now),
             Ask::Permit(hosts) => self.on_hosts_refused(&hosts, refusal, now),
             // The channel stays as it is: its packets go in indications.
             Ask::Bind { .. } => {}
@@ -382,9 +391,12 @@ impl TurnClient {
         }
     }
 
-    fn refresh_at(&mut self, at: Instant) {
+    fn on_refresh_failed(&mut self, error: RelayError, now: Instant) {
         if let State::Allocated { refresh_at, .. } = &mut self.state {
-            *refresh_at = Some(at);
+            *refresh_at = Some(now + RETRY);
+        }
+        if !std::mem::replace(&mut self.is_refresh_failing, true) {
+            self.tell(ClientEvent::RefreshFailed(error));
         }
     }
 
@@ -491,7 +503,7 @@ impl TurnClient {
                 let error = if self.garbage { RelayError::Garbage } else { RelayError::Silent(PATIENCE) };
                 self.end(ClientEvent::Failed(error));
             }
-            Ask::Refresh => self.refresh_at(now + RETRY),
+            Ask::Refresh => self.on_refresh_failed(RelayError::Silent(PATIENCE), now),
             Ask::Release => self.end(ClientEvent::Released),
             Ask::Permit(hosts) => self.ask_hosts_again(&hosts, Some(now + RETRY)),
             Ask::Bind { peer, .. } => {

@@ -52,7 +52,7 @@ impl TlsTrust {
     }
 
     /// Reads the system's authorities, if that was not done before; worth doing while something else is waited for.
-    pub(super) async fn prepare(&self) {
+    pub async fn prepare(&self) {
         // Whoever connects is told why it failed.
         let _told_later = self.config.get_or_try_init(|| self.load()).await;
     }

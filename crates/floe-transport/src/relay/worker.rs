@@ -254,6 +254,11 @@ impl Running {
                 self.worker.tell(RelayNews::Allocated { relayed, mapped, rtt }).await;
                 true
             }
+            ClientEvent::RefreshFailed(error) => {
+                let error = error.to_string();
+                self.worker.tap.note(Note::RelayRefreshFailed { relay: self.worker.ids.relay, error });
+                true
+            }
             ClientEvent::HostRefused { host, refusal } => {
                 let error = RelayError::Refused(refusal).to_string();
                 self.worker.tap.note(Note::RelayRefusedHost { relay: self.worker.ids.relay, host, error });

@@ -302,12 +302,16 @@ fn a_success_that_was_not_made_with_our_password_counts_for_nothing() {
 #[test]
 fn the_address_is_refreshed_in_time_again_after_silence_and_expires_only_then() {
     let mut fixture = Fixture::allocated();
-    let mut refreshes = 0;
+    let (mut refreshes, mut failures) = (0, 0);
     let mut lost = None;
     for _ in 0..700 {
         fixture.pass(Duration::from_secs(1));
         while let Some(output) = fixture.client.poll_output() {
             match output {
+                ClientOutput::Event(ClientEvent::RefreshFailed(error)) => {
+                    assert_eq!(error, RelayError::Silent(PATIENCE));
+                    failures += 1;
+                }
                 ClientOutput::Transmit(bytes) => {
                     let is_refresh = TurnMessage::decode(&bytes).is_ok_and(|found| found.method == Method::Refresh);
                     refreshes += usize::from(is_refresh);
@@ -316,7 +320,7 @@ fn the_address_is_refreshed_in_time_again_after_silence_and_expires_only_then() 
             }
         }
     }
-    assert!(refreshes > 4, "{refreshes}");
+    assert!(refreshes > 4 && failures == 1, "{refreshes} requests, {failures} told");
     assert_eq!(lost.unwrap().0, ClientEvent::Lost(RelayError::Expired));
     assert_eq!(fixture.client.poll_timeout(), None);
 }
