@@ -28,8 +28,9 @@ const UNPROVEN_BYTES: usize = 4 << 20;
 /// Media inside TURN indications keep this much: headers of the indication and of RTP.
 const INDICATED_MEDIA_KEPT: usize = 160;
 
-/// Packets share pieces of memory of this size.
+/// Packets share pieces of memory: small ones in the beginning, then of this size.
 const ARENA: usize = 1 << 18;
+const FIRST_ARENA: usize = 1 << 12;
 
 /// A packet that is kept.
 #[derive(Debug)]
@@ -313,7 +314,8 @@ impl Collector {
             self.unproven += bytes.len();
         }
         if self.arena.capacity() < bytes.len() {
-            self.arena = BytesMut::with_capacity(ARENA.max(bytes.len()));
+            let size = if self.kept.is_empty() { FIRST_ARENA } else { ARENA };
+            self.arena = BytesMut::with_capacity(size.max(bytes.len()));
         }
         self.arena.extend_from_slice(bytes);
         let bytes = self.arena.split().freeze();

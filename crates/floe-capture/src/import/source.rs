@@ -2,10 +2,11 @@
 
 use std::io::{self, Read};
 
-/// How much is read at once. Larger pieces are not faster.
+/// How much is read at once, in the beginning and of large files. Larger pieces are not faster.
+const FIRST_CHUNK: usize = 1 << 16;
 const CHUNK: usize = 1 << 20;
 
-/// A window over a file. Holds a chunk and the longest thing asked for.
+/// A window over a file. Holds a chunk, or the longest thing asked for.
 #[derive(Debug)]
 pub(super) struct Source<R> {
     reader: R,
@@ -20,7 +21,7 @@ pub(super) struct Source<R> {
 
 impl<R: Read> Source<R> {
     pub fn new(reader: R) -> Self {
-        Self { reader, buffer: vec![0; CHUNK], start: 0, end: 0, consumed: 0, is_at_end: false, error: None }
+        Self { reader, buffer: vec![0; FIRST_CHUNK], start: 0, end: 0, consumed: 0, is_at_end: false, error: None }
     }
 
     /// Makes sure that `wanted` bytes are in the window; `false` when the file ends before.
@@ -34,7 +35,9 @@ impl<R: Read> Source<R> {
         self.buffer.copy_within(self.start..self.end, 0);
         (self.start, self.end) = (0, self.end - self.start);
         if wanted > self.buffer.len() {
-            self.buffer.resize(wanted.next_multiple_of(CHUNK), 0);
+            self.grow(wanted.next_multiple_of(FIRST_CHUNK));
+        } else if self.consumed > FIRST_CHUNK as u64 / 2 && self.buffer.len() < CHUNK {
+            self.grow(CHUNK);
         }
         while self.end < wanted && !self.is_at_end {
             match self.reader.read(&mut self.buffer[self.end..]) {
@@ -48,6 +51,13 @@ impl<R: Read> Source<R> {
             }
         }
         self.end >= wanted
+    }
+
+    /// Memory fresh from the system is zero already; growing the old piece would write every byte.
+    fn grow(&mut self, size: usize) {
+        let mut larger = vec![0; size];
+        larger[..self.end].copy_from_slice(&self.buffer[..self.end]);
+        self.buffer = larger;
     }
 
     /// What is in the window.

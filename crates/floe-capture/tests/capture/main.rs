@@ -8,6 +8,7 @@ mod crosscheck;
 mod export;
 mod files;
 mod golden;
+mod hostile;
 mod import;
 mod redact;
 mod sessions;
