@@ -171,20 +171,24 @@ impl Composer {
     }
 
     /// Goes through packets and counts in the order of time.
-    fn merge(&mut self, kept: Vec<Kept>, counted: &[Counted]) {
+    fn merge(&mut self, mut kept: Vec<Kept>, counted: &[Counted]) {
         let mut begins: Vec<_> = (0..counted.len()).collect();
         begins.sort_by_key(|at| counted[*at].bucket.first);
         let mut ends: Vec<_> = (0..counted.len()).collect();
         ends.sort_by_key(|at| counted[*at].bucket.last);
         let mut begins = begins.into_iter().peekable();
         let mut ends = ends.into_iter().peekable();
-        let mut kept = kept.into_iter().peekable();
+        // From the end, so that memory is given back while records take it.
+        kept.reverse();
         loop {
-            let packet = kept.peek().map_or(u64::MAX, |packet| packet.at);
+            let packet = kept.last().map_or(u64::MAX, |packet| packet.at);
             let begin = begins.peek().map_or(u64::MAX, |at| counted[*at].bucket.first);
             let end = ends.peek().map_or(u64::MAX, |at| counted[*at].bucket.last);
             if packet <= begin && packet <= end {
-                let Some(packet) = kept.next() else { break };
+                let Some(packet) = kept.pop() else { break };
+                if kept.len() < kept.capacity() / 2 {
+                    kept.shrink_to_fit();
+                }
                 self.at = self.stamp(packet.at);
                 self.packet(packet);
             } else if begin <= end {
@@ -198,7 +202,9 @@ impl Composer {
             }
         }
         // A packet at the last instant that a clock can tell ends the loop above with something left.
-        kept.for_each(|packet| self.packet(packet));
+        while let Some(packet) = kept.pop() {
+            self.packet(packet);
+        }
     }
 
     fn stamp(&self, at: u64) -> Stamp {
