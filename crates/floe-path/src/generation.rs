@@ -11,7 +11,7 @@ use std::{
 
 use bytes::Bytes;
 use floe_wire::{
-    BaseId, Candidate, Generation, IceConnectionState, IceRole, Protocol,
+    BaseId, Candidate, Generation, IceConnectionState, IceRole, Protocol, TcpType,
     note::{DropKind, RefusalReason},
     stun::{Check, Class, StunMessage, TransactionId, binding_error, binding_success, is_authentic},
 };
@@ -77,7 +77,7 @@ struct Told {
 
 struct LocalBase {
     base: PathBase,
-    /// None if the library refused; the gate then checks and answers alone.
+    /// None over TCP, which the library does not speak, or if it refused; the gate then checks and answers alone.
     agent: Option<AgentHandle>,
     /// What the agent takes itself for: it cannot change its role.
     agent_role: Option<IceRole>,
@@ -86,7 +86,8 @@ struct LocalBase {
 /// What is known once the peer's code is.
 struct Remote {
     credentials: Credentials,
-    candidates: BTreeMap<SocketAddr, RemoteCandidate>,
+    /// By role over TCP, and by address.
+    candidates: BTreeMap<(Option<TcpType>, SocketAddr), RemoteCandidate>,
     gate: Gate,
     /// Authentic requests on their way through an agent.
     answering: VecDeque<Answering>,
@@ -153,20 +154,27 @@ impl GenerationState {
         now: Option<Instant>,
         out: &mut Outputs,
     ) {
-        let agent = match AgentHandle::start(self.id, base.id, base.address, &self.local, outbox).await {
+        let agent = match base.tcp_type {
+            None => self.start_agent(&base, outbox).await,
+            Some(_) => None,
+        };
+        self.bases.insert(base.id, LocalBase { base, agent, agent_role: None });
+        let (Some(remote), Some(now)) = (&mut self.remote, now) else { return };
+        let candidates: Vec<_> = remote.candidates.iter().map(|(told, known)| (*told, known.clone())).collect();
+        for (told, candidate) in candidates {
+            self.pair(base.id, told, &candidate, now, out);
+        }
+        self.begin_agent(base.id).await;
+    }
+
+    async fn start_agent(&self, base: &PathBase, outbox: mpsc::Sender<AgentSend>) -> Option<AgentHandle> {
+        match AgentHandle::start(self.id, base.id, base.address, &self.local, outbox).await {
             Ok(agent) => Some(agent),
             Err(error) => {
                 tracing::warn!(%error, base = %base.id, "ICE agent did not start; the gate checks without it");
                 None
             }
-        };
-        self.bases.insert(base.id, LocalBase { base, agent, agent_role: None });
-        let (Some(remote), Some(now)) = (&mut self.remote, now) else { return };
-        let candidates: Vec<_> = remote.candidates.iter().map(|(address, known)| (*address, known.clone())).collect();
-        for (address, candidate) in candidates {
-            self.pair(base.id, address, &candidate, now, out);
         }
-        self.begin_agent(base.id).await;
     }
 
     /// Forgets a base and what was paired with it.
@@ -233,12 +241,14 @@ impl GenerationState {
     /// Pairs a candidate of the peer with every base.
     pub(crate) fn add_remote_candidate(&mut self, candidate: &Candidate, now: Instant, out: &mut Outputs) {
         let Some(remote) = &mut self.remote else { return };
-        if candidate.protocol != Protocol::Udp || !is_unicast(candidate.address) {
+        let has_role = (candidate.protocol == Protocol::Tcp) == candidate.tcp_type.is_some();
+        if !has_role || !is_unicast(candidate.address) {
             out.drops.count(DropKind::Candidates);
             return;
         }
         let told = RemoteCandidate { priority: candidate.priority, foundation: candidate.foundation.as_str().into() };
-        let known = remote.candidates.entry(candidate.address).or_insert_with(|| told.clone());
+        let key = (candidate.tcp_type, candidate.address);
+        let known = remote.candidates.entry(key).or_insert_with(|| told.clone());
         if known.priority < told.priority {
             // A redundant candidate is pruned (RFC 8445 section 6.1.2.4); the better one of the two stays.
             *known = told;
@@ -246,28 +256,33 @@ impl GenerationState {
         let known = known.clone();
         if remote.candidates.len() > crate::gate::MAX_PAIRS {
             out.drops.count(DropKind::Candidates);
-            let worst = remote.candidates.iter().min_by_key(|(address, known)| (known.priority, **address));
-            let worst = worst.map(|(address, _)| *address);
-            worst.and_then(|address| remote.candidates.remove(&address));
-            if worst == Some(candidate.address) {
+            let worst = remote.candidates.iter().min_by_key(|(key, known)| (known.priority, **key));
+            let worst = worst.map(|(key, _)| *key);
+            worst.and_then(|key| remote.candidates.remove(&key));
+            if worst == Some(key) {
                 return;
             }
         }
         for base in self.bases.keys().copied().collect::<Vec<_>>() {
-            self.pair(base, candidate.address, &known, now, out);
+            self.pair(base, key, &known, now, out);
         }
     }
 
     fn pair(
         &mut self,
         base: BaseId,
-        address: SocketAddr,
+        (tcp_type, address): (Option<TcpType>, SocketAddr),
         candidate: &RemoteCandidate,
         now: Instant,
         out: &mut Outputs,
     ) {
         let (Some(remote), Some(local)) = (&mut self.remote, self.bases.get_mut(&base)) else { return };
-        if !can_reach(local.base.address, address) {
+        let does_dial = match (local.base.tcp_type, tcp_type) {
+            (None, None) => true,
+            (Some(ours), Some(theirs)) => ours.reaches(theirs),
+            (None, Some(_)) | (Some(_), None) => false,
+        };
+        if !does_dial || !can_reach(local.base.address, address) {
             return;
         }
         let key = PairKey { base, remote: address };
@@ -342,7 +357,8 @@ impl GenerationState {
     /// Makes sure that the pair of an authentic request is known.
     fn hear(&mut self, key: PairKey, prflx_priority: u32, now: Instant, out: &mut Outputs) -> bool {
         let (Some(remote), Some(local)) = (&mut self.remote, self.bases.get(&key.base)) else { return false };
-        let signaled = remote.candidates.get(&key.remote).map(|candidate| candidate.priority);
+        let told = (local.base.tcp_type.map(TcpType::counterpart), key.remote);
+        let signaled = remote.candidates.get(&told).map(|candidate| candidate.priority);
         let rank = Rank { local: local.base.priority, remote: signaled.unwrap_or(prflx_priority) };
         match remote.gate.hear(key, rank, now) {
             Admission::Admitted | Admission::Replaced => true,

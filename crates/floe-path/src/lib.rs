@@ -1,7 +1,7 @@
 //! ICE generations over bases: agents, the gate, nomination, consent.
 //!
 //! Each base has one `webrtc_ice` agent per generation, which asks for checks, answers the peer's and discovers
-//! peer-reflexive candidates. Everything it wants passes the gate: a pure policy that paces, chooses,
+//! peer-reflexive candidates; bases of ICE-TCP have none, and the gate does its work. Everything it wants passes the gate: a pure policy that paces, chooses,
 //! nominates, keeps consent and can change to a better pair later. Every packet goes through the caller.
 //!
 //! Deviations from RFC 8445:

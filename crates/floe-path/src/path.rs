@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use floe_wire::{
-    BaseId, Candidate, Generation, IceConnectionState, IceRole,
+    BaseId, Candidate, Generation, IceConnectionState, IceRole, TcpType,
     note::{DropKind, RefusalReason},
     stun::{Class, METHOD_BINDING, StunMessage},
 };
@@ -69,6 +69,8 @@ pub struct PathBase {
     pub id: BaseId,
     /// Its local address.
     pub address: SocketAddr,
+    /// Whether it dials, listens or both; none over UDP. It is paired by RFC 6544 section 6.2.
+    pub tcp_type: Option<TcpType>,
     /// Priority of its host candidate.
     pub priority: u32,
     /// Priority of the peer-reflexive candidate that a check from it may create (RFC 8445 section 7.1.1).

@@ -1,6 +1,7 @@
 //! Two paths with their agents, facing each other over an in-memory network.
 
 mod network;
+mod over_tcp;
 
 use std::time::{Duration, Instant};
 

@@ -104,6 +104,16 @@ impl TcpType {
         matches!((self, remote), (Self::Active, Self::Passive) | (Self::SimultaneousOpen, Self::SimultaneousOpen))
     }
 
+    /// The role at the other end of a connection.
+    #[must_use]
+    pub const fn counterpart(self) -> Self {
+        match self {
+            Self::Active => Self::Passive,
+            Self::Passive => Self::Active,
+            Self::SimultaneousOpen => Self::SimultaneousOpen,
+        }
+    }
+
     /// The direction preference of RFC 6544 section 4.2 for host candidates and those that are not reflexive.
     const fn direction_preference(self) -> u16 {
         match self {

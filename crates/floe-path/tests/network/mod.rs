@@ -10,7 +10,8 @@ use std::{
 use bytes::Bytes;
 use floe_path::{AgentOutbox, Credentials, Path, PathBase, PathConfig, PathEvent, PathOutput};
 use floe_wire::{
-    BaseId, Candidate, CandidateType, Generation, IceConnectionState, IceRole, Protocol, candidate::priority,
+    BaseId, Candidate, CandidateType, Generation, IceConnectionState, IceRole, Protocol, TcpType,
+    candidate::{priority, tcp_priority},
     note::RefusalReason,
 };
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
@@ -165,16 +166,30 @@ pub fn base(host: u8, index: u8) -> PathBase {
     PathBase {
         id: BaseId(u32::from(index)),
         address: SocketAddr::from(([10, 0, index, host], 5000 + u16::from(index))),
+        tcp_type: None,
         priority: priority(CandidateType::Host, preference),
         prflx_priority: priority(CandidateType::PeerReflexive, preference),
+    }
+}
+
+/// A base for TCP on the address of `index`.
+pub fn tcp_base(host: u8, index: u8, tcp_type: TcpType) -> PathBase {
+    let (udp, preference) = (base(host, index), 65_535 - u16::from(index) * 256);
+    let port = if tcp_type == TcpType::Active { 9 } else { 6000 + u16::from(index) };
+    PathBase {
+        id: BaseId(10 * (1 + tcp_type as u32) + udp.id.0),
+        address: SocketAddr::new(udp.address.ip(), port + u16::from(tcp_type == TcpType::SimultaneousOpen)),
+        tcp_type: Some(tcp_type),
+        priority: tcp_priority(CandidateType::Host, tcp_type, preference),
+        prflx_priority: tcp_priority(CandidateType::PeerReflexive, tcp_type, preference),
     }
 }
 
 pub fn candidate(base: &PathBase) -> Candidate {
     Candidate {
         candidate_type: CandidateType::Host,
-        protocol: Protocol::Udp,
-        tcp_type: None,
+        protocol: if base.tcp_type.is_some() { Protocol::Tcp } else { Protocol::Udp },
+        tcp_type: base.tcp_type,
         address: base.address,
         priority: base.priority,
         foundation: base.id.0.to_string(),
@@ -184,9 +199,12 @@ pub fn candidate(base: &PathBase) -> Candidate {
 
 impl Side {
     pub async fn start(wire: &Wire, host: u8, bases: u8, seed: u64) -> Self {
+        Self::start_on(wire, host, (0..bases).map(|index| base(host, index)).collect(), seed).await
+    }
+
+    pub async fn start_on(wire: &Wire, host: u8, bases: Vec<PathBase>, seed: u64) -> Self {
         let credentials =
             Credentials { ufrag: format!("ufrag{host:03}"), password: format!("password-of-24-characters-{host}") };
-        let bases: Vec<_> = (0..bases).map(|index| base(host, index)).collect();
         let (mut path, agents) = Path::new(PathConfig {
             pacing: Duration::from_millis(5),
             grace: Duration::from_millis(30),
