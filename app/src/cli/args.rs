@@ -65,6 +65,10 @@ pub(super) struct CallOptions {
     /// Also use loopback addresses.
     #[arg(long)]
     pub loopback: bool,
+    /// A TCP port to listen on for networks without UDP, such as 443; may be given several times. Your friend's
+    /// firewall lets it through, and your router has to send it to this computer.
+    #[arg(long = "tcp-port", value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub tcp_ports: Vec<u16>,
     /// What to send: device (microphone, and play on the speaker), tone, none, or a WAV file.
     #[arg(long, value_name = "SOURCE", default_value = "device", value_parser = audio_source)]
     pub audio: AudioSource,

@@ -59,6 +59,7 @@ fn config_of(options: &CallOptions) -> anyhow::Result<CallConfig> {
         interfaces: options.interfaces.clone(),
         privacy: options.privacy,
         include_loopback: options.loopback,
+        tcp_ports: options.tcp_ports.clone(),
         source: options.audio.clone(),
         playback,
         record_wav: options.record.clone(),

@@ -29,6 +29,10 @@ pub struct CallConfig {
     /// How often servers are asked again while people exchange codes, so that routers keep the addresses in them; more
     /// often where an address moves all the same.
     pub mapping_refresh: Duration,
+    /// Whether candidates for TCP are offered (RFC 6544), for networks that let no UDP through.
+    pub tcp: bool,
+    /// TCP ports to listen on besides one that the system chooses; firewalls let 443 and 80 through most.
+    pub tcp_ports: Vec<u16>,
     /// Ta: the least time between new checks over all bases (RFC 8445 section 14.2), 5 to 50 ms.
     pub pacing: Duration,
     /// What is sent.
@@ -55,6 +59,8 @@ impl Default for CallConfig {
             // Home routers forget a mapping that nothing crosses after 30 s or more (RFC 4787 section 4.3 asks for two
             // minutes); a lost request is repeated within the rest.
             mapping_refresh: Duration::from_secs(20),
+            tcp: true,
+            tcp_ports: Vec::new(),
             pacing: Duration::from_millis(5),
             source: AudioSource::None,
             playback: Playback::None,

@@ -1,7 +1,9 @@
 //! Gathering: bases on the chosen interfaces, STUN and TURN servers asked from them, candidates out of all.
 
+mod any_base;
 pub(crate) mod changes;
 mod relays;
+mod tcp;
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -9,9 +11,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use floe_path::PathBase;
 use floe_transport::{
     Base, Discovery, DiscoveryOutput, Inbound, NatSend, Network, ServerUrl, Tap,
-    candidate::{host_candidate, local_preferences, server_reflexive_candidate},
+    candidate::{local_preferences, server_reflexive_candidate},
     relay::{Credentials, RelayEvent, RelayIds, TurnUrl},
 };
 use floe_wire::{
@@ -21,8 +24,10 @@ use floe_wire::{
 use tokio::{sync::mpsc, task::JoinSet};
 
 use self::{
+    any_base::AnyBase,
     changes::Surroundings,
     relays::{Origin, RelayChange, Relays, TurnServer},
+    tcp::TcpOpener,
 };
 use crate::{
     CallConfig,
@@ -37,8 +42,8 @@ const CODE_PATIENCE: Duration = Duration::from_millis(2500);
 const RELAY_PATIENCE: Duration = Duration::from_secs(10);
 /// A name that does not resolve by then is told as failed.
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
-/// One interface address gives one base; machines with more addresses than this use the first ones.
-const MAX_BASES: usize = 16;
+/// Machines with more addresses than this use the first ones.
+const MAX_ADDRESSES: usize = 16;
 const NO_FAMILY: &str = "no interface here has an address of its family";
 
 /// A server name on its way to addresses.
@@ -80,6 +85,7 @@ pub(crate) struct Gathering {
     tap: Tap,
     generation: Generation,
     bases: Vec<OwnBase>,
+    tcp: TcpOpener,
     next_base: u32,
     /// Whether STUN servers are asked.
     has_stun: bool,
@@ -98,7 +104,7 @@ pub(crate) struct Gathering {
 }
 
 struct OwnBase {
-    base: Base,
+    base: AnyBase,
     local_preference: u16,
     /// What servers see of it; more than one where the mapping depends on the destination.
     mapped: Vec<SocketAddr>,
@@ -120,7 +126,7 @@ struct OwnCandidate {
 }
 
 impl Gathering {
-    /// Opens one base per usable interface address and starts to ask the servers.
+    /// Opens bases on every usable interface address and starts to ask the servers.
     pub fn start(
         config: &CallConfig,
         network: &Arc<dyn Network>,
@@ -133,6 +139,7 @@ impl Gathering {
             tap: tap.clone(),
             generation: Generation(0),
             bases: Vec::new(),
+            tcp: TcpOpener::new(config, network, tap, inbound),
             next_base: 0,
             has_stun: !config.stun_servers.is_empty(),
             surroundings: Surroundings::new(config, network, inbound),
@@ -173,23 +180,37 @@ impl Gathering {
         let addresses: Vec<(InterfaceInfo, IpAddr)> = wanted
             .iter()
             .flat_map(|interface| interface.addresses.iter().map(|address| (interface.clone(), *address)))
-            .take(MAX_BASES)
+            .take(MAX_ADDRESSES)
             .collect();
         let preferences = local_preferences(&addresses);
-        for ((interface, address), local_preference) in addresses.into_iter().zip(preferences) {
+        for ((interface, address), local_preference) in addresses.iter().cloned().zip(preferences.iter().copied()) {
             let id = new_base(&mut self.next_base);
             let name = interface.name.clone();
             match Base::open(&**network, &self.tap, id, interface, address, inbound.clone()) {
-                Ok(base) => self.add_base(base, local_preference),
+                Ok(base) => self.add_base(AnyBase::Udp(base), local_preference),
                 Err(error) => {
                     self.tap.note(Note::BaseFailed { interface: name, address, error: error.to_string() });
                 }
             }
         }
+        for ((interface, address), local_preference) in addresses.iter().zip(preferences) {
+            self.open_tcp(interface, *address, local_preference);
+        }
     }
 
-    fn add_base(&mut self, base: Base, local_preference: u16) {
-        let candidate = host_candidate(base.address(), local_preference);
+    /// Opens the TCP bases of an address that has one for UDP.
+    fn open_tcp(&mut self, interface: &InterfaceInfo, ip: IpAddr, local_preference: u16) -> Vec<BaseId> {
+        let next_base = &mut self.next_base;
+        let bases = self.tcp.open(interface, ip, || new_base(next_base));
+        let ids = bases.iter().map(AnyBase::id).collect();
+        for base in bases {
+            self.add_base(base, local_preference);
+        }
+        ids
+    }
+
+    fn add_base(&mut self, base: AnyBase, local_preference: u16) {
+        let candidate = base.candidate(local_preference);
         self.publish(base.id(), candidate, None);
         self.bases.push(OwnBase { base, local_preference, mapped: Vec::new() });
     }
@@ -275,7 +296,8 @@ impl Gathering {
     }
 
     fn ask_for_relays(&mut self, server: &TurnServer) {
-        let origins: Vec<Origin> = self.bases.iter().map(Origin::of).collect();
+        let asking = self.bases.iter().filter(|own| own.base.asks_servers());
+        let origins: Vec<Origin> = asking.map(Origin::of).collect();
         let next_base = &mut self.next_base;
         let asked = self.relays.ask(server, &origins, || new_relay(next_base));
         if !asked && server.url.transport != RelayProtocol::Udp {
@@ -330,7 +352,7 @@ impl Gathering {
 
     fn ask(&mut self, server: &str, addresses: &[SocketAddr], now: Instant) {
         let mut asked = false;
-        for OwnBase { base, .. } in &self.bases {
+        for OwnBase { base, .. } in self.bases.iter().filter(|own| own.base.asks_servers()) {
             let same_family = |address: &&SocketAddr| address.is_ipv4() == base.address().is_ipv4();
             if let Some(address) = addresses.iter().find(same_family) {
                 if self.discovery.ask(base.id(), base.address(), server, *address, now) {
@@ -387,7 +409,8 @@ impl Gathering {
         while let Some(NatSend { base, to, bytes }) = self.mappings.poll_send() {
             self.send(base, &bytes, to);
         }
-        self.mappings.note_verdicts(self.bases.iter().map(|own| own.base.id()));
+        let asking = self.bases.iter().filter(|own| own.base.asks_servers());
+        self.mappings.note_verdicts(asking.map(|own| own.base.id()));
         let is_done = self.resolving.is_empty() && self.discovery.is_done() && self.relays.is_settled();
         if self.state == GatheringState::Gathering && is_done {
             self.enter(GatheringState::Complete);
@@ -470,9 +493,7 @@ impl Gathering {
     /// Sends one datagram from a base; a refusal is a record.
     pub fn send(&self, base: BaseId, datagram: &[u8], remote: SocketAddr) {
         match self.own(base) {
-            Some(own) => {
-                own.base.send(datagram, remote);
-            }
+            Some(own) => own.base.send(datagram, remote),
             None => self.relays.send(base, datagram, remote),
         }
     }
@@ -521,10 +542,10 @@ impl Gathering {
         relayed.map(|own| (own.base, own.candidate.address, own.candidate.priority))
     }
 
-    /// The bases that checks may leave from directly, with their addresses and local preferences.
-    pub fn bases(&self) -> impl Iterator<Item = (BaseId, SocketAddr, u16)> {
+    /// The bases that checks may leave from directly.
+    pub fn path_bases(&self) -> impl Iterator<Item = PathBase> {
         let usable = self.bases.iter().filter(|_| self.privacy.sends_directly());
-        usable.map(|own| (own.base.id(), own.base.address(), own.local_preference))
+        usable.map(|own| own.base.path_base(own.local_preference))
     }
 }
 

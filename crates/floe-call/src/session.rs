@@ -10,8 +10,7 @@ use floe_path::{AgentOutbox, AgentSend, Credentials, Liveness, Path, PathBase, P
 use floe_signal::Capabilities;
 use floe_transport::{Clock, Inbound, Network, NetworkChanges, Tap, TapReceiver};
 use floe_wire::{
-    BaseId, CandidateType, IceConnectionState, Note, PacketKind, Record,
-    candidate::priority,
+    BaseId, IceConnectionState, Note, PacketKind, Record,
     note::{EndReason, RefusalReason},
     peer::RestartCause,
     stun::StunMessage,
@@ -141,15 +140,8 @@ impl Session {
 
     /// The bases that checks may leave from.
     pub(crate) fn path_bases(&self) -> Vec<PathBase> {
-        let bases = self.gathering.bases();
-        let with_priorities = bases.map(|(id, address, local_preference)| PathBase {
-            id,
-            address,
-            priority: priority(CandidateType::Host, local_preference),
-            prflx_priority: priority(CandidateType::PeerReflexive, local_preference),
-        });
         let relayed = self.gathering.relayed().map(|(id, address, priority)| relayed_base(id, address, priority));
-        with_priorities.chain(relayed).collect()
+        self.gathering.path_bases().chain(relayed).collect()
     }
 
     async fn start_path(&mut self) {
@@ -483,5 +475,5 @@ impl Session {
 /// A peer that was not told of a relay takes it for peer-reflexive, and must not prefer it for that: its checks bear the
 /// relayed priority, and not the one of RFC 8445 section 7.1.1.
 fn relayed_base(id: BaseId, address: SocketAddr, priority: u32) -> PathBase {
-    PathBase { id, address, priority, prflx_priority: priority }
+    PathBase { id, address, tcp_type: None, priority, prflx_priority: priority }
 }

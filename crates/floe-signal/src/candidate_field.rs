@@ -70,7 +70,7 @@ fn body(candidate: &Candidate, foundation: u8, all: &[Candidate]) -> Vec<u8> {
 }
 
 /// The local preference from which the priority follows, if one does.
-fn local_preference(candidate: &Candidate) -> Option<u16> {
+pub(crate) fn local_preference(candidate: &Candidate) -> Option<u16> {
     let [_, high, low, _] = candidate.priority.to_be_bytes();
     let preference = u16::from_be_bytes([high, low]);
     (priority(candidate.candidate_type, preference) == candidate.priority).then_some(preference)
@@ -149,7 +149,8 @@ impl Reader {
     }
 }
 
-fn admit(candidate: Candidate, candidates: &mut Vec<Candidate>, problems: &mut Vec<CandidateProblem>) {
+/// Takes a candidate if it can be used; what is wrong with it otherwise.
+pub(crate) fn admit(candidate: Candidate, candidates: &mut Vec<Candidate>, problems: &mut Vec<CandidateProblem>) {
     let address = candidate.address;
     if let Some(reason) = Unusable::of(&candidate) {
         problems.push(CandidateProblem::Dropped { address, reason });

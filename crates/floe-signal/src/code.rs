@@ -39,6 +39,7 @@ pub const VERSION: u8 = 1;
 /// | `0x01` | NAT summary, 2 bytes |
 /// | `0x02` | user fragment as text, of another maker |
 /// | `0x03` | password as text, of another maker |
+/// | `0x04` | TCP ports, 2 bytes each, of the address of every UDP host candidate that is not loopback |
 /// | `0x80`–`0xFF` | a candidate; the tag is `1ttppf0x` |
 ///
 /// | bits | meaning |
@@ -48,6 +49,10 @@ pub const VERSION: u8 = 1;
 /// | `f` | IPv6 |
 /// | `0` | set for kinds to come (names instead of addresses); skipped by this version |
 /// | `x` | the priority is explicit |
+///
+/// The first of the TCP ports is the one for simultaneous opening, 0 for none; on the others the addresses listen. All
+/// of them dial, too: each address stands for an active candidate, one with simultaneous opening and a passive one for
+/// each port, with priorities that follow from the local preference of its UDP candidate (RFC 6544 section 4.2).
 ///
 /// A candidate's body is its address (4 or 16 bytes), port (2), local preference (2), from which the priority follows,
 /// or the explicit priority (4), foundation number (1: candidates with the same number share a foundation; its text is

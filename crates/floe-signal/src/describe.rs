@@ -53,7 +53,7 @@ fn capabilities(code: &Code) -> String {
 fn candidate_line(candidate: &Candidate) -> String {
     let protocol = match (candidate.protocol, candidate.tcp_type) {
         (Protocol::Udp, _) => "udp".to_owned(),
-        (Protocol::Tcp, Some(tcp_type)) => format!("tcp {tcp_type:?}").to_lowercase(),
+        (Protocol::Tcp, Some(tcp_type)) => format!("tcp {}", tcp_type.name()),
         (Protocol::Tcp, None) => "tcp".to_owned(),
     };
     let related = candidate.related_address.map(|address| format!(", behind it {address}")).unwrap_or_default();

@@ -6,11 +6,13 @@ use crate::{
     CandidateProblem, Capabilities, Code, CodeError, VERSION,
     candidate_field::{self, CANDIDATE},
     credentials::{PASSWORD_BYTES, UFRAG_BYTES, is_ice_text, to_bytes, to_text},
+    tcp_field::{self, TcpPorts},
 };
 
 const NAT_SUMMARY: u8 = 0x01;
 const UFRAG_TEXT: u8 = 0x02;
 const PASSWORD_TEXT: u8 = 0x03;
+const TCP_PORTS: u8 = 0x04;
 
 /// RFC 8839 section 5.4.
 const MIN_UFRAG: usize = 4;
@@ -38,7 +40,11 @@ pub(crate) fn write(code: &Code) -> Vec<u8> {
     if password.is_none() {
         put_field(&mut out, PASSWORD_TEXT, code.password.as_bytes());
     }
-    for (tag, body) in candidate_field::write_all(&code.candidates) {
+    let (ports, candidates) = tcp_field::fold(&code.candidates);
+    if let Some(ports) = ports {
+        put_field(&mut out, TCP_PORTS, &ports.write());
+    }
+    for (tag, body) in candidate_field::write_all(&candidates) {
         put_field(&mut out, tag, &body);
     }
     out
@@ -95,6 +101,7 @@ impl Fields {
     fn read(mut rest: &[u8]) -> Result<Self, CodeError> {
         let mut fields = Self::default();
         let mut candidates = candidate_field::Reader::default();
+        let mut ports = None;
         while !rest.is_empty() {
             let [tag, length] = take(&mut rest)?;
             let (body, after) = rest.split_at_checked(length.into()).ok_or(CUT_SHORT)?;
@@ -104,10 +111,14 @@ impl Fields {
                 NAT_SUMMARY => fields.nat_summary = body.first_chunk().copied(),
                 UFRAG_TEXT => fields.ufrag = Some(text(body)?),
                 PASSWORD_TEXT => fields.password = Some(text(body)?),
+                TCP_PORTS => ports = TcpPorts::read(body),
                 _ => {}
             }
         }
         (fields.candidates, fields.problems) = candidates.finish();
+        if let Some(ports) = ports {
+            ports.unfold(&mut fields.candidates, &mut fields.problems);
+        }
         Ok(fields)
     }
 }

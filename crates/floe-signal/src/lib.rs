@@ -18,6 +18,7 @@ mod paste;
 mod problem;
 mod role;
 mod signaling;
+mod tcp_field;
 
 pub use candidate_field::MAX_CANDIDATES;
 pub use capabilities::Capabilities;

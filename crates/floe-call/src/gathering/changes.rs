@@ -10,7 +10,7 @@ use floe_transport::{Base, Inbound, Network, candidate::local_preferences};
 use floe_wire::{BaseId, GatheringState, InterfaceInfo, InterfaceKind, Note, note::InterfaceAddress};
 use tokio::sync::mpsc;
 
-use super::{Gathering, MAX_BASES, OwnBase, new_base, relays::Origin};
+use super::{Gathering, MAX_ADDRESSES, OwnBase, any_base::AnyBase, new_base, relays::Origin};
 use crate::CallConfig;
 
 /// News of the network come in bursts (link, address, route); this long after the last one it is looked at, …
@@ -77,8 +77,8 @@ impl Gathering {
         self.surroundings.look_at
     }
 
-    /// Looks at the network if it is time: closes the bases whose addresses are gone, opens one for each new address and
-    /// asks the servers from it.
+    /// Looks at the network if it is time: closes the bases whose addresses are gone, opens some for each new address and
+    /// asks the servers from there.
     pub fn follow(&mut self, now: Instant) -> Followed {
         if self.surroundings.look_at.is_none_or(|at| at > now) {
             return Followed::default();
@@ -101,7 +101,7 @@ impl Gathering {
         let removed: Vec<BaseId> = gone.iter().map(|own| own.base.id()).collect();
         self.candidates.retain(|own| !removed.contains(&own.base));
         drop(gone);
-        let added: Vec<BaseId> = fresh.into_iter().filter_map(|fresh| self.open_base(fresh)).collect();
+        let added: Vec<BaseId> = fresh.into_iter().flat_map(|fresh| self.open_address(fresh)).collect();
         self.ask_servers_from(&added, now);
         let mut removed = removed;
         removed.extend(self.move_relays(now));
@@ -117,18 +117,23 @@ impl Gathering {
         self.tap.note(Note::NetworkChanged { appeared, vanished });
     }
 
-    fn open_base(&mut self, (interface, ip, preference): (InterfaceInfo, IpAddr, u16)) -> Option<BaseId> {
-        if self.bases.len() >= MAX_BASES {
-            return None;
+    fn open_address(&mut self, (interface, ip, preference): (InterfaceInfo, IpAddr, u16)) -> Vec<BaseId> {
+        if self.bases.iter().filter(|own| own.base.asks_servers()).count() >= MAX_ADDRESSES {
+            return Vec::new();
         }
         self.tap.note(Note::InterfaceListed(interface.clone()));
+        let preference = self.unused_preference(preference);
+        let udp = self.open_udp(interface.clone(), ip, preference);
+        udp.into_iter().chain(self.open_tcp(&interface, ip, preference)).collect()
+    }
+
+    fn open_udp(&mut self, interface: InterfaceInfo, ip: IpAddr, preference: u16) -> Option<BaseId> {
         let id = new_base(&mut self.next_base);
         let name = interface.name.clone();
         let Surroundings { network, inbound, .. } = &self.surroundings;
         match Base::open(&**network, &self.tap, id, interface, ip, inbound.clone()) {
             Ok(base) => {
-                let preference = self.unused_preference(preference);
-                self.add_base(base, preference);
+                self.add_base(AnyBase::Udp(base), preference);
                 Some(id)
             }
             Err(error) => {
@@ -147,7 +152,8 @@ impl Gathering {
     fn ask_servers_from(&mut self, added: &[BaseId], now: Instant) {
         let mut is_asked = false;
         for server in &self.servers {
-            for own in self.bases.iter().filter(|own| added.contains(&own.base.id())) {
+            let asking = self.bases.iter().filter(|own| own.base.asks_servers());
+            for own in asking.filter(|own| added.contains(&own.base.id())) {
                 let local = own.base.address();
                 let Some(address) = server.addresses.iter().find(|address| address.is_ipv4() == local.is_ipv4()) else {
                     continue;
@@ -165,7 +171,8 @@ impl Gathering {
 
     /// Relays whose way to their server is gone ask for another address from what is left.
     fn move_relays(&mut self, now: Instant) -> Vec<BaseId> {
-        let origins: Vec<Origin> = self.bases.iter().map(Origin::of).collect();
+        let asking = self.bases.iter().filter(|own| own.base.asks_servers());
+        let origins: Vec<Origin> = asking.map(Origin::of).collect();
         let lost = self.relays.follow(&origins, now);
         self.candidates.retain(|own| !lost.contains(&own.base));
         lost

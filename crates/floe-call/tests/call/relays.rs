@@ -86,10 +86,10 @@ async fn a_wrong_password_and_wrong_urls_are_named_and_the_call_goes_on() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_restarts_mid_call_gives_a_new_address_and_the_call_goes_on() {
-    // One side behind a firewall that passes TCP only, the other one public.
+    // One side behind a firewall that passes TCP only, the other one public, and neither connects to the other.
     let world = World::build_with_relays(Scenario::OneNat, &[RelayProtocol::Tcp], 7).unwrap();
     assert!(world.block_udp(Side::A, true));
-    let mut pair = Pair::start_in(world, |_| {});
+    let mut pair = Pair::start_in(world, |config| config.tcp = false);
     pair.exchange().await;
     connected(&pair.a).await;
     connected(&pair.b).await;

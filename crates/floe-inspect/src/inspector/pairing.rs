@@ -322,5 +322,6 @@ fn fits(ours: &Candidate, theirs: &Candidate) -> bool {
 }
 
 fn name_candidate(candidate: &Candidate) -> String {
-    format!("{} candidate {}", candidate.candidate_type, candidate.address)
+    let role = candidate.tcp_type.map_or_else(String::new, |role| format!(" (TCP {})", role.name()));
+    format!("{} candidate {}{role}", candidate.candidate_type, candidate.address)
 }

@@ -64,6 +64,7 @@ pub async fn path(network: Network, end: End, seed: u64) -> (Path, AgentOutbox, 
         .map(|(base, id)| PathBase {
             id: BaseId(id),
             address: base.address,
+            tcp_type: None,
             priority: priority(base.candidate_type(), base.local_preference),
             prflx_priority: priority(CandidateType::PeerReflexive, base.local_preference),
         })

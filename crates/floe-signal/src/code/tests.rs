@@ -2,7 +2,10 @@
 
 use std::net::SocketAddr;
 
-use floe_wire::{Candidate, CandidateType, Protocol, TcpType, candidate::priority};
+use floe_wire::{
+    Candidate, CandidateType, Protocol, TcpType,
+    candidate::{priority, tcp_priority},
+};
 use proptest::prelude::*;
 
 use super::*;
@@ -67,6 +70,39 @@ fn candidate(candidate_type: CandidateType, text: &str, preference: u16) -> Cand
     }
 }
 
+/// What [`typical`] has when each of its addresses listens on these ports, too.
+fn typical_with_tcp(ports: &[u16]) -> Code {
+    let mut code = typical();
+    for (ip, preference) in hosts(&code) {
+        let passive = ports.iter().map(|port| (TcpType::Passive, *port));
+        for (tcp_type, port) in passive.chain([(TcpType::SimultaneousOpen, 41_001), (TcpType::Active, 9)]) {
+            code.candidates.push(Candidate {
+                candidate_type: CandidateType::Host,
+                protocol: Protocol::Tcp,
+                tcp_type: Some(tcp_type),
+                address: (ip, port).into(),
+                priority: tcp_priority(CandidateType::Host, tcp_type, preference),
+                foundation: format!("{tcp_type:?}{ip}"),
+                related_address: None,
+            });
+        }
+    }
+    code
+}
+
+fn hosts(code: &Code) -> Vec<(std::net::IpAddr, u16)> {
+    let hosts = code.candidates.iter().filter(|candidate| candidate.candidate_type == CandidateType::Host);
+    hosts.zip([65_535, 65_279, 65_023]).map(|(candidate, preference)| (candidate.address.ip(), preference)).collect()
+}
+
+/// The candidates in an order of their own, without the names of their foundations.
+fn sorted(code: &Code) -> Vec<Candidate> {
+    let mut candidates = code.candidates.clone();
+    candidates.iter_mut().for_each(|candidate| candidate.foundation.clear());
+    candidates.sort_by_key(|candidate| (candidate.address, candidate.tcp_type));
+    candidates
+}
+
 fn decoded(text: &str) -> Code {
     Code::decode(text).unwrap_or_else(|error| panic!("{error}: {text:?}")).0
 }
@@ -77,7 +113,7 @@ fn refusal(text: &str) -> CodeError {
 
 #[test]
 fn a_typical_code_fits_into_240_characters() {
-    let mut code = typical();
+    let mut code = typical_with_tcp(&[41_000]);
     code.nat_summary = Some([0x12, 0x34]);
     let text = code.encode();
     assert!(text.len() <= 240, "{} characters", text.len());
@@ -118,6 +154,55 @@ fn every_kind_of_candidate_comes_back() {
     }
     let code = code(candidates);
     assert_eq!(Code::decode(&code.encode()), Ok((code, Vec::new())));
+}
+
+#[test]
+fn tcp_candidates_cost_few_characters_and_come_back() {
+    let without = typical().encode().len();
+    for (ports, cost) in [(&[41_000][..], 10), (&[41_000, 443], 13), (&[], 8)] {
+        let code = typical_with_tcp(ports);
+        let text = code.encode();
+        assert!(text.len() - without <= cost, "{} characters for {ports:?}", text.len() - without);
+        let (read, problems) = Code::decode(&text).unwrap();
+        assert_eq!(problems, []);
+        assert_eq!(sorted(&read), sorted(&code));
+    }
+}
+
+#[test]
+fn tcp_candidates_that_not_every_address_has_come_back_too() {
+    for missing in [TcpType::Passive, TcpType::SimultaneousOpen, TcpType::Active] {
+        let mut code = typical_with_tcp(&[41_000, 443]);
+        let at = code.candidates.iter().rposition(|candidate| candidate.tcp_type == Some(missing)).unwrap();
+        code.candidates.remove(at);
+        let (read, problems) = Code::decode(&code.encode()).unwrap();
+        assert_eq!(problems, []);
+        assert_eq!(sorted(&read), sorted(&code), "{missing:?}");
+    }
+}
+
+#[test]
+fn tcp_candidates_of_one_address_and_role_share_a_foundation() {
+    let candidates = decoded(&typical_with_tcp(&[41_000, 443]).encode()).candidates;
+    let passive: Vec<_> = candidates.iter().filter(|one| one.tcp_type == Some(TcpType::Passive)).collect();
+    assert_eq!(passive.len(), 6);
+    for one in &passive {
+        for other in &candidates {
+            let alike = (one.address.ip(), one.tcp_type) == (other.address.ip(), other.tcp_type);
+            assert_eq!(one.foundation == other.foundation, alike);
+        }
+    }
+}
+
+#[test]
+fn ports_cannot_stand_for_more_candidates_than_a_code_may_carry() {
+    let hosts = (1..=60).map(|host| candidate(CandidateType::Host, &format!("192.0.2.{host}:7"), 65_535 - host));
+    let mut contents = layout::write(&code(hosts.collect()));
+    contents.extend([0x04, 200]);
+    contents.extend((0..200).map(|at| 1 + at % 7));
+    let (code, problems) = Code::decode(&frame::wrap(VERSION, &contents)).unwrap();
+    assert_eq!(code.candidates.len(), MAX_CANDIDATES);
+    assert!(problems.iter().any(|problem| matches!(problem, CandidateProblem::TooMany { .. })));
 }
 
 #[test]

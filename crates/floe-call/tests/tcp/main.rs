@@ -1,0 +1,141 @@
+//! Whole calls where no UDP gets through: media, keys and the record go over a direct TCP connection.
+
+use std::{sync::Arc, time::Duration};
+
+use floe_call::{AudioSource, Call, CallConfig, Command, Snapshot};
+use floe_inspect::{
+    Picture, Report,
+    picture::{CandidateView, SecurityView},
+};
+use floe_simnet::{Scenario, Side, World};
+use floe_wire::{BaseKind, CandidateType, PacketKind, Protocol, TcpType};
+use tokio::time::timeout;
+
+/// A test that waits longer than this for an event has found a bug.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+async fn until(call: &Call, what: &str, wanted: impl Fn(&Snapshot) -> bool) -> Arc<Snapshot> {
+    let mut snapshots = call.watch();
+    match timeout(PATIENCE, snapshots.wait_for(|snapshot| wanted(snapshot))).await {
+        Ok(Ok(snapshot)) => Arc::clone(&snapshot),
+        _ => panic!("waited in vain until {what}; events:\n{}", log_of(&call.snapshot().picture)),
+    }
+}
+
+fn log_of(picture: &Picture) -> String {
+    picture.events.iter().map(|event| format!("{} {} {}\n", event.at, event.topic, event.text)).collect()
+}
+
+async fn code_of(call: &Call) -> String {
+    until(call, "the code is ready", |snapshot| snapshot.code.is_some()).await.code.clone().expect("just checked")
+}
+
+async fn hears_a_tone(call: &Call) {
+    until(call, "a tone is heard", |snapshot| {
+        snapshot.picture.audio.as_ref().is_some_and(|audio| audio.tone_hz.is_some_and(|hz| (hz - 440.0).abs() < 2.0))
+    })
+    .await;
+}
+
+/// One behind a router that lets no UDP through, one public: both calls, once each has the other's code.
+async fn exchanged(world: &World, config: CallConfig) -> [Call; 2] {
+    assert!(world.block_udp(Side::A, true));
+    let config =
+        CallConfig { stun_servers: world.stun_servers.clone(), source: AudioSource::Tone { hz: 440 }, ..config };
+    let calls = [&world.a, &world.b].map(|network| Call::start(config.clone(), Arc::clone(network)));
+    let codes = [code_of(&calls[0]).await, code_of(&calls[1]).await];
+    for (call, code) in calls.iter().zip(codes.iter().rev()) {
+        call.send(Command::PasteCode(code.clone()));
+    }
+    calls
+}
+
+/// Our candidate and the peer's of the pair in use.
+fn in_use(picture: &Picture) -> (&CandidateView, &CandidateView) {
+    let pair = picture.selected_pair().expect("a pair is in use");
+    let candidate = |id: &Option<String>| picture.candidate(id.as_deref().expect("it is known")).expect("it is listed");
+    (candidate(&pair.local_candidate), candidate(&pair.remote_candidate))
+}
+
+fn base_kind(picture: &Picture) -> &BaseKind {
+    let pair = picture.selected_pair().expect("a pair is in use");
+    &picture.base(pair.id.base).expect("its base is listed").base_kind
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_blocked_peer_dials_a_public_one_and_both_hear_each_other() {
+    let world = World::build(Scenario::OneNat, 7).expect("the world can be built");
+    let [a, b] = exchanged(&world, CallConfig::default()).await;
+    hears_a_tone(&a).await;
+    hears_a_tone(&b).await;
+    let (a, b) = tokio::join!(a.finish(), b.finish());
+    assert_eq!(base_kind(&a.picture), &BaseKind::Tcp { tcp_type: TcpType::Active }, "{}", log_of(&a.picture));
+    assert_eq!(base_kind(&b.picture), &BaseKind::Tcp { tcp_type: TcpType::Passive }, "{}", log_of(&b.picture));
+    let (ours, theirs) = in_use(&a.picture);
+    assert_eq!((ours.candidate.candidate_type, ours.candidate.protocol), (CandidateType::Host, Protocol::Tcp));
+    assert_eq!(
+        (theirs.candidate.candidate_type, theirs.candidate.tcp_type),
+        (CandidateType::Host, Some(TcpType::Passive))
+    );
+    let (ours, theirs) = in_use(&b.picture);
+    assert_eq!((ours.candidate.candidate_type, ours.candidate.tcp_type), (CandidateType::Host, Some(TcpType::Passive)));
+    assert_eq!(
+        (theirs.candidate.candidate_type, theirs.candidate.protocol),
+        (CandidateType::PeerReflexive, Protocol::Tcp)
+    );
+    assert_eq!(theirs.candidate.address.ip().to_string(), "203.0.113.10");
+    for snapshot in [&a, &b] {
+        assert!(matches!(snapshot.picture.security, SecurityView::Secured(_)));
+        let received = &snapshot.picture.counters.received_by_kind;
+        for kind in [PacketKind::Stun, PacketKind::Dtls, PacketKind::Rtp] {
+            assert!(received.iter().any(|(known, count)| *known == kind && *count > 0), "{kind:?}: {received:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_report_tells_the_role_of_every_tcp_candidate() {
+    let world = World::build(Scenario::OneNat, 7).expect("the world can be built");
+    let calls = exchanged(&world, CallConfig::default()).await;
+    for call in &calls {
+        hears_a_tone(call).await;
+        let report = serde_json::to_value(Report::of(&call.snapshot().picture)).expect("a report is JSON");
+        let roles = |side: &str| -> Vec<String> {
+            let candidates = report[side].as_array().expect("candidates are listed").iter();
+            let tcp = candidates.filter(|one| one["protocol"] == "tcp" && one["candidateType"] == "host");
+            tcp.map(|one| one["tcpType"].as_str().unwrap_or("none").to_owned()).collect()
+        };
+        for side in ["localCandidates", "remoteCandidates"] {
+            let mut roles = roles(side);
+            roles.sort();
+            assert_eq!(roles, ["active", "passive", "so"], "{side}: {report}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chosen_port_is_listened_on_and_in_the_code() {
+    let world = World::build(Scenario::OneNat, 7).expect("the world can be built");
+    let config = CallConfig { tcp_ports: vec![443, 443], ..CallConfig::default() };
+    let calls = exchanged(&world, config).await;
+    hears_a_tone(&calls[0]).await;
+    let picture = &calls[0].snapshot().picture;
+    assert!(picture.remote_candidates.iter().any(|view| view.candidate.address.to_string() == "198.51.100.30:443"));
+    // The second time the port is taken; that is told, and nothing else is lost by it.
+    assert!(picture.base_failures.iter().any(|(_, error)| error.contains("443")), "{:?}", picture.base_failures);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn udp_is_taken_where_it_works_although_tcp_does_too() {
+    let world = World::build(Scenario::Lan, 7).expect("the world can be built");
+    let config = CallConfig { source: AudioSource::Tone { hz: 440 }, ..CallConfig::default() };
+    let calls = [&world.a, &world.b].map(|network| Call::start(config.clone(), Arc::clone(network)));
+    let codes = [code_of(&calls[0]).await, code_of(&calls[1]).await];
+    for (call, code) in calls.iter().zip(codes.iter().rev()) {
+        call.send(Command::PasteCode(code.clone()));
+    }
+    for call in &calls {
+        hears_a_tone(call).await;
+        assert_eq!(base_kind(&call.snapshot().picture), &BaseKind::Udp);
+    }
+}
