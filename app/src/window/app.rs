@@ -11,10 +11,10 @@ use floe_simnet::Scenario;
 
 use super::{
     WindowOptions,
-    archive::Moment,
+    archive::{Moment, Saved},
     clipboard::Clipboard,
     devices::DeviceWatch,
-    dialogs::Dialog,
+    dialogs::{Dialog, SaveDraft},
     frame::{self, ViewState},
     model::{Journey, Model, Standing},
     picker::Picker,
@@ -111,6 +111,22 @@ impl FloeWindow {
         }
     }
 
+    fn on_saved(&mut self, saved: Saved, ctx: &egui::Context) {
+        match (saved.outcome, &mut self.view.dialog) {
+            (Ok(()), dialog) => {
+                if matches!(dialog, Some(Dialog::Save(_))) {
+                    *dialog = None;
+                }
+                self.say(format!("Saved as {}", saved.path.display()), ctx);
+            }
+            (Err(why), Some(Dialog::Save(draft))) => {
+                draft.is_saving = false;
+                draft.place.error = Some(format!("It could not be saved: {why}"));
+            }
+            (Err(why), _) => self.notice = Some(format!("{} could not be saved: {why}", saved.path.display())),
+        }
+    }
+
     /// The record that the playhead moves over.
     pub(super) fn move_playhead(&mut self, change: impl FnOnce(&mut Playhead, Span<'_>)) {
         let seat = self.session.shown();
@@ -141,7 +157,7 @@ impl FloeWindow {
 
     fn take_picked(&mut self, what: FileFor, path: PathBuf) {
         match (&mut self.view.dialog, what) {
-            (Some(Dialog::SaveReport(draft)), FileFor::Report)
+            (Some(Dialog::Save(SaveDraft { place: draft, .. })), FileFor::Save(_))
             | (Some(Dialog::OpenFile(draft)), FileFor::Open)
             | (Some(Dialog::ChooseWav(draft)), FileFor::Wav) => {
                 draft.path = path.display().to_string();
@@ -159,6 +175,9 @@ impl eframe::App for FloeWindow {
             self.on_file(news, ctx);
         }
         self.look(ctx);
+        if let Some(saved) = self.session.shown().saved() {
+            self.on_saved(saved, ctx);
+        }
         self.devices.poll();
         if let Some((what, path)) = self.picker.poll() {
             self.take_picked(what, path);

@@ -25,6 +25,10 @@ pub fn pressed(model: &Model<'_>, state: &mut ViewState, ui: &Ui) -> Vec<Wish> {
     if ui.input_mut(|input| input.consume_key(Modifiers::COMMAND, Key::O)) {
         wishes.push(Wish::Open(DialogKind::OpenFile));
     }
+    let has_record = model.snapshot.picture.counters.records > 0;
+    if has_record && ui.input_mut(|input| input.consume_key(Modifiers::COMMAND, Key::S)) {
+        wishes.push(Wish::Open(DialogKind::Save));
+    }
     if ui.ctx().text_edit_focused() || state.dialog.is_some() {
         return wishes;
     }

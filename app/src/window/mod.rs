@@ -41,6 +41,7 @@ mod status;
 mod tests;
 mod theme;
 mod top_bar;
+mod turn_server;
 mod update;
 mod wish;
 

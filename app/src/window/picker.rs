@@ -36,9 +36,9 @@ impl Picker {
         }
         let dialog = rfd::AsyncFileDialog::new();
         let chosen: Pin<Box<dyn Future<Output = Option<rfd::FileHandle>> + Send>> = match what {
-            FileFor::Report => {
-                let dialog = dialog.set_title("Save report").set_file_name("floe-report.json");
-                Box::pin(dialog.add_filter("JSON", &["json"]).save_file())
+            FileFor::Save(what) => {
+                let dialog = dialog.set_title("Save").set_file_name(format!("call.{}", what.extension()));
+                Box::pin(dialog.add_filter(what.name(), &[what.extension()]).save_file())
             }
             FileFor::Open => {
                 let dialog = dialog.set_title("Open a record or a capture");

@@ -1,12 +1,12 @@
 //! One side as the window shows it: its newest snapshot, its archive, and what it was last asked to do.
 
-use std::{sync::Arc, time::Instant};
+use std::{path::PathBuf, sync::Arc, time::Instant};
 
 use floe_call::{AudioSource, Command, Playback, Snapshot};
 use floe_wire::Stamp;
 
 use super::{
-    archive::{Archive, Moment, Opened},
+    archive::{Archive, Moment, Opened, SaveAs, SaveJob, Saved},
     break_it::Breakage,
     reading::Reading,
 };
@@ -82,6 +82,17 @@ impl Seat {
         let archive = self.archive.as_ref()?;
         archive.want(at);
         at.and_then(|_| archive.moment())
+    }
+
+    /// Saves it; says whether that was begun.
+    pub fn save(&self, what: SaveAs, is_redacted: bool, path: PathBuf) -> bool {
+        let job = SaveJob { what, is_redacted, path, picture: Arc::clone(&self.snapshot.picture) };
+        self.archive.as_ref().is_some_and(|archive| archive.save(job))
+    }
+
+    /// What became of a file, once.
+    pub fn saved(&self) -> Option<Saved> {
+        self.archive.as_ref()?.saved()
     }
 
     /// Remembers what it was asked.

@@ -18,7 +18,8 @@ use super::{
     network_test::{NetworkTest, TestState},
     paint_pace::PaintPace,
     seat::Seat,
-    settings::{Settings, TONE_HZ, TurnServer},
+    settings::{Settings, TONE_HZ},
+    turn_server::TurnServer,
 };
 use crate::{demo::Demo, engine::Engine};
 
@@ -229,7 +230,7 @@ impl Session {
         self.you = Seat::new(source.clone(), playback.clone(), Some(archive));
         let config = CallConfig {
             stun_servers: settings.stun_servers.clone(),
-            turn_servers: settings.turn_servers.iter().map(TurnServer::to_call).collect(),
+            turn_servers: settings.turn_servers.iter().map(TurnServer::access).collect(),
             interfaces: settings.interfaces.clone(),
             records: Some(records),
             ..self.config(source, playback)

@@ -1,14 +1,15 @@
 //! What the user chose, and the file it is kept in.
 
 use std::{
-    fmt, fs,
+    fs,
     io::{self, Write as _},
     path::{Path, PathBuf},
 };
 
 use floe_call::{AudioSource, Playback};
-use floe_transport::relay::{Credentials, TurnAccess};
 use serde::{Deserialize, Serialize};
+
+use super::turn_server::TurnServer;
 
 /// Overrides the folder settings are kept in.
 const FOLDER_VARIABLE: &str = "FLOE_CONFIG_DIR";
@@ -34,33 +35,6 @@ pub struct Settings {
     pub theme: ThemeChoice,
     /// Files shown lately, the newest first.
     pub recent_files: Vec<PathBuf>,
-}
-
-/// A TURN server, as it is stored: with its password, in a file that only its owner may read.
-#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub struct TurnServer {
-    /// `turn:host[:port][?transport=tcp]` or `turns:host[:port]`.
-    pub url: String,
-    /// User name, unless the URL has one.
-    pub user: String,
-    /// Password, unless the URL has one.
-    pub password: String,
-}
-
-impl TurnServer {
-    /// As a call takes it.
-    #[must_use]
-    pub fn to_call(&self) -> TurnAccess {
-        let credentials = (!self.user.is_empty()).then(|| Credentials::new(&self.user, &self.password));
-        TurnAccess { url: self.url.clone(), credentials }
-    }
-}
-
-impl fmt::Debug for TurnServer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.to_call().fmt(f)
-    }
 }
 
 /// What a call sends, as it is stored.
@@ -232,19 +206,25 @@ impl SettingsFile {
             fs::create_dir_all(folder)?;
         }
         let beside = self.path.with_extension("json.new");
-        // A file left over by a crash may be open to others; a new one is not.
-        if let Err(error) = fs::remove_file(&beside)
-            && error.kind() != io::ErrorKind::NotFound
-        {
-            return Err(error);
-        }
-        let mut options = fs::OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        options.open(&beside)?.write_all(&serde_json::to_vec_pretty(settings)?)?;
+        let turn_servers = settings.turn_servers.iter().map(TurnServer::for_file).collect();
+        let written = Settings { turn_servers, ..settings.clone() };
+        private(&beside)?.write_all(&serde_json::to_vec_pretty(&written)?)?;
         fs::rename(&beside, &self.path)
     }
+}
+
+/// A new file that nobody else on this machine can read: it may hold a password.
+fn private(path: &Path) -> io::Result<fs::File> {
+    // Left over from a crash, it would keep the rights it had.
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
 }
 
 #[cfg(test)]
@@ -264,9 +244,10 @@ mod tests {
         let settings = Settings {
             stun_servers: vec!["stun:stun.example.org:3478".to_owned()],
             turn_servers: vec![TurnServer {
-                url: "turns:turn.example.org".to_owned(),
+                url: "turn:turn.example.org".to_owned(),
                 user: "alice".to_owned(),
                 password: "hunter2".to_owned(),
+                is_remembered: true,
             }],
             interfaces: vec!["eth0".to_owned()],
             source: Source::Wav(PathBuf::from("/tmp/hello.wav")),
@@ -278,11 +259,20 @@ mod tests {
         let loaded = file.load();
         assert_eq!(loaded.settings, settings);
         assert_eq!(loaded.note, None);
-        #[cfg(unix)]
-        {
-            let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&file.path).unwrap().permissions());
-            assert_eq!(mode & 0o077, 0, "others can read the password");
-        }
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn nobody_else_can_read_the_file() {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let folder = folder("private");
+        let file = SettingsFile::in_folder(&folder);
+        file.save(&Settings::default()).unwrap();
+        file.save(&Settings::default()).unwrap();
+        let mode = fs::metadata(folder.join("settings.json")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{mode:o}");
         fs::remove_dir_all(folder).unwrap();
     }
 

@@ -9,10 +9,10 @@ use floe_call::{AudioSource, Command, Playback, Snapshot};
 use floe_capture::ImportOptions;
 
 use super::{
-    archive::{Capture, OpenState, Opened, SessionLine},
+    archive::{Capture, OpenState, Opened, SaveAs, SessionLine},
     break_it::Breakage,
     devices::DeviceList,
-    dialogs::{Dialog, PathDraft, SettingsDraft},
+    dialogs::{Dialog, PathDraft, SaveDraft, SettingsDraft},
     dock::Panel,
     fixtures,
     frame::{self, ViewState},
@@ -20,8 +20,9 @@ use super::{
     network_test::TestState,
     playhead::{Playhead, PlayheadWish, Span},
     reading::Reading,
-    settings::{Settings, TurnServer},
+    settings::Settings,
     theme,
+    turn_server::TurnServer,
     wish::{DialogKind, Wish},
 };
 
@@ -333,14 +334,25 @@ fn a_mistyped_server_is_named_and_cannot_be_saved() {
 }
 
 #[test]
-fn a_relay_without_a_user_is_named_and_cannot_be_saved() {
+fn a_turn_server_needs_a_password_before_it_can_be_saved() {
     let mut stage = Stage::new(fixtures::connected());
-    let server = TurnServer { url: "turn:turn.example.org".to_owned(), ..TurnServer::default() };
+    let server =
+        TurnServer { url: "turn:turn.example.org".to_owned(), user: "alice".to_owned(), ..TurnServer::default() };
     stage.settings.turn_servers = vec![server];
     stage.view.dialog = Some(Dialog::Settings(SettingsDraft::of(&stage.settings)));
-    let harness = window(stage, SMALL, egui::Theme::Light);
-    harness.get_by_label_contains("Relay 1: ");
-    assert!(harness.get_by_label("Save settings").accesskit_node().is_disabled());
+    let mut harness = window(stage, SMALL, egui::Theme::Dark);
+    harness.get_by_label_contains("TURN server 1: a TURN server needs a user name and a password");
+    harness.get_by_label("TURN password 1").focus();
+    harness.run();
+    harness.event(egui::Event::Text("hunter2".to_owned()));
+    harness.run();
+    let save = harness.get_by_label("Save settings");
+    assert!(save.rect().bottom() < SMALL.y, "the button is clipped");
+    save.click();
+    harness.run();
+    let Some(Wish::ChangeSettings(settings)) = wishes(&mut harness).into_iter().next() else { panic!("not saved") };
+    assert_eq!(settings.turn_servers[0].password, "hunter2");
+    assert!(!settings.turn_servers[0].is_remembered);
 }
 
 #[test]
@@ -538,6 +550,22 @@ fn reading_a_file_can_be_cancelled() {
 }
 
 #[test]
+fn a_record_a_capture_and_a_report_can_be_saved() {
+    let mut stage = Stage::new(fixtures::connected());
+    stage.view.dialog = Some(Dialog::Save(SaveDraft::new(std::path::Path::new("/home/me"), 7)));
+    let mut harness = window(stage, SMALL, egui::Theme::Dark);
+    harness.get_by_label("Capture for Wireshark").click();
+    harness.run();
+    harness.get_by_label("Redact").click();
+    harness.run();
+    harness.get_by_label("Save").click();
+    harness.run();
+    let path = std::path::PathBuf::from("/home/me/floe-7.pcapng");
+    assert_eq!(wishes(&mut harness), [Wish::Save { what: SaveAs::Capture, is_redacted: true, path }]);
+    assert!(harness.get_by_label("Saving…").accesskit_node().is_disabled());
+}
+
+#[test]
 fn a_file_can_be_chosen_from_those_opened_lately() {
     let mut stage = Stage::new(fixtures::connected());
     let path = std::path::PathBuf::from("/nowhere/monday.floe");
@@ -644,18 +672,20 @@ fn the_window_can_be_rendered_in_both_themes_at_both_sizes() {
 fn the_dialogs_can_be_rendered_in_both_themes() {
     let Some(folder) = std::env::var_os("FLOE_WINDOW_PICTURES") else { return };
     type Open = fn(&Settings) -> Dialog;
-    let dialogs: [(&str, Open); 4] = [
+    let dialogs: [(&str, Open); 5] = [
         ("help", |_| Dialog::Help),
         ("qr", |_| Dialog::QrCode),
         ("settings", |settings| Dialog::Settings(SettingsDraft::of(settings))),
-        ("report", |_| Dialog::SaveReport(PathDraft { path: "/home/me/floe-report-1.json".to_owned(), error: None })),
+        ("save", |_| Dialog::Save(SaveDraft::new(std::path::Path::new("/home/me"), 1))),
+        ("open", |_| Dialog::OpenFile(PathDraft::default())),
     ];
     for (name, open) in dialogs {
         for (look, brightness) in [("dark", egui::Theme::Dark), ("light", egui::Theme::Light)] {
             let mut stage = Stage::new(fixtures::connected());
             stage.settings.stun_servers = vec!["stun:stun.example.org:3478".to_owned(), "stn:typo".to_owned()];
-            stage.settings.turn_servers =
-                vec![TurnServer { url: "turns:turn.example.org".to_owned(), ..TurnServer::default() }];
+            let server = TurnServer { url: "turns:turn.example.org".to_owned(), ..TurnServer::default() };
+            stage.settings.turn_servers = vec![server];
+            stage.settings.recent_files = ["/home/me/monday.floe", "/home/me/browser.pcapng"].map(Into::into).to_vec();
             stage.view.dialog = Some(open(&stage.settings));
             let mut harness = window(stage, SMALL, brightness);
             let image = harness.render().unwrap();

@@ -52,10 +52,10 @@ fn buttons(model: &Model<'_>, wishes: &mut Vec<Wish>, ui: &mut Ui) {
         wishes.push(Wish::ChangeSettings(Settings { theme, ..model.settings.clone() }));
     }
     let has_record = model.picture().counters.records > 0;
-    let save = ui.add_enabled(has_record, egui::Button::new("Save report…"));
-    let save = save.on_hover_text("One file a person can send: what was tried and how it went, without secrets");
-    if save.on_disabled_hover_text("There is nothing to report before a call").clicked() {
-        wishes.push(Wish::Open(DialogKind::SaveReport));
+    let save = ui.add_enabled(has_record, egui::Button::new("Save…"));
+    let save = save.on_hover_text("A record, a capture or a report, without secrets  (Ctrl+S)");
+    if save.on_disabled_hover_text("There is nothing to save before a call").clicked() {
+        wishes.push(Wish::Open(DialogKind::Save));
     }
     let open = ui.button("Open…").on_hover_text("A record or a capture, into the same panels  (Ctrl+O)");
     if open.clicked() {

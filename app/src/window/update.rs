@@ -1,17 +1,14 @@
 //! Carries wishes out.
 
 use std::{
-    fs,
-    path::{Path, PathBuf},
+    path::PathBuf,
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use anyhow::Context as _;
-use floe_inspect::{Picture, Report};
-
 use super::{
     app::FloeWindow,
-    dialogs::{Dialog, PathDraft, SettingsDraft},
+    archive::SaveAs,
+    dialogs::{Dialog, PathDraft, SaveDraft, SettingsDraft},
     playhead::Playhead,
     settings::Settings,
     wish::{DialogKind, Wish},
@@ -54,7 +51,7 @@ impl FloeWindow {
             Wish::Open(kind) => self.open(kind),
             Wish::CloseDialog => self.view.dialog = None,
             Wish::Browse(what) => self.picker.show(what, self.session.engine().runtime(), ctx),
-            Wish::SaveReport(path) => self.save_report(&path, ctx),
+            Wish::Save { what, is_redacted, path } => self.save(what, is_redacted, path),
             Wish::DismissNotice => self.notice = None,
         }
         ctx.request_repaint();
@@ -75,60 +72,29 @@ impl FloeWindow {
             DialogKind::Help => Dialog::Help,
             DialogKind::QrCode => Dialog::QrCode,
             DialogKind::OpenFile => Dialog::OpenFile(PathDraft::default()),
-            DialogKind::SaveReport => {
-                Dialog::SaveReport(PathDraft { path: report_path().display().to_string(), error: None })
-            }
+            DialogKind::Save => Dialog::Save(SaveDraft::new(&documents(), seconds())),
             DialogKind::ChooseWav => Dialog::ChooseWav(PathDraft::default()),
         });
     }
 
-    fn save_report(&mut self, path: &Path, ctx: &egui::Context) {
-        match write_report(&self.session.shown().snapshot.picture, path) {
-            Ok(()) => {
-                self.view.dialog = None;
-                self.say(format!("The report is saved as {}", path.display()), ctx);
-            }
-            Err(error) => {
-                if let Some(Dialog::SaveReport(draft)) = &mut self.view.dialog {
-                    draft.error = Some(format!("It could not be saved: {error:#}"));
-                }
-            }
+    fn save(&mut self, what: SaveAs, is_redacted: bool, path: PathBuf) {
+        let is_begun = self.session.shown().save(what, is_redacted, path);
+        if let (false, Some(Dialog::Save(draft))) = (is_begun, &mut self.view.dialog) {
+            draft.is_saving = false;
+            draft.place.error =
+                Some("It could not be saved: others are being written, or no record is kept".to_owned());
         }
     }
 }
 
-fn write_report(picture: &Picture, path: &Path) -> anyhow::Result<()> {
-    let text = serde_json::to_string_pretty(&Report::of(picture)).context("the report cannot be written as JSON")?;
-    fs::write(path, text + "\n")?;
-    Ok(())
-}
-
-/// A name for a new report that no older one has: the time in seconds, in the folder for documents.
-fn report_path() -> PathBuf {
-    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let folder = directories::UserDirs::new()
+/// The folder for documents, or the best there is.
+fn documents() -> PathBuf {
+    directories::UserDirs::new()
         .map(|dirs| dirs.document_dir().unwrap_or_else(|| dirs.home_dir()).to_owned())
-        .unwrap_or_default();
-    folder.join(format!("floe-report-{seconds}.json"))
+        .unwrap_or_default()
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::window::fixtures;
-
-    #[test]
-    fn a_saved_report_is_json() {
-        let path = std::env::temp_dir().join(format!("floe-report-test-{}.json", std::process::id()));
-        write_report(&fixtures::connected().picture, &path).unwrap();
-        let text = fs::read_to_string(&path).unwrap();
-        fs::remove_file(&path).unwrap();
-        let value: serde_json::Value = serde_json::from_str(&text).unwrap();
-        assert!(value.is_object());
-    }
-
-    #[test]
-    fn a_report_into_a_missing_folder_is_an_error_not_a_panic() {
-        assert!(write_report(&fixtures::connected().picture, Path::new("/nonexistent/folder/x.json")).is_err());
-    }
+/// The time in seconds: a new file is named by it, so that it has a name that no older one has.
+fn seconds() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

@@ -6,7 +6,9 @@ use floe_call::Command;
 use floe_capture::ImportOptions;
 use floe_simnet::Scenario;
 
-use super::{break_it::Breakage, dock::Panel, model::Side, playhead::PlayheadWish, settings::Settings};
+use super::{
+    archive::SaveAs, break_it::Breakage, dock::Panel, model::Side, playhead::PlayheadWish, settings::Settings,
+};
 
 /// What a view asks for.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,8 +54,15 @@ pub enum Wish {
     CloseDialog,
     /// Let the user pick a place with the system's file dialog.
     Browse(FileFor),
-    /// Write the report here.
-    SaveReport(PathBuf),
+    /// Save what is looked at.
+    Save {
+        /// What.
+        what: SaveAs,
+        /// Whether addresses and names are replaced.
+        is_redacted: bool,
+        /// Where to.
+        path: PathBuf,
+    },
     /// Stop showing the notice.
     DismissNotice,
 }
@@ -69,8 +78,8 @@ pub enum DialogKind {
     QrCode,
     /// Which record or capture to show.
     OpenFile,
-    /// Where to write the report.
-    SaveReport,
+    /// What to save, and where to.
+    Save,
     /// Which WAV file to send.
     ChooseWav,
 }
@@ -78,8 +87,8 @@ pub enum DialogKind {
 /// What a picked file is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileFor {
-    /// The report is written there.
-    Report,
+    /// It is written there.
+    Save(SaveAs),
     /// It is shown.
     Open,
     /// It is sent as audio.

@@ -1,43 +1,53 @@
 //! The archive's thread: takes records in and answers for moments.
 
-use std::{future::pending, io, sync::Arc};
+use std::{future::pending, sync::Arc};
 
-use floe_capture::RecordWriter;
 use floe_inspect::{History, Picture};
 use floe_wire::{Record, Stamp};
 use tokio::sync::{mpsc, watch};
 
-use super::{Moment, Repaint};
+use super::{
+    Moment, Repaint, Saved,
+    save::{SaveJob, Source, save},
+};
 use crate::window::reading::Reading;
 
 /// The archive's thread.
 pub struct Desk {
     history: History,
-    /// The record as a file in memory: packets in full and bounded, ready to be saved.
-    journal: RecordWriter<Vec<u8>>,
-    wanted: watch::Receiver<Option<Stamp>>,
-    moments: watch::Sender<Option<Arc<Moment>>>,
-    repaint: Repaint,
+    /// The records in full, to be saved.
+    source: Source,
+    wires: Wires,
+}
+
+/// What leads to and from the window.
+pub struct Wires {
+    /// The moment that is asked for.
+    pub wanted: watch::Receiver<Option<Stamp>>,
+    /// The moments that were.
+    pub moments: watch::Sender<Option<Arc<Moment>>>,
+    /// The files that are asked for.
+    pub jobs: mpsc::Receiver<SaveJob>,
+    /// What became of them.
+    pub saved: std::sync::mpsc::Sender<Saved>,
+    /// Asks for painting.
+    pub repaint: Repaint,
 }
 
 impl Desk {
     /// A desk without records.
-    pub fn new(
-        wanted: watch::Receiver<Option<Stamp>>,
-        moments: watch::Sender<Option<Arc<Moment>>>,
-        repaint: Repaint,
-    ) -> Self {
-        Self { history: History::new(), journal: RecordWriter::new(Vec::new()), wanted, moments, repaint }
+    pub fn new(wires: Wires, source: Source) -> Self {
+        Self { history: History::new(), source, wires }
     }
 
     /// What asks for painting.
     pub fn repaint_handle(&self) -> Repaint {
-        Arc::clone(&self.repaint)
+        Arc::clone(&self.wires.repaint)
     }
 
     /// Paints what is new.
     pub fn repaint(&self) {
-        (self.repaint)();
+        (self.wires.repaint)();
     }
 
     /// Takes one record of a file.
@@ -63,31 +73,41 @@ impl Desk {
                         Some(batch) => self.take(batch),
                         None => records = None,
                     },
-                    changed = self.wanted.changed() => match changed {
+                    changed = self.wires.wanted.changed() => match changed {
                         Ok(()) => self.answer(),
                         Err(_) => return,
                     },
+                    Some(job) = self.wires.jobs.recv() => self.save(job),
                 }
             }
         });
     }
 
     fn take(&mut self, batch: Vec<Record>) {
-        // A file in memory is written without a failure.
-        let written: io::Result<()> = self.journal.append(&batch);
-        debug_assert!(written.is_ok());
+        if let Source::Journal(journal) = &mut self.source {
+            // A file in memory is written without a failure.
+            let written = journal.append(&batch);
+            debug_assert!(written.is_ok());
+        }
         for record in batch {
             self.history.push(record);
         }
     }
 
+    fn save(&mut self, job: SaveJob) {
+        let outcome = save(&job, &self.source);
+        // Without a window nobody is left to tell.
+        let _ = self.wires.saved.send(Saved { path: job.path, outcome });
+        self.repaint();
+    }
+
     fn answer(&mut self) {
-        let at = *self.wanted.borrow_and_update();
+        let at = *self.wires.wanted.borrow_and_update();
         let moment = at.map(|at| {
             let picture = self.history.picture_at(at);
             Arc::new(Moment { at, reading: Reading::of(&picture), picture })
         });
-        self.moments.send_replace(moment);
+        self.wires.moments.send_replace(moment);
         self.repaint();
     }
 }

@@ -2,6 +2,7 @@
 
 mod desk;
 mod file;
+mod save;
 
 use std::{
     path::PathBuf,
@@ -9,17 +10,26 @@ use std::{
     thread,
 };
 
-use floe_capture::ImportOptions;
+use floe_capture::{ImportOptions, RecordWriter};
 use floe_inspect::Picture;
 use floe_wire::{Record, Stamp};
 use tokio::sync::{mpsc, watch};
 
-use self::desk::Desk;
-pub use self::file::{Capture, OpenFile, OpenState, Opened, SessionLine};
+use self::{
+    desk::{Desk, Wires},
+    save::Source,
+};
+pub use self::{
+    file::{Capture, OpenFile, OpenState, Opened, SessionLine},
+    save::{SaveAs, SaveJob},
+};
 use super::reading::Reading;
 
 /// Batches that may wait while a moment is folded; that takes a few of them.
 const BATCHES: usize = 256;
+
+/// Files that may be waited for.
+const JOBS: usize = 4;
 
 /// Called when there is something new to paint.
 pub type Repaint = Arc<dyn Fn() + Send + Sync>;
@@ -29,6 +39,17 @@ pub type Repaint = Arc<dyn Fn() + Send + Sync>;
 pub struct Archive {
     wanted: watch::Sender<Option<Stamp>>,
     moment: watch::Receiver<Option<Arc<Moment>>>,
+    jobs: mpsc::Sender<SaveJob>,
+    saved: std::sync::mpsc::Receiver<Saved>,
+}
+
+/// What became of something that was saved.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Saved {
+    /// Where to.
+    pub path: PathBuf,
+    /// Or why not.
+    pub outcome: Result<(), String>,
 }
 
 /// A record as of a moment.
@@ -47,7 +68,8 @@ impl Archive {
     #[must_use]
     pub fn of_call(repaint: Repaint) -> (Self, mpsc::Sender<Vec<Record>>) {
         let (records, inbox) = mpsc::channel(BATCHES);
-        (Self::start(repaint, move |desk| desk.serve(Some(inbox))), records)
+        let journal = Source::Journal(RecordWriter::new(Vec::new()));
+        (Self::start(journal, repaint, move |desk| desk.serve(Some(inbox))), records)
     }
 
     /// The archive of a file, and how far reading it is.
@@ -56,27 +78,41 @@ impl Archive {
         let (state, progress) = watch::channel(OpenState::start());
         let cancelled = Arc::new(AtomicBool::new(false));
         let open = OpenFile::new(path.clone(), progress, Arc::clone(&cancelled));
-        let archive = Self::start(repaint, move |mut desk| {
+        let source = Source::File(path.clone(), options.clone());
+        let archive = Self::start(source, repaint, move |mut desk| {
             file::read(&path, &options, &mut desk, &state, &cancelled);
             desk.serve(None);
         });
         (archive, open)
     }
 
-    fn start(repaint: Repaint, work: impl FnOnce(Desk) + Send + 'static) -> Self {
+    fn start(source: Source, repaint: Repaint, work: impl FnOnce(Desk) + Send + 'static) -> Self {
         let (wanted, wishes) = watch::channel(None);
         let (moments, moment) = watch::channel(None);
-        let desk = Desk::new(wishes, moments, repaint);
+        let (jobs, inbox) = mpsc::channel(JOBS);
+        let (outcomes, saved) = std::sync::mpsc::channel();
+        let desk = Desk::new(Wires { wanted: wishes, moments, jobs: inbox, saved: outcomes, repaint }, source);
         // Without the thread the present is still shown; only looking back is not possible.
         if let Err(error) = thread::Builder::new().name("floe-archive".to_owned()).spawn(move || work(desk)) {
             tracing::error!(%error, "the system gives no thread to look back with");
         }
-        Self { wanted, moment }
+        Self { wanted, moment, jobs, saved }
     }
 
     /// Asks for a moment; none asks for nothing. A question not answered yet is replaced.
     pub fn want(&self, at: Option<Stamp>) {
         self.wanted.send_if_modified(|wanted| std::mem::replace(wanted, at) != at);
+    }
+
+    /// Asks for a file; `false` when some are being written already.
+    pub fn save(&self, job: SaveJob) -> bool {
+        self.jobs.try_send(job).is_ok()
+    }
+
+    /// What became of a file that was asked for, once.
+    #[must_use]
+    pub fn saved(&self) -> Option<Saved> {
+        self.saved.try_recv().ok()
     }
 
     /// The newest answer.

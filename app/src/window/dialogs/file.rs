@@ -7,7 +7,7 @@ use floe_call::{AudioSource, Command};
 
 use crate::window::{
     model::Model,
-    pen,
+    pen, theme,
     wish::{FileFor, Wish},
 };
 
@@ -39,18 +39,8 @@ pub fn open(model: &Model<'_>, draft: &mut PathDraft, wishes: &mut Vec<Wish>, ui
             }
         }
     }
+    ui.add_space(theme::GRID);
     confirm("Open", draft, ui, |path| wishes.push(Wish::OpenFile(path)));
-}
-
-/// Where to write the report.
-pub fn save_report(draft: &mut PathDraft, wishes: &mut Vec<Wish>, ui: &mut Ui) {
-    super::title(ui, "Save report");
-    super::hint(
-        ui,
-        "What was tried and how it went, as JSON. It holds addresses of both sides, but no key and no audio.",
-    );
-    path_field("Report file", draft, FileFor::Report, wishes, ui);
-    confirm("Save", draft, ui, |path| wishes.push(Wish::SaveReport(path)));
 }
 
 /// Which WAV file to send.
@@ -64,7 +54,8 @@ pub fn choose_wav(draft: &mut PathDraft, wishes: &mut Vec<Wish>, ui: &mut Ui) {
     });
 }
 
-fn path_field(name: &str, draft: &mut PathDraft, what: FileFor, wishes: &mut Vec<Wish>, ui: &mut Ui) {
+/// A path that can be typed or browsed for.
+pub fn path_field(name: &str, draft: &mut PathDraft, what: FileFor, wishes: &mut Vec<Wish>, ui: &mut Ui) {
     ui.horizontal(|ui| {
         let edit =
             TextEdit::singleline(&mut draft.path).id_salt(name).desired_width(420.0).hint_text("Path of the file");

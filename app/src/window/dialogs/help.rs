@@ -9,7 +9,7 @@ use crate::window::{
     theme::{self, Palette},
 };
 
-const KEYS: [(&str, &str); 10] = [
+const KEYS: [(&str, &str); 11] = [
     ("Ctrl+C", "Copy your code, when nothing is selected"),
     ("Ctrl+V", "Paste your friend's code, anywhere in the window"),
     ("M", "Mute and unmute"),
@@ -17,6 +17,7 @@ const KEYS: [(&str, &str); 10] = [
     ("← →", "Step to the previous and the next event"),
     ("Arrows", "Move between pairs, once one of the grid is chosen"),
     ("Ctrl+O", "Open a record or a capture"),
+    ("Ctrl+S", "Save a record, a capture or a report"),
     ("Tab", "Move between everything that can be used"),
     ("F1", "This sheet"),
     ("Esc", "Close a dialog, or go back to live"),

@@ -3,11 +3,13 @@
 mod file;
 mod help;
 mod qr;
+mod save;
 mod settings;
+mod turn;
 
 use egui::{Frame, Id, Modal, Ui};
 
-pub use self::{file::PathDraft, settings::SettingsDraft};
+pub use self::{file::PathDraft, save::SaveDraft, settings::SettingsDraft};
 use super::{model::Model, pen, theme, wish::Wish};
 
 /// The open dialog and what was typed into it.
@@ -21,8 +23,8 @@ pub enum Dialog {
     QrCode,
     /// Which record or capture to show.
     OpenFile(PathDraft),
-    /// Where to write the report.
-    SaveReport(PathDraft),
+    /// What to save, and where to.
+    Save(SaveDraft),
     /// Which WAV file to send.
     ChooseWav(PathDraft),
 }
@@ -33,14 +35,14 @@ pub fn view(model: &Model<'_>, dialog: &mut Option<Dialog>, ui: &mut Ui) -> Vec<
     let mut wishes = Vec::new();
     let frame = Frame::popup(ui.style()).inner_margin(theme::GRID * 2.0);
     let response = Modal::new(Id::unique("dialog")).frame(frame).show(ui.ctx(), |ui| {
-        ui.set_max_width(560.0);
+        ui.set_max_width(620.0);
         ui.spacing_mut().item_spacing.y = theme::GRID;
         match open {
             Dialog::Settings(draft) => settings::view(model, draft, &mut wishes, ui),
             Dialog::Help => help::view(ui),
             Dialog::QrCode => qr::view(model, ui),
             Dialog::OpenFile(draft) => file::open(model, draft, &mut wishes, ui),
-            Dialog::SaveReport(draft) => file::save_report(draft, &mut wishes, ui),
+            Dialog::Save(draft) => save::view(draft, &mut wishes, ui),
             Dialog::ChooseWav(draft) => file::choose_wav(draft, &mut wishes, ui),
         }
     });

@@ -1,8 +1,6 @@
 //! The settings: servers, devices, interfaces, theme.
 
-mod relays;
-
-use egui::{ComboBox, TextEdit, Ui, vec2};
+use egui::{ComboBox, ScrollArea, TextEdit, Ui, vec2};
 use floe_audio::DeviceInfo;
 use floe_transport::ServerUrl;
 
@@ -11,8 +9,9 @@ use crate::window::{
     format,
     model::Model,
     pen,
-    settings::{Output, Settings, Source, ThemeChoice, TurnServer},
+    settings::{Output, Settings, Source, ThemeChoice},
     theme,
+    turn_server::TurnServer,
     wish::Wish,
 };
 
@@ -43,12 +42,6 @@ impl SettingsDraft {
 
     /// What is wrong, line by line.
     fn mistakes(&self) -> Vec<String> {
-        let mut mistakes = self.stun_mistakes();
-        mistakes.extend(relays::mistakes(&self.settings.turn_servers));
-        mistakes
-    }
-
-    fn stun_mistakes(&self) -> Vec<String> {
         let lines = self.servers.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
         lines
             .filter_map(|(index, line)| {
@@ -69,23 +62,28 @@ impl SettingsDraft {
     }
 
     fn finished(&self) -> Settings {
-        let mut settings = self.settings.clone();
-        settings.stun_servers = self.lines().map(str::to_owned).collect();
-        settings.turn_servers.retain(|server| *server != TurnServer::default());
-        settings
+        let named = self.settings.turn_servers.iter().filter(|server| !server.is_blank());
+        Settings {
+            stun_servers: self.lines().map(str::to_owned).collect(),
+            turn_servers: named.cloned().map(TurnServer::untangled).collect(),
+            ..self.settings.clone()
+        }
     }
 }
 
 /// Draws the dialog.
 pub fn view(model: &Model<'_>, draft: &mut SettingsDraft, wishes: &mut Vec<Wish>, ui: &mut Ui) {
     super::title(ui, "Settings");
-    servers(draft, ui);
-    ui.separator();
-    relays::view(&mut draft.settings.turn_servers, ui);
-    ui.separator();
-    devices(model, draft, wishes, ui);
-    ui.separator();
-    interfaces(model, draft, ui);
+    let room = (ui.ctx().content_rect().height() - 210.0).max(200.0);
+    ScrollArea::vertical().id_salt("settings").max_height(room).show(ui, |ui| {
+        servers(draft, ui);
+        ui.separator();
+        super::turn::view(&mut draft.settings.turn_servers, ui);
+        ui.separator();
+        devices(model, draft, wishes, ui);
+        ui.separator();
+        interfaces(model, draft, ui);
+    });
     ui.separator();
     ui.horizontal(|ui| {
         ui.label("Theme");
@@ -95,7 +93,8 @@ pub fn view(model: &Model<'_>, draft: &mut SettingsDraft, wishes: &mut Vec<Wish>
             ui.radio_value(&mut draft.settings.theme, choice, name);
         }
     });
-    let mistakes = draft.mistakes();
+    let mut mistakes = draft.mistakes();
+    mistakes.extend(super::turn::mistakes(&draft.settings.turn_servers));
     ui.horizontal(|ui| {
         let save = ui.add_enabled(mistakes.is_empty(), egui::Button::new("Save settings"));
         if save.on_disabled_hover_text("Correct the servers first").clicked() {
@@ -124,7 +123,7 @@ fn servers(draft: &mut SettingsDraft, ui: &mut Ui) {
         info.current_text_value = Some(draft.servers.clone());
         info
     });
-    for mistake in draft.stun_mistakes() {
+    for mistake in draft.mistakes() {
         pen::trouble(ui, &mistake);
     }
     ui.horizontal(|ui| {

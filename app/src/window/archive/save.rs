@@ -1,0 +1,241 @@
+//! Saving an archive: as a record, for Wireshark, or as a report.
+
+use std::{
+    fs::{self, File},
+    io::{self, Write},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use floe_capture::{ImportOptions, MediaPayloads, PcapngWriter, RecordReader, RecordWriter, load, redact};
+use floe_inspect::{Inspector, Picture, Report};
+use floe_wire::Record;
+
+/// Records handed to a writer at once: writers flush after each batch.
+const BATCH: usize = 1024;
+
+/// What is saved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SaveAs {
+    /// Everything, to be opened again.
+    #[default]
+    Record,
+    /// What was sent and received, for Wireshark.
+    Capture,
+    /// What was tried and how it went, as JSON.
+    Report,
+}
+
+impl SaveAs {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Record, Self::Capture, Self::Report];
+
+    /// What people call it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Record => "Record",
+            Self::Capture => "Capture for Wireshark",
+            Self::Report => "Report (JSON)",
+        }
+    }
+
+    /// How its files end.
+    #[must_use]
+    pub const fn extension(self) -> &'static str {
+        match self {
+            Self::Record => "floe",
+            Self::Capture => "pcapng",
+            Self::Report => "json",
+        }
+    }
+
+    /// What is in it, and what is not.
+    #[must_use]
+    pub const fn describe(self) -> &'static str {
+        match self {
+            Self::Record => {
+                "Everything that was sent, received and decided. Floe opens it again with every panel and the playhead."
+            }
+            Self::Capture => {
+                "What was sent and received, with the session's notes as comments. Media is cut after its headers."
+            }
+            Self::Report => "What was tried and how it went, for a program or a person to read.",
+        }
+    }
+}
+
+/// Something to save.
+#[derive(Debug)]
+pub struct SaveJob {
+    /// What.
+    pub what: SaveAs,
+    /// Whether addresses and names are replaced.
+    pub is_redacted: bool,
+    /// Where to.
+    pub path: PathBuf,
+    /// The end of the record.
+    pub picture: Arc<Picture>,
+}
+
+/// Where the records of an archive are found again.
+pub enum Source {
+    /// A call's: a file in memory.
+    Journal(RecordWriter<Vec<u8>>),
+    /// A file's.
+    File(PathBuf, ImportOptions),
+}
+
+impl Source {
+    fn records(&self) -> Result<Vec<Record>, String> {
+        match self {
+            Self::Journal(journal) => match RecordReader::new(journal.get_ref().as_slice()) {
+                Ok(reader) => Ok(reader.collect()),
+                Err(_) => Err("there is nothing to save yet".to_owned()),
+            },
+            Self::File(path, options) => {
+                let file = File::open(path).map_err(|error| format!("{}: {error}", path.display()))?;
+                let loaded = load(file, options, &mut |_| std::ops::ControlFlow::Continue(()));
+                loaded.map(floe_capture::Loaded::into_records).map_err(|error| error.to_string())
+            }
+        }
+    }
+}
+
+/// Writes a file: first beside, then over an older one, so that a full disk leaves no half of it.
+///
+/// # Errors
+/// A sentence that says what went wrong.
+pub fn save(job: &SaveJob, source: &Source) -> Result<(), String> {
+    let beside = beside(&job.path);
+    let written = write(job, source, &beside).and_then(|()| fs::rename(&beside, &job.path).map_err(|e| e.to_string()));
+    if written.is_err() {
+        // It may never have been there.
+        let _ = fs::remove_file(&beside);
+    }
+    written
+}
+
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".part");
+    path.with_file_name(name)
+}
+
+fn write(job: &SaveJob, source: &Source, path: &Path) -> Result<(), String> {
+    let words = |error: io::Error| error.to_string();
+    let create = || File::create(path).map_err(words);
+    match job.what {
+        SaveAs::Record => {
+            let records = records(job, source)?;
+            let mut writer = RecordWriter::new(create()?);
+            records.chunks(BATCH).try_for_each(|batch| writer.append(batch)).map_err(words)?;
+            writer.finish().map(drop).map_err(words)
+        }
+        SaveAs::Capture => {
+            let records = records(job, source)?;
+            let mut writer = PcapngWriter::new(create()?, MediaPayloads::AsRecorded);
+            records.chunks(BATCH).try_for_each(|batch| writer.append(batch)).map_err(words)?;
+            writer.finish().map(drop).map_err(words)
+        }
+        SaveAs::Report => {
+            let report =
+                if job.is_redacted { Report::of(&folded(&records(job, source)?)) } else { Report::of(&job.picture) };
+            let mut text = serde_json::to_vec_pretty(&report).map_err(|error| error.to_string())?;
+            text.push(b'\n');
+            create()?.write_all(&text).map_err(words)
+        }
+    }
+}
+
+fn records(job: &SaveJob, source: &Source) -> Result<Vec<Record>, String> {
+    let records = source.records()?;
+    Ok(if job.is_redacted { redact(&records) } else { records })
+}
+
+fn folded(records: &[Record]) -> Picture {
+    let mut inspector = Inspector::new();
+    for record in records {
+        inspector.ingest(record);
+    }
+    inspector.picture().clone()
+}
+
+#[cfg(test)]
+mod tests {
+    use floe_wire::{Note, RecordBody, Stamp};
+
+    use super::*;
+
+    fn place(name: &str) -> PathBuf {
+        std::env::temp_dir().join(format!("floe-save-{}-{name}", std::process::id()))
+    }
+
+    fn journal() -> Source {
+        let mut journal = RecordWriter::new(Vec::new());
+        let note = |ms| Record { at: Stamp::from_millis(ms), body: RecordBody::Note(Note::Muted { muted: true }) };
+        journal.append(&[note(1), note(2)]).unwrap();
+        Source::Journal(journal)
+    }
+
+    fn saved(what: SaveAs, source: &Source) -> Result<Vec<u8>, String> {
+        let path = place(what.extension());
+        save(&SaveJob { what, is_redacted: false, path: path.clone(), picture: Arc::default() }, source)?;
+        let bytes = fs::read(&path).map_err(|error| error.to_string());
+        fs::remove_file(path).unwrap();
+        bytes
+    }
+
+    #[test]
+    fn a_saved_record_holds_what_the_journal_held_and_can_be_saved_again() {
+        let bytes = saved(SaveAs::Record, &journal()).unwrap();
+        assert_eq!(RecordReader::new(bytes.as_slice()).unwrap().count(), 2);
+        let path = place("again.floe");
+        fs::write(&path, &bytes).unwrap();
+        let again = saved(SaveAs::Record, &Source::File(path.clone(), ImportOptions::default()));
+        fs::remove_file(path).unwrap();
+        assert_eq!(again.unwrap(), bytes);
+    }
+
+    #[test]
+    fn a_capture_begins_like_pcapng_and_a_report_is_json() {
+        assert_eq!(saved(SaveAs::Capture, &journal()).unwrap()[..4], [0x0A, 0x0D, 0x0D, 0x0A]);
+        let report: serde_json::Value = serde_json::from_slice(&saved(SaveAs::Report, &journal()).unwrap()).unwrap();
+        assert!(report.is_object());
+    }
+
+    #[test]
+    fn nothing_real_is_left_when_that_is_asked_for() {
+        let mut journal = RecordWriter::new(Vec::new());
+        let failed = Note::BaseFailed {
+            interface: "wlp3s0".to_owned(),
+            address: "93.184.216.34".parse().unwrap(),
+            error: "no such device".to_owned(),
+        };
+        journal.append(&[Record { at: Stamp::ZERO, body: RecordBody::Note(failed) }]).unwrap();
+        let source = Source::Journal(journal);
+        for (is_redacted, what) in [(false, SaveAs::Record), (true, SaveAs::Record), (true, SaveAs::Report)] {
+            let path = place(&format!("redacted-{is_redacted}.{}", what.extension()));
+            save(&SaveJob { what, is_redacted, path: path.clone(), picture: Arc::default() }, &source).unwrap();
+            let text = String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned();
+            fs::remove_file(path).unwrap();
+            assert_eq!(!text.contains("93.184.216.34"), is_redacted, "{what:?}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_written_leaves_nothing_behind_and_is_said() {
+        let job = |path: &str| SaveJob {
+            what: SaveAs::Record,
+            is_redacted: false,
+            path: PathBuf::from(path),
+            picture: Arc::default(),
+        };
+        assert!(save(&job("/nonexistent/folder/x.floe"), &journal()).is_err());
+        let empty = Source::Journal(RecordWriter::new(Vec::new()));
+        let path = place("empty.floe");
+        let error = save(&job(&path.display().to_string()), &empty).unwrap_err();
+        assert!(error.contains("nothing to save"), "{error}");
+        assert!(!path.exists() && !beside(&path).exists());
+    }
+}
