@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
-use egui::{Frame, Margin, Rect, RichText, ScrollArea, Sense, Stroke, Ui, pos2, vec2};
+use egui::{
+    Frame, Margin, Rect, RichText, ScrollArea, Sense, Stroke, Ui,
+    epaint::text::{LayoutJob, TextFormat},
+    pos2, vec2,
+};
 use floe_inspect::{
-    Finding,
+    Finding, Side,
     picture::{Phase, PhaseKind, PhaseProgress},
 };
 
@@ -16,8 +20,9 @@ use super::{
     wish::Wish,
 };
 
-/// Draws the phases and the findings.
+/// Draws the phases, the findings, the restarts and the lint.
 pub fn view(model: &Model<'_>, ui: &mut Ui) -> Vec<Wish> {
+    let mut wishes = Vec::new();
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         // After a failure, what to do comes before how it came about.
         let advice_first = model.standing() == Standing::Failed;
@@ -42,8 +47,10 @@ pub fn view(model: &Model<'_>, ui: &mut Ui) -> Vec<Wish> {
             ui.add_space(theme::GRID);
             findings(model, ui);
         }
+        restarts(model, ui);
+        lint(model, &mut wishes, ui);
     });
-    Vec::new()
+    wishes
 }
 
 const KINDS: [PhaseKind; 7] = [
@@ -147,6 +154,58 @@ fn findings(model: &Model<'_>, ui: &mut Ui) {
         card(finding, ui);
     }
     ui.spacing_mut().item_spacing.y = before;
+}
+
+/// Restarts, each with its cause and what was heard of it. A long call keeps the newest in sight.
+fn restarts(model: &Model<'_>, ui: &mut Ui) {
+    const SHOWN: usize = 5;
+    let restarts = &model.picture().restarts;
+    if restarts.is_empty() {
+        return;
+    }
+    ui.add_space(theme::GRID);
+    pen::heading(ui, &format!("Restarts · {}", restarts.len()));
+    ui.spacing_mut().item_spacing.y = 4.0;
+    for restart in restarts.iter().rev().take(SHOWN) {
+        let gap = match (restart.gap, restart.selected) {
+            (Some(gap), _) if gap.is_zero() => "nothing was lost".to_owned(),
+            (Some(gap), _) => format!("{} of audio made up", format::span(gap)),
+            (None, Some(_)) => "measuring what was lost".to_owned(),
+            (None, None) => "looking for a path".to_owned(),
+        };
+        let text = format!("{}  {}", format::clock(restart.started.0), restart.cause.name());
+        ui.add(egui::Label::new(RichText::new(text).size(theme::SMALL)).wrap());
+        pen::note(ui, format!("generation {}: {gap}", restart.generation.0));
+    }
+}
+
+/// Where either side strays from the RFCs; a click leads to the packet.
+fn lint(model: &Model<'_>, wishes: &mut Vec<Wish>, ui: &mut Ui) {
+    let lint = &model.picture().lint;
+    if lint.is_empty() {
+        return;
+    }
+    ui.add_space(theme::GRID);
+    pen::heading(ui, &format!("ICE lint · {}", lint.len()));
+    ui.spacing_mut().item_spacing.y = 4.0;
+    for finding in lint {
+        let whose = match finding.about {
+            Side::Us => "you",
+            Side::Peer => "your friend",
+        };
+        let times = if finding.times > 1 { format!(", {} times", finding.times) } else { String::new() };
+        let palette = Palette::of(ui.visuals());
+        let mut words = LayoutJob::default();
+        words.append(&finding.text, 0.0, TextFormat::simple(theme::small(), palette.text));
+        let about = format!("\n{} · {whose}{times}", finding.section);
+        words.append(&about, 0.0, TextFormat::simple(theme::small(), palette.weak));
+        let button = egui::Button::new(words).wrap().min_size(vec2(ui.available_width(), theme::HIT));
+        let response = ui.add(button);
+        response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, format!("lint {}", finding.rule)));
+        if response.on_hover_text("Shows the packet on the ladder, and its moment").clicked() {
+            wishes.push(Wish::ShowPacket { record: finding.record, at: finding.at });
+        }
+    }
 }
 
 fn heading(model: &Model<'_>) -> Option<String> {

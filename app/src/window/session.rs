@@ -230,7 +230,7 @@ impl Session {
         self.you = Seat::new(source.clone(), playback.clone(), Some(archive));
         let config = CallConfig {
             stun_servers: settings.stun_servers.clone(),
-            turn_servers: settings.turn_servers.iter().map(TurnServer::access).collect(),
+            turn_servers: settings.turn_servers.iter().map(TurnServer::to_call).collect(),
             interfaces: settings.interfaces.clone(),
             records: Some(records),
             ..self.config(source, playback)

@@ -7,6 +7,7 @@ use egui_kittest::{
 };
 use floe_call::{AudioSource, Command, Playback, Snapshot};
 use floe_capture::ImportOptions;
+use floe_inspect::{LintFinding, peer::RestartView};
 
 use super::{
     archive::{Capture, OpenState, Opened, SaveAs, SessionLine},
@@ -433,6 +434,57 @@ fn a_hundred_thousand_messages_cost_no_more_than_those_in_sight() {
         harness.step();
     }
     eprintln!("a frame takes {:?}", begun.elapsed() / 20);
+}
+
+#[test]
+fn a_lint_finding_leads_to_its_packet() {
+    let mut stage = Stage::new(fixtures::exchanged(3));
+    let picture = std::sync::Arc::make_mut(&mut stage.snapshot.picture);
+    let (number, message) =
+        picture.ladder.rows(None).get(5).map(|(number, message)| (number, message.clone())).unwrap();
+    picture.lint = vec![LintFinding {
+        rule: "pace",
+        about: floe_inspect::Side::Peer,
+        section: "RFC 8445 section 14.2",
+        text: "New checks came 1 ms apart.".to_owned(),
+        at: message.at,
+        record: message.record,
+        times: 4,
+    }];
+    let mut harness = window(stage, SMALL, egui::Theme::Dark);
+    harness.get_by_label("lint pace").scroll_to_me();
+    harness.run();
+    harness.get_by_label("lint pace").click();
+    harness.run();
+    let wish = Wish::ShowPacket { record: message.record, at: message.at };
+    assert_eq!(wishes(&mut harness), [wish]);
+    let stage = harness.state_mut();
+    stage.view.dock.ladder.show_record(&stage.snapshot.picture.ladder, message.record, message.at);
+    assert_eq!(stage.view.dock.ladder.chosen, Some(number));
+}
+
+#[test]
+fn ice_can_be_restarted_from_the_grid_of_a_running_call() {
+    let mut harness = small(fixtures::connected());
+    harness.get_by_label("Restart ICE").click();
+    harness.run();
+    assert_eq!(wishes(&mut harness), [Wish::Call(Command::RestartIce)]);
+    assert!(small(fixtures::failed()).query_by_label("Restart ICE").is_none());
+}
+
+#[test]
+fn a_restart_says_its_cause_and_what_was_heard_of_it() {
+    let mut snapshot = fixtures::connected();
+    std::sync::Arc::make_mut(&mut snapshot.picture).restarts = vec![RestartView {
+        generation: floe_wire::Generation(1),
+        cause: floe_wire::peer::RestartCause::NetworkDown,
+        started: floe_wire::Stamp::from_millis(62_000),
+        selected: Some(floe_wire::Stamp::from_millis(62_400)),
+        gap: Some(std::time::Duration::from_millis(380)),
+    }];
+    let harness = small(snapshot);
+    harness.get_by_label("01:02  a network went away");
+    harness.get_by_label("generation 1: 380 ms of audio made up");
 }
 
 #[test]

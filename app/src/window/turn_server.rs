@@ -23,7 +23,7 @@ pub struct TurnServer {
 impl TurnServer {
     /// As a call takes it.
     #[must_use]
-    pub fn access(&self) -> TurnAccess {
+    pub fn to_call(&self) -> TurnAccess {
         TurnAccess { url: self.url.trim().to_owned(), credentials: self.credentials() }
     }
 
@@ -37,7 +37,7 @@ impl TurnServer {
     /// # Errors
     /// A sentence that says what to write instead.
     pub fn check(&self) -> Result<(), TurnUrlError> {
-        self.access().read().map(drop)
+        self.to_call().read().map(drop)
     }
 
     /// Whether nothing was typed.
@@ -49,7 +49,7 @@ impl TurnServer {
     /// The server with a user name and a password that stood in its URL in their own places: a URL is shown, and kept.
     #[must_use]
     pub fn untangled(mut self) -> Self {
-        if let Ok((url, credentials)) = self.access().read() {
+        if let Ok((url, credentials)) = self.to_call().read() {
             self.url = url.to_string();
             self.user = credentials.user;
             self.password = credentials.password;
@@ -67,7 +67,7 @@ impl TurnServer {
 
 impl fmt::Debug for TurnServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TurnServer").field("url", &self.access().shown()).finish_non_exhaustive()
+        f.debug_struct("TurnServer").field("url", &self.to_call().shown()).finish_non_exhaustive()
     }
 }
 

@@ -9,7 +9,8 @@ use super::{
     app::FloeWindow,
     archive::SaveAs,
     dialogs::{Dialog, PathDraft, SaveDraft, SettingsDraft},
-    playhead::Playhead,
+    dock::Panel,
+    playhead::{Playhead, PlayheadWish},
     settings::Settings,
     wish::{DialogKind, Wish},
 };
@@ -28,6 +29,12 @@ impl FloeWindow {
             Wish::Break(wanted) => self.session.break_network(wanted),
             Wish::RestartRouter => self.session.restart_router(),
             Wish::Playhead(wish) => self.move_playhead(|playhead, span| playhead.take(wish, span)),
+            Wish::ShowPacket { record, at } => {
+                let ladder = &self.session.shown().snapshot.picture.ladder;
+                self.view.dock.ladder.show_record(ladder, record, at);
+                self.view.dock.show(Panel::Ladder);
+                self.move_playhead(|playhead, span| playhead.take(PlayheadWish::Seek(at), span));
+            }
             Wish::OpenFile(path) => {
                 self.view.dialog = None;
                 self.open_file(path);

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use floe_call::Command;
 use floe_capture::ImportOptions;
 use floe_simnet::Scenario;
+use floe_wire::Stamp;
 
 use super::{
     archive::SaveAs, break_it::Breakage, dock::Panel, model::Side, playhead::PlayheadWish, settings::Settings,
@@ -27,6 +28,13 @@ pub enum Wish {
     RestartRouter,
     /// Move the playhead.
     Playhead(PlayheadWish),
+    /// Show this packet on the ladder, and its moment everywhere.
+    ShowPacket {
+        /// Number of its record.
+        record: u64,
+        /// When.
+        at: Stamp,
+    },
     /// Show this record or capture; a running call goes on behind it.
     OpenFile(PathBuf),
     /// Read the capture shown in another way: another session, or seen from the other side.

@@ -8,7 +8,10 @@ use std::{
 };
 
 use floe_capture::{ImportOptions, MediaPayloads, PcapngWriter, RecordReader, RecordWriter, load, redact};
-use floe_inspect::{Inspector, Picture, Report};
+use floe_inspect::{
+    Inspector, Picture, Report,
+    report::{html_page, text_page},
+};
 use floe_wire::Record;
 
 /// Records handed to a writer at once: writers flush after each batch.
@@ -22,13 +25,17 @@ pub enum SaveAs {
     Record,
     /// What was sent and received, for Wireshark.
     Capture,
-    /// What was tried and how it went, as JSON.
-    Report,
+    /// What was tried and how it went, as a page to look at.
+    Page,
+    /// The same as text.
+    Text,
+    /// The same for programs.
+    Json,
 }
 
 impl SaveAs {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Record, Self::Capture, Self::Report];
+    pub const ALL: [Self; 5] = [Self::Record, Self::Capture, Self::Page, Self::Text, Self::Json];
 
     /// What people call it.
     #[must_use]
@@ -36,7 +43,9 @@ impl SaveAs {
         match self {
             Self::Record => "Record",
             Self::Capture => "Capture for Wireshark",
-            Self::Report => "Report (JSON)",
+            Self::Page => "Report as a page (HTML)",
+            Self::Text => "Report as text",
+            Self::Json => "Report for programs (JSON)",
         }
     }
 
@@ -46,7 +55,9 @@ impl SaveAs {
         match self {
             Self::Record => "floe",
             Self::Capture => "pcapng",
-            Self::Report => "json",
+            Self::Page => "html",
+            Self::Text => "txt",
+            Self::Json => "json",
         }
     }
 
@@ -60,7 +71,11 @@ impl SaveAs {
             Self::Capture => {
                 "What was sent and received, with the session's notes as comments. Media is cut after its headers."
             }
-            Self::Report => "What was tried and how it went, for a program or a person to read.",
+            Self::Page => {
+                "One page a person can open in any browser: cause, advice, the pair grid and the states, drawn."
+            }
+            Self::Text => "One page a person can read and paste anywhere: cause, advice, pairs, events.",
+            Self::Json => "What was tried and how it went, in names and units of W3C webrtc-stats.",
         }
     }
 }
@@ -138,12 +153,21 @@ fn write(job: &SaveJob, source: &Source, path: &Path) -> Result<(), String> {
             records.chunks(BATCH).try_for_each(|batch| writer.append(batch)).map_err(words)?;
             writer.finish().map(drop).map_err(words)
         }
-        SaveAs::Report => {
-            let report =
-                if job.is_redacted { Report::of(&folded(&records(job, source)?)) } else { Report::of(&job.picture) };
-            let mut text = serde_json::to_vec_pretty(&report).map_err(|error| error.to_string())?;
-            text.push(b'\n');
-            create()?.write_all(&text).map_err(words)
+        SaveAs::Page | SaveAs::Text | SaveAs::Json => {
+            let redacted = if job.is_redacted { Some(folded(&records(job, source)?)) } else { None };
+            let text = report(job.what, redacted.as_ref().unwrap_or(&job.picture))?;
+            create()?.write_all(text.as_bytes()).map_err(words)
+        }
+    }
+}
+
+fn report(what: SaveAs, picture: &Picture) -> Result<String, String> {
+    match what {
+        SaveAs::Page => Ok(html_page(picture)),
+        SaveAs::Text => Ok(text_page(picture)),
+        SaveAs::Json | SaveAs::Record | SaveAs::Capture => {
+            let text = serde_json::to_string_pretty(&Report::of(picture)).map_err(|error| error.to_string())?;
+            Ok(text + "\n")
         }
     }
 }
@@ -198,10 +222,12 @@ mod tests {
     }
 
     #[test]
-    fn a_capture_begins_like_pcapng_and_a_report_is_json() {
+    fn each_sort_of_file_is_what_it_says() {
         assert_eq!(saved(SaveAs::Capture, &journal()).unwrap()[..4], [0x0A, 0x0D, 0x0D, 0x0A]);
-        let report: serde_json::Value = serde_json::from_slice(&saved(SaveAs::Report, &journal()).unwrap()).unwrap();
+        let report: serde_json::Value = serde_json::from_slice(&saved(SaveAs::Json, &journal()).unwrap()).unwrap();
         assert!(report.is_object());
+        assert!(saved(SaveAs::Page, &journal()).unwrap().starts_with(b"<!"));
+        assert!(saved(SaveAs::Text, &journal()).is_ok());
     }
 
     #[test]
@@ -214,7 +240,9 @@ mod tests {
         };
         journal.append(&[Record { at: Stamp::ZERO, body: RecordBody::Note(failed) }]).unwrap();
         let source = Source::Journal(journal);
-        for (is_redacted, what) in [(false, SaveAs::Record), (true, SaveAs::Record), (true, SaveAs::Report)] {
+        for (is_redacted, what) in
+            [(false, SaveAs::Record), (true, SaveAs::Record), (true, SaveAs::Page), (true, SaveAs::Json)]
+        {
             let path = place(&format!("redacted-{is_redacted}.{}", what.extension()));
             save(&SaveJob { what, is_redacted, path: path.clone(), picture: Arc::default() }, &source).unwrap();
             let text = String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned();

@@ -22,7 +22,7 @@ pub fn view(model: &Model<'_>, wishes: &mut Vec<Wish>, ui: &mut Ui) {
     ui.spacing_mut().item_spacing.y = 4.0;
     let audio = picture.audio.as_ref();
     level::meter(ui, "You", audio.and_then(|audio| audio.sent_level_dbfs), picture.muted);
-    level::meter(ui, "Friend", audio.and_then(|audio| audio.received_level_dbfs), false);
+    level::meter(ui, "Friend", audio.and_then(|audio| audio.received_level_dbfs), picture.peer.muted);
     if model.snapshot.finished {
         return;
     }

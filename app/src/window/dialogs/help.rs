@@ -56,6 +56,11 @@ pub fn view(ui: &mut Ui) {
         pen::star(ui.painter(), rect.center(), 8.0, palette.selected_line);
         ui.label(RichText::new("selected: audio goes over this pair").size(theme::SMALL));
         ui.end_row();
+        let (rect, _) = ui.allocate_exact_size(vec2(18.0, 18.0), Sense::hover());
+        pen::star(ui.painter(), rect.center(), 8.0, palette.selected_line);
+        pen::star(ui.painter(), rect.center(), 5.0, palette.surface);
+        ui.label(RichText::new("standby: kept ready to take over").size(theme::SMALL));
+        ui.end_row();
     });
     super::close_row(ui);
 }

@@ -100,8 +100,8 @@ mod tests {
         assert_eq!(draft.place.path, "/home/me/floe-7.floe");
         draft.choose(SaveAs::Capture);
         assert_eq!(draft.place.path, "/home/me/floe-7.pcapng");
-        draft.place.path = "/home/me/notes.txt".to_owned();
-        draft.choose(SaveAs::Report);
-        assert_eq!(draft.place.path, "/home/me/notes.txt");
+        draft.place.path = "/home/me/notes.dat".to_owned();
+        draft.choose(SaveAs::Page);
+        assert_eq!(draft.place.path, "/home/me/notes.dat");
     }
 }

@@ -10,7 +10,7 @@ use crate::window::{
 };
 
 /// The cell in words, for screen readers and tests.
-pub fn spoken(row: &Row<'_>, column: &Column<'_>, pair: &PairView) -> String {
+pub fn spoken(row: &Row<'_>, column: &Column<'_>, pair: &PairView, is_standby: bool) -> String {
     let mut words = format!(
         "pair {} {} to {} {}: {}",
         row.interface(),
@@ -24,6 +24,8 @@ pub fn spoken(row: &Row<'_>, column: &Column<'_>, pair: &PairView) -> String {
     }
     if pair.selected {
         words += ", selected";
+    } else if is_standby {
+        words += ", standby";
     } else if pair.nominated {
         words += ", nominated";
     }
@@ -31,7 +33,7 @@ pub fn spoken(row: &Row<'_>, column: &Column<'_>, pair: &PairView) -> String {
 }
 
 /// Draws a pair.
-pub fn paint(pair: &PairView, rect: Rect, chosen: bool, response: &Response, ui: &Ui) {
+pub fn paint(pair: &PairView, is_standby: bool, rect: Rect, chosen: bool, response: &Response, ui: &Ui) {
     let palette = Palette::of(ui.visuals());
     let painter = ui.painter();
     let color = palette.pair_state(pair.state);
@@ -47,7 +49,7 @@ pub fn paint(pair: &PairView, rect: Rect, chosen: bool, response: &Response, ui:
 
     let sign = pos2(rect.left() + 15.0, rect.top() + 16.0);
     pen::pair_sign(painter, sign, 7.0, pair.state, color);
-    let marked = pair.selected || pair.nominated;
+    let marked = pair.selected || pair.nominated || is_standby;
     let end = rect.right() - if marked { 24.0 } else { 4.0 };
     let first = Rect::from_min_max(pos2(sign.x + 12.0, rect.top() + 5.0), pos2(end, rect.top() + 27.0));
     // The number is what one looks for; a word for a state may be smaller.
@@ -55,6 +57,10 @@ pub fn paint(pair: &PairView, rect: Rect, chosen: bool, response: &Response, ui:
     pen::line(painter, first, Align2::LEFT_CENTER, super::cell_text(pair), font, palette.text);
     if pair.selected {
         pen::star(painter, pos2(rect.right() - 15.0, sign.y), 8.0, palette.selected_line);
+    } else if is_standby {
+        // A star in outline: in reserve.
+        pen::star(painter, pos2(rect.right() - 15.0, sign.y), 8.0, palette.selected_line);
+        pen::star(painter, pos2(rect.right() - 15.0, sign.y), 5.0, palette.tinted(color));
     } else if pair.nominated {
         let place = Rect::from_center_size(pos2(rect.right() - 15.0, sign.y), vec2(14.0, 16.0));
         pen::line(painter, place, Align2::CENTER_CENTER, "N", theme::small(), palette.selected);

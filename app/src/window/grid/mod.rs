@@ -45,8 +45,9 @@ pub fn view(model: &Model<'_>, state: &mut GridState, ui: &mut Ui) -> Vec<Wish> 
     if state.chosen.is_some_and(|id| picture.pair(id).is_none()) {
         state.chosen = None;
     }
+    let mut wishes = Vec::new();
     ScrollArea::both().auto_shrink(false).show(ui, |ui| {
-        summary(picture, ui);
+        summary(model, &mut wishes, ui);
         let tables = table::of(picture);
         enter_with_arrows(picture, state, ui);
         move_with_arrows(&tables, state, ui);
@@ -61,7 +62,7 @@ pub fn view(model: &Model<'_>, state: &mut GridState, ui: &mut Ui) -> Vec<Wish> 
             detail::view(model, pair, ui);
         }
     });
-    Vec::new()
+    wishes
 }
 
 /// The pair whose details are shown.
@@ -85,7 +86,8 @@ fn teach(model: &Model<'_>, ui: &mut Ui) {
 }
 
 /// What the signs mean, and how many pairs carry each.
-fn summary(picture: &Picture, ui: &mut Ui) {
+fn summary(model: &Model<'_>, wishes: &mut Vec<Wish>, ui: &mut Ui) {
+    let picture = model.picture();
     let palette = Palette::of(ui.visuals());
     ui.horizontal_wrapped(|ui| {
         ui.spacing_mut().item_spacing = vec2(4.0, 2.0);
@@ -99,7 +101,21 @@ fn summary(picture: &Picture, ui: &mut Ui) {
         }
         let text = egui::RichText::new("↑ sent/answered   ↓ received/answered").size(theme::SMALL).color(palette.weak);
         ui.add(egui::Label::new(text).extend()).on_hover_text("Checks we sent, and checks your friend sent");
+        restart(model, wishes, ui);
     });
+}
+
+/// The way to begin ICE anew, once there is something to begin anew.
+fn restart(model: &Model<'_>, wishes: &mut Vec<Wish>, ui: &mut Ui) {
+    if !model.is_running() || model.journey == Journey::File || model.snapshot.picture.selections.is_empty() {
+        return;
+    }
+    ui.add_space(8.0);
+    let button = egui::Button::new(egui::RichText::new("Restart ICE").size(theme::SMALL));
+    let hover = "Finds paths anew beside the one in use, and moves to the best of them without a gap";
+    if ui.add(button).on_hover_text(hover).clicked() {
+        wishes.push(Wish::Call(floe_call::Command::RestartIce));
+    }
 }
 
 const STATES: [PairState; 5] =
@@ -153,10 +169,12 @@ fn pair_cell(
         state.chosen = Some(pair.id);
         response.scroll_to_me(None);
     }
+    let is_standby = !pair.selected && picture.standby.contains(&pair.id);
     let chosen = shown(picture, state).is_some_and(|shown| shown.id == pair.id);
-    response
-        .widget_info(|| egui::WidgetInfo::selected(egui::Role::Button, true, chosen, cell::spoken(row, column, pair)));
-    cell::paint(pair, rect, chosen, &response, ui);
+    response.widget_info(|| {
+        egui::WidgetInfo::selected(egui::Role::Button, true, chosen, cell::spoken(row, column, pair, is_standby))
+    });
+    cell::paint(pair, is_standby, rect, chosen, &response, ui);
     response.on_hover_ui(|ui| {
         ui.label(&pair.why);
         pen::note(ui, format!("{} → {}", row.address_text(), pair.id.remote));

@@ -49,6 +49,18 @@ impl LadderState {
         self.reveal = Some(number);
     }
 
+    /// Chooses the message of a record, whatever was filtered before.
+    pub fn show_record(&mut self, ladder: &Ladder, record: u64, at: Stamp) {
+        let rows = ladder.rows(None);
+        let from = rows.first_at(at);
+        let found = (from..rows.len()).filter_map(|row| rows.get(row)).take_while(|(_, message)| message.at == at);
+        let mut found = found.filter(|(_, message)| message.record >= record);
+        if let Some((number, _)) = found.next() {
+            self.lane = None;
+            self.show(number);
+        }
+    }
+
     /// The grid's choice is the ladder's filter, until another one is chosen here.
     fn follow(&mut self, grid: &GridState) {
         if self.followed != grid.chosen {
