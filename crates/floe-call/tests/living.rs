@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use floe_call::{Call, CallConfig, Command, Snapshot};
 use floe_inspect::{
-    Picture,
+    Picture, diagnose,
     forecast::{Outlook, Score},
 };
 use floe_signal::Code;
@@ -97,6 +97,8 @@ async fn a_mapping_that_moved_is_told_by_a_new_code_and_refreshed_sooner_from_th
         code.is_some_and(|code| code.confirmed.is_some_and(|confirmed| confirmed >= code.made + lifetime * 2))
     })
     .await;
+    let found: Vec<_> = diagnose(&snapshot.picture).iter().map(|finding| finding.id).collect();
+    assert!(found.contains(&"C19"), "{found:?}");
     let second = snapshot.code.clone().expect("a code that was replaced");
     assert_ne!(first, second);
     let (old, new) = (reflexive(&first), reflexive(&second));
