@@ -26,6 +26,8 @@ const OUTBOX: usize = 64;
 const CONGESTED: usize = 4096;
 /// Candidates that a peer may add to those of its code.
 const MOST_LATE_CANDIDATES: usize = 64;
+/// Candidates that are remembered as told; telling one again does no harm.
+const MOST_TOLD: usize = 512;
 /// What this version can do.
 const OWN_FEATURES: Features = Features::RESTART.union(Features::DIGEST);
 
@@ -159,6 +161,9 @@ impl Control {
     /// Tells candidates that the peer does not have yet.
     pub fn tell_candidates(&mut self, generation: Generation, candidates: &[Candidate]) {
         for candidate in candidates {
+            if self.told.len() >= MOST_TOLD {
+                self.told.clear();
+            }
             if self.is_open && self.told.insert(key(candidate)) {
                 self.say(ControlMessage::Candidate { generation, candidate: candidate.clone() });
             }

@@ -438,9 +438,11 @@ impl Gathering {
         self.candidates.retain(|own| !is_stale(&own.candidate));
     }
 
-    /// Whether an address that a code of ours tells has moved since this was asked last.
+    /// Whether an address that a code of ours tells has moved, or another one is known after the network changed, since this
+    /// was asked last.
     pub fn take_moved(&mut self) -> bool {
-        self.mappings.take_moved()
+        let has_news = std::mem::take(&mut self.surroundings.has_news);
+        self.mappings.take_moved() || has_news
     }
 
     /// What a code says of our NAT.
@@ -473,6 +475,7 @@ impl Gathering {
 
     fn publish(&mut self, base: BaseId, candidate: Candidate, server: Option<String>) {
         let generation = self.generation;
+        self.surroundings.has_news |= self.surroundings.has_changed;
         self.candidates.push(OwnCandidate { base, candidate: candidate.clone(), server: server.clone() });
         self.tap.note(Note::LocalCandidate { generation, base, candidate, server });
     }

@@ -105,11 +105,6 @@ impl Restarts {
         &self.remote
     }
 
-    /// Whether media ever had a way.
-    pub fn has_carried(&self) -> bool {
-        self.carrying.is_some()
-    }
-
     /// Whether a newer generation has begun that carries nothing yet.
     pub fn is_under_way(&self) -> bool {
         self.carrying.is_some_and(|carrying| carrying < self.current)

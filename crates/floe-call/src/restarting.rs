@@ -70,9 +70,6 @@ impl Session {
                 self.path.add_base(base, now).await;
             }
         }
-        if self.exchange.own().is_some() && !self.restarts.has_carried() {
-            self.make_code();
-        }
         self.drain_path();
     }
 

@@ -249,10 +249,11 @@ impl Session {
             self.make_code();
             self.begin_checks().await;
         }
-        if self.gathering.take_moved() && self.exchange.own().is_some() && self.path.selected().is_none() {
+        self.follow_network(now).await;
+        // While there is no path, a friend can be given where this side is to be found by now: the same call goes on.
+        if self.exchange.own().is_some() && self.path.selected().is_none() && self.gathering.take_moved() {
             self.make_code();
         }
-        self.follow_network(now).await;
         if self.path.poll_timeout().is_some_and(|(at, _why)| at <= now) {
             self.path.handle_timeout(now);
         }

@@ -41,6 +41,8 @@ pub(crate) struct CandidateIndex {
     positions: BTreeMap<Key, Position>,
     peer_reflexive: BTreeMap<Generation, usize>,
     refused: FirstTimes<Key>,
+    /// How many were taken off the beginning of the list; ids are never used again.
+    forgotten: usize,
 }
 
 impl CandidateIndex {
@@ -69,7 +71,7 @@ impl CandidateIndex {
         if is_reflexive {
             *self.peer_reflexive.entry(view.generation).or_default() += 1;
         }
-        view.id = format!("{prefix}{}", list.len() + 1);
+        view.id = format!("{prefix}{}", self.forgotten + list.len() + 1);
         self.positions.insert(key, list.len());
         list.push(view);
         Added::New(list.len() - 1)
@@ -87,6 +89,19 @@ impl CandidateIndex {
         known.candidate = view.candidate;
         known.server = view.server;
         Added::Merged(position)
+    }
+
+    /// Forgets the candidates of generations before this one, to make room in a call that restarts again and again.
+    pub(crate) fn forget_before(&mut self, list: &mut Vec<CandidateView>, oldest: Generation) {
+        let before = list.len();
+        list.retain(|view| view.generation >= oldest);
+        if list.len() == before {
+            return;
+        }
+        self.forgotten += before - list.len();
+        self.peer_reflexive.retain(|generation, _| *generation >= oldest);
+        let key = |view: &CandidateView| (view.generation, view.base, view.candidate.protocol, view.candidate.address);
+        self.positions = list.iter().enumerate().map(|(position, view)| (key(view), position)).collect();
     }
 
     /// Counts a refused candidate once.

@@ -27,6 +27,10 @@ pub(super) struct Surroundings {
     include_loopback: bool,
     first_news: Option<Instant>,
     look_at: Option<Instant>,
+    /// The network is not the one that the first code was made in.
+    pub(super) has_changed: bool,
+    /// A code made earlier lacks a candidate, or tells one that is gone.
+    pub(super) has_news: bool,
 }
 
 /// What became of the bases of a call.
@@ -45,6 +49,8 @@ impl Surroundings {
             include_loopback: config.include_loopback,
             first_news: None,
             look_at: None,
+            has_changed: false,
+            has_news: false,
         }
     }
 
@@ -97,6 +103,7 @@ impl Gathering {
         if gone.is_empty() && fresh.is_empty() {
             return Followed::default();
         }
+        (self.surroundings.has_changed, self.surroundings.has_news) = (true, true);
         self.note_change(&fresh, &gone);
         let removed: Vec<BaseId> = gone.iter().map(|own| own.base.id()).collect();
         self.candidates.retain(|own| !removed.contains(&own.base));

@@ -1,6 +1,11 @@
 //! Restarts by the clock: when a generation begins, which one is shown, and when one is over.
 
-use floe_wire::CandidateType;
+use bytes::Bytes;
+use floe_secure::{Certificate, Output, SecureSession};
+use floe_wire::{
+    BaseId, CandidateType, PacketKind,
+    stun::{Check, TransactionId},
+};
 
 use super::*;
 
@@ -150,4 +155,74 @@ fn candidates_of_the_peer_are_kept_within_bounds_and_without_twins() {
     }
     assert_eq!(restarts.candidates().len(), MOST_CANDIDATES);
     assert_eq!(restarts.candidates()[0], candidate(1), "what the code says stays");
+}
+
+/// The keys of both ends of a secured call.
+fn keys() -> [RestartKeys; 2] {
+    let now = Instant::now();
+    let certificates = [(); 2].map(|()| Certificate::generate().expect("a certificate"));
+    let [one, other] = [0, 1].map(|side| certificates[side].fingerprint());
+    let mut sessions =
+        [SecureSession::new(true, &certificates[0], other, now), SecureSession::new(false, &certificates[1], one, now)];
+    for _ in 0..20 {
+        for side in 0..2 {
+            while let Ok(Output::Transmit(datagram)) = sessions[side].poll(now) {
+                sessions[1 - side].handle_datagram(&datagram, now).expect("it is authentic");
+            }
+            while let Ok(Output::Secured(_)) = sessions[side].poll(now) {}
+        }
+    }
+    [0, 1].map(|side| sessions[side].restart_keys().expect("both are secured").clone())
+}
+
+/// A check of the peer, for a generation; `forged` has somebody else's password.
+fn check(peer: &RestartKeys, generation: Generation, forged: bool) -> Inbound {
+    let (ours, theirs) = (credentials(peer, Side::Local, generation), credentials(peer, Side::Remote, generation));
+    let password = if forged { "somebody-else-s-password" } else { &theirs.password };
+    let check = Check {
+        transaction: TransactionId([7; 12]),
+        remote_ufrag: &theirs.ufrag,
+        local_ufrag: &ours.ufrag,
+        remote_password: password,
+        priority: 1,
+        controlling: false,
+        tie_breaker: 7,
+        nomination: None,
+    };
+    let at = Instant::now();
+    let bytes = Bytes::from(check.encode());
+    Inbound { base: BaseId(0), remote: ([192, 0, 2, 99], 9).into(), bytes, at, kind: PacketKind::Stun }
+}
+
+#[test]
+fn only_an_authentic_check_for_one_of_the_next_generations_begins_it() {
+    let [ours, peers] = keys();
+    let (mut restarts, now) = carrying();
+    let strangers = &keys()[1];
+    for (what, inbound) in [
+        ("another call's", check(strangers, SECOND, false)),
+        ("forged", check(&peers, SECOND, true)),
+        ("of this generation", check(&peers, FIRST, false)),
+        ("far ahead", check(&peers, Generation(AHEAD + 1), false)),
+    ] {
+        assert!(!restarts.on_unknown_check(&inbound, &ours), "{what}");
+    }
+    assert_eq!(restarts.take_due(false, now), None);
+    assert!(restarts.on_unknown_check(&check(&peers, SECOND, false), &ours));
+    assert_eq!(restarts.take_due(false, now), Some((SECOND, RestartCause::Peer)));
+    assert_eq!(restarts.take_held().len(), 1, "the check is not lost");
+}
+
+#[test]
+fn what_an_attacker_recorded_of_older_generations_moves_nothing() {
+    let [ours, peers] = keys();
+    let (mut restarts, now) = carrying();
+    let recorded = check(&peers, SECOND, false);
+    for generation in [SECOND, Generation(2)] {
+        restarts.begin(generation, RestartCause::Peer, now);
+        restarts.on_selected(generation, now);
+    }
+    assert!(!restarts.on_unknown_check(&recorded, &ours));
+    restarts.on_peer_restart(SECOND);
+    assert_eq!(restarts.take_due(false, now + CALM), None);
 }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use floe_call::{Call, Snapshot};
+use floe_call::{Call, Command, PasteOutcome, Snapshot};
+use floe_signal::Code;
 use floe_simnet::{Scenario, World, world::Side};
 use floe_wire::peer::RestartCause;
 
@@ -123,4 +124,32 @@ async fn a_call_that_moves_again_and_again_keeps_its_keys_and_leaves_nothing_beh
     assert_eq!(words(&snapshot), before);
     let open: Vec<_> = snapshot.picture.bases.iter().filter(|base| base.closed.is_none()).collect();
     assert_eq!(open.len(), 1, "{open:?}");
+}
+
+/// The code that is offered in place of the first one.
+async fn fresh_code(call: &Call, first: Option<&str>) -> String {
+    let is_fresh = |snapshot: &Snapshot| {
+        let code = snapshot.code.as_deref().filter(|code| Some(*code) != first);
+        code.and_then(|code| Code::decode(code).ok()).is_some_and(|(code, _)| !code.candidates.is_empty())
+    };
+    until(call, "a fresh code is offered", is_fresh).await.code.clone().expect("just waited for")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_both_have_moved_fresh_codes_revive_the_same_call() {
+    let pair = connected_with(&[WIFI]).await;
+    let before = words(&pair.a.snapshot());
+    let [first_a, first_b] = [&pair.a, &pair.b].map(|call| call.snapshot().code.clone());
+    assert!(pair.world.set_interface_up(Side::B, "eth0", false));
+    set(&pair.world, WIFI, false);
+    set(&pair.world, MOBILE, true);
+    let code_a = fresh_code(&pair.a, first_a.as_deref()).await;
+    assert!(pair.world.set_interface_up(Side::B, "eth0", true));
+    let code_b = fresh_code(&pair.b, first_b.as_deref()).await;
+    pair.a.send(Command::PasteCode(code_b));
+    pair.b.send(Command::PasteCode(code_a));
+    moved_to(&pair.a, MOBILE).await;
+    hears_more(&pair.b).await;
+    assert_eq!(pair.b.snapshot().paste, Some(PasteOutcome::Accepted));
+    assert_eq!(words(&pair.a.snapshot()), before);
 }

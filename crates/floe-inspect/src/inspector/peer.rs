@@ -25,6 +25,9 @@ const CHECKS_REMEMBERED: usize = 2_048;
 /// Pairs of the peer that are kept; a generation has at most 100.
 const PEER_PAIRS_KEPT: usize = 400;
 
+/// Generations whose candidates are kept beside the newest one; their pairs are kept as long.
+const GENERATIONS_IN_VIEW: u32 = 15;
+
 /// What links both ends' records.
 #[derive(Debug, Clone, Default)]
 pub(super) struct BothEnds {
@@ -168,6 +171,9 @@ impl Inspector {
         }
         let text = format!("ICE restarts, generation {}: {}", generation.0, cause.name());
         self.say(Severity::Info, "selection", text);
+        let oldest = Generation(generation.0.saturating_sub(GENERATIONS_IN_VIEW));
+        self.local.forget_before(&mut self.picture.local_candidates, oldest);
+        self.remote.forget_before(&mut self.picture.remote_candidates, oldest);
     }
 
     pub(super) fn on_restart_impossible(&mut self, reason: &str) {

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use floe_inspect::{Report, peer::ChannelView};
 use floe_wire::{
-    BaseId, Generation, Note,
+    BaseId, CandidateType, Generation, Note,
     note::AudioMeasure,
     peer::{ClockComparison, Digest, MediaDigest, PairDigest, RestartCause},
 };
 
-use super::script::{ETH, GENERATION, Script, addr};
+use super::script::{ETH, GENERATION, Script, addr, candidate};
 
 const REMOTE: &str = "203.0.113.9:4000";
 
@@ -138,4 +138,24 @@ fn a_peer_that_tells_without_end_is_kept_within_bounds() {
         script.note(Note::RestartStarted { generation: Generation(number), cause: RestartCause::Peer });
     }
     assert!(script.picture().peer.pairs.len() <= 400 && script.picture().restarts.len() <= 1000);
+}
+
+#[test]
+fn a_call_that_restarts_again_and_again_stays_readable() {
+    let mut script = Script::checking();
+    for number in 1..=400_u32 {
+        let generation = Generation(number);
+        script.note(Note::RestartStarted { generation, cause: RestartCause::NetworkUp });
+        for port in 1..=4_u16 {
+            let candidate = candidate(CandidateType::Host, &format!("192.168.1.2:{port}"));
+            script.note(Note::LocalCandidate { generation, base: ETH, candidate, server: None });
+        }
+        script.note(Note::RemoteCandidate { generation, candidate: candidate(CandidateType::Host, REMOTE) });
+    }
+    let picture = script.picture();
+    assert_eq!(picture.local_candidates.len(), 16 * 4);
+    let newest = picture.local_candidates.last().expect("there are some");
+    assert_eq!((newest.generation, newest.id.as_str()), (Generation(400), "L1601"));
+    assert!(picture.pairs.iter().any(|pair| pair.id.generation == Generation(400)));
+    assert!(picture.counters.dropped.iter().all(|(what, _)| *what != floe_wire::note::DropKind::Candidates));
 }
