@@ -15,13 +15,15 @@ use crate::{Host, Lab, Process, helper, program};
 const ADDRESS: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 40);
 /// How long coturn may take to start.
 const START: Duration = Duration::from_secs(10);
+const CERTIFICATE: &str = "turn.pem";
+const KEY: &str = "turn.key";
 const USER: &str = "floe";
 const PASSWORD: &str = "a-password-for-the-lab";
 
 /// A running coturn; it ends when it is dropped.
 pub struct TurnServer {
-    _host: Host,
-    _process: Process,
+    host: Host,
+    process: Process,
     port: u16,
     certificate: PathBuf,
 }
@@ -34,21 +36,23 @@ impl TurnServer {
     pub fn start(lab: &Lab, port: u16) -> Result<Self> {
         ensure!(program::is_installed("turnserver"), "coturn is not installed (cargo xtask test installs it)");
         let host = lab.server("turn", ADDRESS)?;
-        let (certificate, key) = (lab.file("turn.pem"), lab.file("turn.key"));
+        let (certificate, key) = (lab.file(CERTIFICATE), lab.file(KEY));
         make_certificate(&certificate, &key)?;
-        let mut command = host.command("turnserver");
-        // Everything by argument: no file of the machine's own coturn is read or written.
-        command.args(["-n", "--no-cli", "--no-dtls", "--lt-cred-mech", "--realm=lab.example", "--log-file=stdout"]);
-        command.arg(format!("--user={USER}:{PASSWORD}"));
-        command.arg(format!("--listening-ip={ADDRESS}")).arg(format!("--relay-ip={ADDRESS}"));
-        command.arg(format!("--listening-port={port}")).arg(format!("--tls-listening-port={port}"));
-        command.arg(format!("--cert={}", certificate.display())).arg(format!("--pkey={}", key.display()));
-        command.arg(format!("--pidfile={}", lab.file("turn.pid").display()));
-        command.arg(format!("--userdb={}", lab.file("turn.db").display()));
-        let process = Process::start("coturn", &mut command)?;
-        let server = Self { _host: host, _process: process, port, certificate };
+        let process = run(lab, &host, port)?;
+        let server = Self { host, process, port, certificate };
         server.wait_until_it_answers(lab)?;
         Ok(server)
+    }
+
+    /// Kills coturn and starts it again: it knows no relayed address any more.
+    ///
+    /// # Errors
+    /// When it does not start or answer.
+    pub fn restart(&mut self, lab: &Lab) -> Result<()> {
+        self.process.kill()?;
+        self.process.wait(START)?;
+        self.process = run(lab, &self.host, self.port)?;
+        self.wait_until_it_answers(lab)
     }
 
     /// What to give to `--turn`, to reach it by UDP.
@@ -80,6 +84,20 @@ impl TurnServer {
             .context("coturn does not answer")?;
         Ok(())
     }
+}
+
+fn run(lab: &Lab, host: &Host, port: u16) -> Result<Process> {
+    let mut command = host.command("turnserver");
+    // Everything by argument: no file of the machine's own coturn is read or written.
+    command.args(["-n", "--no-cli", "--no-dtls", "--lt-cred-mech", "--realm=lab.example", "--log-file=stdout"]);
+    command.arg(format!("--user={USER}:{PASSWORD}"));
+    command.arg(format!("--listening-ip={ADDRESS}")).arg(format!("--relay-ip={ADDRESS}"));
+    command.arg(format!("--listening-port={port}")).arg(format!("--tls-listening-port={port}"));
+    command.arg(format!("--cert={}", lab.file(CERTIFICATE).display()));
+    command.arg(format!("--pkey={}", lab.file(KEY).display()));
+    command.arg(format!("--pidfile={}", lab.file("turn.pid").display()));
+    command.arg(format!("--userdb={}", lab.file("turn.db").display()));
+    Process::start("coturn", &mut command)
 }
 
 /// A certificate for the server's address, which vouches for itself.

@@ -1,5 +1,7 @@
 //! Calls that no direct path joins, through coturn.
 
+use std::time::Duration;
+
 use floe_netlab::{CallOptions, CallOutcome, CallProcess, Lab, Router, TurnServer, isolated};
 
 use crate::{SOON, TONE_HZ, exchange_codes};
@@ -30,9 +32,10 @@ fn check_relayed(outcome: &CallOutcome) {
     let (local, remote) = outcome.selected_types().unwrap();
     assert!(local == "relay" || remote == "relay", "from {local} to {remote}: {:#}", outcome.report);
     let heard = outcome.recording().unwrap();
-    // The first fraction of a second is silence on both sides.
+    // A busy machine stretches and conceals in the first second; what the relay carries is that nothing is lost.
     let share = heard.share_of_tone(TONE_HZ);
-    assert!(share > 0.8, "the tone fills {share} of the recording: {:#}", outcome.report);
+    assert!(share > 0.6, "the tone fills {share} of the recording: {:#}", outcome.report);
+    assert!(outcome.report["audio"]["packetsLost"].as_i64().unwrap() <= 2, "{:#}", outcome.report["audio"]);
 }
 
 /// How the server was reached, for every relayed address of this side.
@@ -96,5 +99,32 @@ fn a_certificate_that_nobody_vouches_for_is_named_and_no_relay_is_used() {
         let error = outcome.report["servers"][0]["error"].as_str().unwrap();
         assert!(error.contains("TLS") && !error.contains("a-password-for-the-lab"), "{error}");
         assert!(relay_protocols(&outcome).is_empty());
+    });
+}
+
+#[test]
+fn a_server_that_is_killed_and_started_again_mid_call_gives_a_new_address() {
+    isolated(|| {
+        let mut lab = Lab::homes([Router::NoUdp, Router::Home]).unwrap();
+        // A peer that anybody reaches: two relays on one server could tell each other nothing once it has forgotten both.
+        lab.bob = lab.server("public", [203, 0, 113, 50].into()).unwrap();
+        let mut server = TurnServer::start(&lab, HTTPS).unwrap();
+        let options = CallOptions { seconds: Some(12), ..turn(vec![server.tcp()]) };
+        let start = |host| CallProcess::start(&lab, host, &options).unwrap();
+        let (mut alice, mut bob) = (start(&lab.alice), start(&lab.bob));
+        exchange_codes(&mut alice, &mut bob);
+        alice.keep_waiting(Duration::from_secs(4)).unwrap();
+
+        server.restart(&lab).unwrap();
+
+        let (alice, bob) = (alice.finish(2 * SOON).unwrap(), bob.finish(2 * SOON).unwrap());
+        for outcome in [&alice, &bob] {
+            assert_eq!(outcome.report["outcome"], "connected", "{:#}", outcome.report);
+            let heard = outcome.recording().unwrap();
+            let share = heard.share_of_tone(TONE_HZ);
+            assert!(heard.seconds() > 9.0 && share > 0.6, "{share} of {} s: {:#}", heard.seconds(), outcome.report);
+        }
+        assert_eq!(alice.selected_types().unwrap().0, "relay");
+        assert_eq!(relay_protocols(&alice), ["tcp", "tcp"], "one address before, one after");
     });
 }
