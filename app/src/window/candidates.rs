@@ -89,7 +89,8 @@ fn cells(view: &CandidateView, whose: Whose, row: &mut TableRow<'_, '_>) {
     let candidate = &view.candidate;
     small(row, &view.id);
     small(row, &format::stamp(view.at)).on_hover_text("Since the record began");
-    let kind = format!("{} {}", candidate.candidate_type.name(), candidate.protocol.name());
+    let role = candidate.tcp_type.map_or_else(String::new, |role| format!(" {}", role.name()));
+    let kind = format!("{} {}{role}", candidate.candidate_type.name(), candidate.protocol.name());
     small(row, &kind).on_hover_text(meaning(candidate.candidate_type));
     mono(row, &candidate.address.to_string());
     if whose == Whose::Yours {

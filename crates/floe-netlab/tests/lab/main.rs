@@ -9,6 +9,7 @@ mod patience;
 mod probe;
 mod relays;
 mod roaming;
+mod tcp;
 mod trouble;
 
 use std::{
