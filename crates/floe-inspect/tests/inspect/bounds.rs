@@ -3,15 +3,19 @@
 use std::{net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
-use floe_inspect::{Inspector, Report, diagnose, failure_code, headline, path_facts};
+use floe_inspect::{
+    History, Inspector, Report, diagnose, failure_code, headline, path_facts,
+    report::{html_page, text_page},
+};
 use floe_wire::{
     BaseId, BaseKind, CandidateType, Direction, GatheringState, Generation, IceConnectionState, IceRole, Note, Packet,
-    Record, RecordBody, SignalingState, Stamp,
+    Record, RecordBody, RelayProtocol, SignalingState, Stamp,
     note::{AudioMeasure, DropKind, EndReason, RefusalReason},
+    turn::ChannelData,
 };
 use proptest::prelude::*;
 
-use crate::script::{ETH, Script, candidate, two_nat_call};
+use crate::script::{ETH, Script, candidate, turn_message, two_nat_call, xor};
 
 /// A small generator of numbers: the point is variety, and a failure has to repeat.
 fn noise(state: &mut u64) -> u64 {
@@ -119,9 +123,9 @@ fn address() -> impl Strategy<Value = SocketAddr> {
 
 /// Real checks and answers between few addresses with few transactions, so that they meet; and damaged ones.
 fn packet() -> impl Strategy<Value = RecordBody> {
-    let fields = (0_u32..3, any::<bool>(), address(), 0_u8..6, 0_u8..8, any::<Option<(u8, u8)>>());
-    fields.prop_map(|(base, is_outbound, remote, transaction, shape, damage)| {
-        let mut bytes = shaped(shape, transaction);
+    let fields = (0_u32..3, any::<bool>(), address(), 0_u8..6, 0_u8..8, any::<Option<(u8, u8)>>(), 0_u8..8);
+    fields.prop_map(|(base, is_outbound, remote, transaction, shape, damage, wrapping)| {
+        let mut bytes = wrapped(wrapping, transaction, shaped(shape, transaction));
         if let Some((at, value)) = damage {
             let at = usize::from(at) % bytes.len();
             bytes[at] = value;
@@ -134,6 +138,23 @@ fn packet() -> impl Strategy<Value = RecordBody> {
             bytes: Bytes::from(bytes),
         })
     })
+}
+
+/// A packet as a relay carries it, or what a client and its server say to each other.
+fn wrapped(wrapping: u8, transaction: u8, inner: Vec<u8>) -> Vec<u8> {
+    let peer = (0x0012, xor("203.0.113.1:1"));
+    match wrapping {
+        0 => ChannelData::encode(0x4000, &inner, true),
+        1 => turn_message(0x0016, transaction, &[peer, (0x0013, inner)]),
+        2 => turn_message(0x0017, transaction, &[peer, (0x0013, inner)]),
+        3 => turn_message(0x0009, transaction, &[peer, (0x000C, vec![0x40, 0, 0, 0])]),
+        4 => turn_message(
+            [0x0003, 0x0103, 0x0113][usize::from(transaction) % 3],
+            transaction,
+            &[(0x0016, xor("203.0.113.2:2"))],
+        ),
+        _ => inner,
+    }
 }
 
 fn shaped(shape: u8, transaction: u8) -> Vec<u8> {
@@ -166,6 +187,14 @@ fn shaped(shape: u8, transaction: u8) -> Vec<u8> {
     }
 }
 
+fn base_kind(number: u64) -> BaseKind {
+    match number % 4 {
+        0 => BaseKind::Relay { client: BaseId((number / 4 % 3) as u32) },
+        1 => BaseKind::TurnClient { server: "turn:a".to_owned(), transport: RelayProtocol::Tls },
+        _ => BaseKind::Udp,
+    }
+}
+
 fn note() -> impl Strategy<Value = RecordBody> {
     let generation = (0_u32..3).prop_map(Generation);
     let kind = prop_oneof![
@@ -182,7 +211,7 @@ fn note() -> impl Strategy<Value = RecordBody> {
         let state = states[number as usize % states.len()];
         match which {
             0 => Note::SessionStarted { wall_ms: number, version: String::new() },
-            1 => Note::BaseOpened { base, interface: "eth0".to_owned(), address, kind: BaseKind::Udp },
+            1 => Note::BaseOpened { base, interface: "eth0".to_owned(), address, kind: base_kind(number) },
             2 => Note::BaseClosed { base },
             3 => Note::SendFailed { base, remote: address, error: "no route".to_owned() },
             4 => Note::ServerAnswered {
@@ -227,10 +256,16 @@ proptest! {
     fn no_record_makes_the_inspector_or_its_views_panic(
         bodies in proptest::collection::vec((any::<u32>(), prop_oneof![packet(), packet(), note()]), 0..120)
     ) {
-        let mut inspector = Inspector::new();
+        let (mut inspector, mut history) = (Inspector::new(), History::new());
         for (ms, body) in bodies {
-            inspector.ingest(&Record { at: Stamp::from_millis(u64::from(ms) % 90_000), body });
+            let record = Record { at: Stamp::from_millis(u64::from(ms) % 90_000), body };
+            inspector.ingest(&record);
+            history.push(record);
+            let half = Stamp(history.span().1.0 / 2);
+            prop_assert!(history.picture_at(half).at >= half);
         }
+        prop_assert_eq!(history.latest(), inspector.picture());
+        prop_assert!(!text_page(history.latest()).is_empty() && html_page(history.latest()).ends_with("</html>\n"));
         inspector.tick(Stamp(Duration::MAX));
         let picture = inspector.picture();
         let _ = (headline(picture), path_facts(picture), diagnose(picture), failure_code(picture));
