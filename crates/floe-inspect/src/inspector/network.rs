@@ -59,9 +59,6 @@ impl Inspector {
         };
         let fits = self.picture.base(base).is_none() && push_bounded(&mut self.picture.bases, view, ROWS_KEPT);
         self.count_if_dropped(fits);
-        if !self.picture.selections.is_empty() {
-            self.mark(MarkerKind::NetworkChange, format!("{interface}: {address} can be used"));
-        }
         let text = format!("{interface}: packets can leave from {address} ({})", kind.protocol().name());
         self.say(Severity::Info, "gathering", text);
     }
@@ -77,9 +74,6 @@ impl Inspector {
         let at = self.picture.at;
         if let Some(view) = self.picture.bases.iter_mut().find(|view| view.base == base) {
             view.closed.get_or_insert(at);
-        }
-        if !self.picture.selections.is_empty() && self.picture.ended.is_none() {
-            self.mark(MarkerKind::NetworkChange, format!("{}: closed", self.base_name(base)));
         }
         self.say(Severity::Detail, "network", format!("{}: closed", self.base_name(base)));
     }

@@ -160,6 +160,7 @@ impl Inspector {
         };
         let parts: Vec<String> = [list("came", appeared), list("went away", vanished)].into_iter().flatten().collect();
         let severity = if vanished.is_empty() { Severity::Info } else { Severity::Warning };
+        self.mark(MarkerKind::NetworkChange, parts.join("; "));
         self.say(severity, "network", format!("The network changed: {}", parts.join("; ")));
     }
 

@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use floe_inspect::{Confidence, diagnose};
-use floe_wire::{CandidateType, IceConnectionState, Note, note::AudioMeasure, note::EndReason};
+use floe_wire::{
+    CandidateType, IceConnectionState, Note,
+    note::{AudioMeasure, EndReason, InterfaceAddress},
+};
 
-use crate::script::{ETH, GENERATION, Script, WLAN, addr, candidate, finding, ids, two_nat_call};
+use crate::script::{GENERATION, Script, WLAN, addr, candidate, finding, ids, two_nat_call};
 
 const REMOTE: &str = "203.0.113.9:4000";
 
@@ -121,7 +124,8 @@ fn c24_says_whose_audio_is_missing() {
 fn c25_a_loss_beside_an_interface_event_is_a_network_change() {
     let mut script = two_nat_call();
     media(&mut script, 100);
-    script.wait(500).note(Note::BaseClosed { base: ETH });
+    let vanished = vec![InterfaceAddress { interface: "eth0".to_owned(), ip: addr("192.168.1.2:5000").ip() }];
+    script.wait(500).note(Note::NetworkChanged { appeared: Vec::new(), vanished });
     script.wait(1_000).check(REMOTE);
     script.wait(1_000).ice(IceConnectionState::Disconnected);
     assert_eq!(ids(&script), ["C25"]);

@@ -151,7 +151,7 @@ fn unreported_media(picture: &Picture, secured: Stamp) -> Option<Verdict> {
 pub(in crate::diagnosis) fn network_changed(picture: &Picture) -> Option<Verdict> {
     let (change, loss) = change_and_loss(picture)?;
     let lost_at = loss.min(change.at);
-    let moved = picture.selections.iter().find(|selection| selection.at > lost_at);
+    let moved = picture.selections.iter().skip(1).find(|selection| selection.at >= lost_at);
     Some(match moved {
         Some(selection) => Verdict {
             confidence: Confidence::Certain,
@@ -176,10 +176,20 @@ fn change_and_loss(picture: &Picture) -> Option<(&Marker, Stamp)> {
     let near = |a: Stamp, b: Stamp| a.since(b) <= SAME_EVENT && b.since(a) <= SAME_EVENT;
     let losses = || {
         let noted = picture.markers.iter().filter(|marker| marker.kind == MarkerKind::Loss).map(|marker| marker.at);
-        noted.chain(lost_pair(picture).and_then(silent_from))
+        noted.chain(lost_pair(picture).and_then(silent_from)).chain(bases_taken_away(picture))
     };
     let mut changes = picture.markers.iter().rev().filter(|marker| marker.kind == MarkerKind::NetworkChange);
     changes.find_map(|change| Some((change, losses().find(|loss| near(*loss, change.at))?)))
+}
+
+/// When bases that audio went over were closed, because it moved elsewhere before anybody noticed a silence.
+fn bases_taken_away(picture: &Picture) -> impl Iterator<Item = Stamp> {
+    let moves = picture.selections.iter().zip(picture.selections.iter().skip(1));
+    let left = moves.filter(|(from, to)| from.pair.base != to.pair.base);
+    left.filter_map(|(from, to)| {
+        let closed = picture.base(from.pair.base)?.closed?;
+        (closed.since(to.at) <= SAME_EVENT && to.at.since(closed) <= SAME_EVENT).then_some(closed)
+    })
 }
 
 /// C26: the silence began after a long idle time.
