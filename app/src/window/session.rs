@@ -232,6 +232,9 @@ impl Session {
             stun_servers: settings.stun_servers.clone(),
             turn_servers: settings.turn_servers.iter().map(TurnServer::to_call).collect(),
             interfaces: settings.interfaces.clone(),
+            privacy: settings.privacy.to_call(),
+            tcp: settings.tcp,
+            tcp_ports: settings.tcp_ports.clone(),
             records: Some(records),
             ..self.config(source, playback)
         };

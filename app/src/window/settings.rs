@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use floe_call::{AudioSource, Playback};
+use floe_call::{AudioSource, Playback, Privacy};
 use serde::{Deserialize, Serialize};
 
 use super::turn_server::TurnServer;
@@ -27,6 +27,12 @@ pub struct Settings {
     pub turn_servers: Vec<TurnServer>,
     /// Names of the interfaces to use; empty means all.
     pub interfaces: Vec<String>,
+    /// What the friend learns of our addresses.
+    pub privacy: PrivacyLevel,
+    /// Whether TCP is offered besides UDP.
+    pub tcp: bool,
+    /// TCP ports to listen on besides one that the system chooses.
+    pub tcp_ports: Vec<u16>,
     /// What a call sends.
     pub source: Source,
     /// Where a call plays.
@@ -35,6 +41,30 @@ pub struct Settings {
     pub theme: ThemeChoice,
     /// Files shown lately, the newest first.
     pub recent_files: Vec<PathBuf>,
+}
+
+/// What the friend learns of our addresses, as it is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum PrivacyLevel {
+    /// All of them.
+    Everything,
+    /// None of the local network.
+    HideLan,
+    /// That of a relay.
+    RelayOnly,
+}
+
+impl PrivacyLevel {
+    /// As a call takes it.
+    #[must_use]
+    pub const fn to_call(self) -> Privacy {
+        match self {
+            Self::Everything => Privacy::Everything,
+            Self::HideLan => Privacy::HideLan,
+            Self::RelayOnly => Privacy::RelayOnly,
+        }
+    }
 }
 
 /// What a call sends, as it is stored.
@@ -82,6 +112,9 @@ impl Default for Settings {
             stun_servers: Vec::new(),
             turn_servers: Vec::new(),
             interfaces: Vec::new(),
+            privacy: PrivacyLevel::Everything,
+            tcp: true,
+            tcp_ports: Vec::new(),
             source: Source::Microphone(None),
             playback: Output::Speaker(None),
             theme: ThemeChoice::System,
@@ -250,6 +283,9 @@ mod tests {
                 is_remembered: true,
             }],
             interfaces: vec!["eth0".to_owned()],
+            privacy: PrivacyLevel::HideLan,
+            tcp: false,
+            tcp_ports: vec![443, 80],
             source: Source::Wav(PathBuf::from("/tmp/hello.wav")),
             playback: Output::Speaker(Some("alsa:hw0".to_owned())),
             theme: ThemeChoice::Light,

@@ -21,7 +21,7 @@ use super::{
     network_test::TestState,
     playhead::{Playhead, PlayheadWish, Span},
     reading::Reading,
-    settings::Settings,
+    settings::{PrivacyLevel, Settings},
     theme,
     turn_server::TurnServer,
     wish::{DialogKind, Wish},
@@ -347,12 +347,15 @@ fn a_turn_server_needs_a_password_before_it_can_be_saved() {
     harness.run();
     harness.event(egui::Event::Text("hunter2".to_owned()));
     harness.run();
+    harness.get_by_label("Not those of my LAN").click();
+    harness.run();
     let save = harness.get_by_label("Save settings");
     assert!(save.rect().bottom() < SMALL.y, "the button is clipped");
     save.click();
     harness.run();
     let Some(Wish::ChangeSettings(settings)) = wishes(&mut harness).into_iter().next() else { panic!("not saved") };
     assert_eq!(settings.turn_servers[0].password, "hunter2");
+    assert_eq!(settings.privacy, PrivacyLevel::HideLan);
     assert!(!settings.turn_servers[0].is_remembered);
 }
 

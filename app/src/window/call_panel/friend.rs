@@ -2,7 +2,7 @@
 
 use egui::{Frame, Margin, RichText, Stroke, TextEdit, Ui, vec2};
 use floe_call::{Command, PasteOutcome};
-use floe_inspect::{forecast::Outlook, picture::SecurityView};
+use floe_inspect::picture::SecurityView;
 
 use super::CallPanelState;
 use crate::window::{
@@ -21,7 +21,6 @@ pub fn view(model: &Model<'_>, state: &mut CallPanelState, wishes: &mut Vec<Wish
     pen::heading(ui, "Friend's code");
     if model.snapshot.paste == Some(PasteOutcome::Accepted) {
         accepted(model, ui);
-        forecast(model, ui);
         words(model, ui);
     } else if let Journey::Demo(_) = model.journey {
         pen::note(ui, "In the demo the two peers hand each other their codes.");
@@ -42,20 +41,6 @@ fn accepted(model: &Model<'_>, ui: &mut Ui) {
         };
         pen::note(ui, words).on_hover_text(format!("Because {}", forecast.why));
     }
-}
-
-/// What both codes let expect, and afterwards whether it came so.
-fn forecast(model: &Model<'_>, ui: &mut Ui) {
-    let Some(forecast) = &model.snapshot.picture.forecast else { return };
-    if forecast.outlook == Outlook::Unknown {
-        return;
-    }
-    let text = match forecast.came {
-        None => format!("Expected: {}.", forecast.outlook.name()),
-        Some(came) if came == forecast.outlook => format!("Expected and found: {}.", came.name()),
-        Some(came) => format!("Expected {}, found: {}.", forecast.outlook.name(), came.name()),
-    };
-    pen::note(ui, text).on_hover_text(forecast.why);
 }
 
 fn paste_box(model: &Model<'_>, state: &mut CallPanelState, wishes: &mut Vec<Wish>, ui: &mut Ui) {

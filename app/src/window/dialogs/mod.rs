@@ -3,6 +3,7 @@
 mod file;
 mod help;
 mod qr;
+mod reach;
 mod save;
 mod settings;
 mod turn;

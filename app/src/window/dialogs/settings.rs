@@ -26,6 +26,7 @@ const PRESETS: [(&str, &str); 3] = [
 #[derive(Debug)]
 pub struct SettingsDraft {
     servers: String,
+    ports: String,
     settings: Settings,
 }
 
@@ -33,7 +34,8 @@ impl SettingsDraft {
     /// A draft of the settings as they are.
     #[must_use]
     pub fn of(settings: &Settings) -> Self {
-        Self { servers: settings.stun_servers.join("\n"), settings: settings.clone() }
+        let ports = super::reach::written(&settings.tcp_ports);
+        Self { servers: settings.stun_servers.join("\n"), ports, settings: settings.clone() }
     }
 
     fn lines(&self) -> impl Iterator<Item = &str> {
@@ -65,6 +67,7 @@ impl SettingsDraft {
         let named = self.settings.turn_servers.iter().filter(|server| !server.is_blank());
         Settings {
             stun_servers: self.lines().map(str::to_owned).collect(),
+            tcp_ports: super::reach::read(&self.ports).unwrap_or_default(),
             turn_servers: named.cloned().map(TurnServer::untangled).collect(),
             ..self.settings.clone()
         }
@@ -79,6 +82,8 @@ pub fn view(model: &Model<'_>, draft: &mut SettingsDraft, wishes: &mut Vec<Wish>
         servers(draft, ui);
         ui.separator();
         super::turn::view(&mut draft.settings.turn_servers, ui);
+        ui.separator();
+        super::reach::view(&mut draft.settings, &mut draft.ports, ui);
         ui.separator();
         devices(model, draft, wishes, ui);
         ui.separator();
@@ -95,6 +100,7 @@ pub fn view(model: &Model<'_>, draft: &mut SettingsDraft, wishes: &mut Vec<Wish>
     });
     let mut mistakes = draft.mistakes();
     mistakes.extend(super::turn::mistakes(&draft.settings.turn_servers));
+    mistakes.extend(super::reach::read(&draft.ports).err());
     ui.horizontal(|ui| {
         let save = ui.add_enabled(mistakes.is_empty(), egui::Button::new("Save settings"));
         if save.on_disabled_hover_text("Correct the servers first").clicked() {

@@ -2,6 +2,7 @@
 
 use egui::{Align2, Rect, Response, Sense, Stroke, StrokeKind, Ui, pos2, vec2};
 use floe_inspect::picture::{PairState, PairView};
+use floe_wire::{BaseKind, Protocol};
 
 use super::table::{Column, Row};
 use crate::window::{
@@ -92,16 +93,17 @@ fn counts(pair: &PairView) -> String {
 /// Draws a place where no pair can be formed.
 pub fn no_pair(rect: Rect, ui: &mut Ui) {
     let palette = Palette::of(ui.visuals());
-    ui.painter().rect_stroke(rect, theme::ROUNDING, Stroke::new(1.0, palette.border), StrokeKind::Inside);
-    pen::line(ui.painter(), rect, Align2::CENTER_CENTER, "no pair", theme::small(), palette.weak);
+    // As quiet as can be: a grid with TCP in it has many of them.
+    pen::line(ui.painter(), rect, Align2::CENTER_CENTER, "·", theme::small(), palette.weak);
     ui.interact(rect, ui.scope_id().with(("no pair", rect.left() as i32, rect.top() as i32)), Sense::hover())
-        .on_hover_text("These two cannot form a pair: address families differ, or the pair was redundant");
+        .on_hover_text("These two cannot form a pair: address family or protocol differ, or the pair was redundant");
 }
 
 /// Draws the header of a column: the peer's candidate.
 pub fn column_header(column: &Column<'_>, rect: Rect, ui: &mut Ui) {
     let palette = Palette::of(ui.visuals());
     let title = match column.candidate {
+        Some(view) if view.candidate.protocol == Protocol::Tcp => format!("{} TCP · {}", column.kind(), view.id),
         Some(view) => format!("{} · {}", column.kind(), view.id),
         None => "friend".to_owned(),
     };
@@ -120,12 +122,25 @@ pub fn column_header(column: &Column<'_>, rect: Rect, ui: &mut Ui) {
 pub fn row_header(row: &Row<'_>, rect: Rect, ui: &mut Ui) {
     let palette = Palette::of(ui.visuals());
     let title = match row.view {
-        Some(view) => format!("{} · {}", row.interface(), format::interface_kind(view.kind)),
+        Some(view) => match through(&view.base_kind) {
+            Some(through) => format!("{} · {through}", row.interface()),
+            None => format!("{} · {}", row.interface(), format::interface_kind(view.kind)),
+        },
         None => row.interface().to_owned(),
     };
     let ip = format::shorten(&row.ip_text(), 14);
     header(rect.shrink2(vec2(0.0, 4.0)), &title, &ip, palette, ui);
     ui.interact(rect, ui.scope_id().with(("row", row.base)), Sense::hover()).on_hover_text(row.address_text());
+}
+
+/// What a base sends through, where that is not plain UDP.
+const fn through(kind: &BaseKind) -> Option<&'static str> {
+    match kind {
+        BaseKind::Udp => None,
+        BaseKind::Tcp { .. } => Some("TCP"),
+        BaseKind::TurnClient { .. } => Some("to relay"),
+        BaseKind::Relay { .. } => Some("relay"),
+    }
 }
 
 fn header(rect: Rect, title: &str, address: &str, palette: &Palette, ui: &Ui) {

@@ -99,8 +99,8 @@ fn summary(model: &Model<'_>, wishes: &mut Vec<Wish>, ui: &mut Ui) {
             ui.label(egui::RichText::new(format!("{count} {}", state.name())).size(theme::SMALL));
             ui.add_space(8.0);
         }
-        let text = egui::RichText::new("↑ sent/answered   ↓ received/answered").size(theme::SMALL).color(palette.weak);
-        ui.add(egui::Label::new(text).extend()).on_hover_text("Checks we sent, and checks your friend sent");
+        let text = egui::RichText::new("↑ yours  ↓ theirs").size(theme::SMALL).color(palette.weak);
+        ui.add(egui::Label::new(text).extend()).on_hover_text("In each cell: checks you sent and how many were answered, checks your friend sent and how many were answered");
         restart(model, wishes, ui);
     });
 }
@@ -110,7 +110,6 @@ fn restart(model: &Model<'_>, wishes: &mut Vec<Wish>, ui: &mut Ui) {
     if !model.is_running() || model.journey == Journey::File || model.snapshot.picture.selections.is_empty() {
         return;
     }
-    ui.add_space(8.0);
     let button = egui::Button::new(egui::RichText::new("Restart ICE").size(theme::SMALL));
     let hover = "Finds paths anew beside the one in use, and moves to the best of them without a gap";
     if ui.add(button).on_hover_text(hover).clicked() {
