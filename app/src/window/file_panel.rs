@@ -33,7 +33,7 @@ pub fn view(file: &FileFacts, model: &Model<'_>, ui: &mut Ui) -> Vec<Wish> {
         match &file.state {
             OpenState::Reading { read, total } => progress(*read, *total, ui),
             OpenState::Open(opened) => {
-                facts(opened, model, ui);
+                ui.scope(|ui| facts(opened, model, ui));
                 if let Some(capture) = &opened.capture {
                     of_capture(capture, &mut wishes, ui);
                 }
@@ -62,9 +62,10 @@ fn facts(opened: &Opened, model: &Model<'_>, ui: &mut Ui) {
     let palette = Palette::of(ui.visuals());
     let picture = &opened.picture;
     ui.spacing_mut().item_spacing.y = 4.0;
+    // Rows of text need no room for fingers.
+    ui.spacing_mut().interact_size.y = theme::SMALL;
     let line = |ui: &mut Ui, name: &str, value: String| {
         ui.horizontal(|ui| {
-            ui.spacing_mut().interact_size.y = theme::SMALL;
             ui.label(RichText::new(name).size(theme::SMALL).color(palette.weak));
             ui.add(egui::Label::new(RichText::new(value).size(theme::SMALL)).truncate());
         });

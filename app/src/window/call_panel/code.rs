@@ -88,7 +88,7 @@ fn code_box(code: &str, height: f32, ui: &mut Ui) {
         .inner_margin(Margin::symmetric(8, 6))
         .show(ui, |ui| {
             ui.set_width(ui.available_width());
-            ScrollArea::vertical().id_salt("code").max_height(height).show(ui, |ui| {
+            ScrollArea::vertical().id_salt("code").max_height(height).min_scrolled_height(height).show(ui, |ui| {
                 let mut job =
                     egui::text::LayoutJob::simple(code.to_owned(), theme::mono(), palette.text, ui.available_width());
                 job.wrap.break_anywhere = true;

@@ -2,7 +2,7 @@
 
 use egui::{Align2, Rect, Response, Sense, Stroke, StrokeKind, Ui, pos2, vec2};
 use floe_inspect::picture::{PairState, PairView};
-use floe_wire::{BaseKind, Protocol};
+use floe_wire::{BaseKind, InterfaceKind, Protocol};
 
 use super::table::{Column, Row};
 use crate::window::{
@@ -124,6 +124,8 @@ pub fn row_header(row: &Row<'_>, rect: Rect, ui: &mut Ui) {
     let title = match row.view {
         Some(view) => match through(&view.base_kind) {
             Some(through) => format!("{} · {through}", row.interface()),
+            // A capture does not tell what an interface is.
+            None if view.kind == InterfaceKind::Unknown => row.interface().to_owned(),
             None => format!("{} · {}", row.interface(), format::interface_kind(view.kind)),
         },
         None => row.interface().to_owned(),
