@@ -13,7 +13,7 @@ use floe_inspect::{
 };
 
 use super::{
-    format,
+    advice, format,
     model::{Model, Standing},
     pen,
     theme::{self, Palette},
@@ -150,7 +150,9 @@ fn findings(model: &Model<'_>, ui: &mut Ui) {
         pen::note(ui, "Nothing to do: no known trouble was seen.");
     }
     ui.spacing_mut().item_spacing.y = theme::GRID;
-    for finding in findings {
+    // The one that stands large above the panels is not said twice.
+    let above = advice::advised(model);
+    for finding in findings.iter().filter(|finding| above != Some(*finding)) {
         card(finding, ui);
     }
     ui.spacing_mut().item_spacing.y = before;

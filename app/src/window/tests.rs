@@ -661,7 +661,7 @@ fn a_call_of_ones_own_cannot_be_broken() {
 #[test]
 fn what_to_do_about_a_failed_call_stands_above_the_panels() {
     let harness = small(fixtures::failed());
-    let advice = Reading::of(&fixtures::failed().picture).findings[0].advice.clone();
+    let advice = Reading::of(&fixtures::failed().picture).findings[1].advice.clone();
     let tab = harness.get_by_label("Candidates").rect();
     let shown: Vec<_> = harness.get_all_by_label(&advice).map(|node| node.rect()).collect();
     assert!(shown.iter().any(|rect| rect.bottom() < tab.top()), "{shown:?} should be above {tab:?}");
