@@ -1,6 +1,6 @@
 //! The archive's thread: takes records in and answers for moments.
 
-use std::{future::pending, sync::Arc};
+use std::{future::pending, sync::Arc, thread};
 
 use floe_inspect::{History, Picture};
 use floe_wire::{Record, Stamp};
@@ -94,11 +94,20 @@ impl Desk {
         }
     }
 
+    /// Writes a file beside everything else: records of a running call must not wait for a slow disk.
     fn save(&mut self, job: SaveJob) {
-        let outcome = save(&job, &self.source);
-        // Without a window nobody is left to tell.
-        let _ = self.wires.saved.send(Saved { path: job.path, outcome });
-        self.repaint();
+        let (kept, saved, repaint) = (self.source.kept(), self.wires.saved.clone(), self.repaint_handle());
+        let path = job.path.clone();
+        let work = move || {
+            let outcome = save(&job, &kept);
+            // Without a window nobody is left to tell.
+            let _ = saved.send(Saved { path: job.path, outcome });
+            repaint();
+        };
+        if let Err(error) = thread::Builder::new().name("floe-save".to_owned()).spawn(work) {
+            let _ = self.wires.saved.send(Saved { path, outcome: Err(error.to_string()) });
+            self.repaint();
+        }
     }
 
     fn answer(&mut self) {

@@ -102,9 +102,28 @@ pub enum Source {
 }
 
 impl Source {
+    /// What there is at this moment, for another thread.
+    #[must_use]
+    pub fn kept(&self) -> Kept {
+        match self {
+            Self::Journal(journal) => Kept::Journal(journal.get_ref().clone()),
+            Self::File(path, options) => Kept::File(path.clone(), options.clone()),
+        }
+    }
+}
+
+/// The records of an archive as they were when a file was asked for.
+pub enum Kept {
+    /// A call's, as a file in memory.
+    Journal(Vec<u8>),
+    /// A file's.
+    File(PathBuf, ImportOptions),
+}
+
+impl Kept {
     fn records(&self) -> Result<Vec<Record>, String> {
         match self {
-            Self::Journal(journal) => match RecordReader::new(journal.get_ref().as_slice()) {
+            Self::Journal(bytes) => match RecordReader::new(bytes.as_slice()) {
                 Ok(reader) => Ok(reader.collect()),
                 Err(_) => Err("there is nothing to save yet".to_owned()),
             },
@@ -121,7 +140,7 @@ impl Source {
 ///
 /// # Errors
 /// A sentence that says what went wrong.
-pub fn save(job: &SaveJob, source: &Source) -> Result<(), String> {
+pub fn save(job: &SaveJob, source: &Kept) -> Result<(), String> {
     let beside = beside(&job.path);
     let written = write(job, source, &beside).and_then(|()| fs::rename(&beside, &job.path).map_err(|e| e.to_string()));
     if written.is_err() {
@@ -137,7 +156,7 @@ fn beside(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
-fn write(job: &SaveJob, source: &Source, path: &Path) -> Result<(), String> {
+fn write(job: &SaveJob, source: &Kept, path: &Path) -> Result<(), String> {
     let words = |error: io::Error| error.to_string();
     let create = || File::create(path).map_err(words);
     match job.what {
@@ -172,7 +191,7 @@ fn report(what: SaveAs, picture: &Picture) -> Result<String, String> {
     }
 }
 
-fn records(job: &SaveJob, source: &Source) -> Result<Vec<Record>, String> {
+fn records(job: &SaveJob, source: &Kept) -> Result<Vec<Record>, String> {
     let records = source.records()?;
     Ok(if job.is_redacted { redact(&records) } else { records })
 }
@@ -195,14 +214,14 @@ mod tests {
         std::env::temp_dir().join(format!("floe-save-{}-{name}", std::process::id()))
     }
 
-    fn journal() -> Source {
+    fn journal() -> Kept {
         let mut journal = RecordWriter::new(Vec::new());
         let note = |ms| Record { at: Stamp::from_millis(ms), body: RecordBody::Note(Note::Muted { muted: true }) };
         journal.append(&[note(1), note(2)]).unwrap();
-        Source::Journal(journal)
+        Source::Journal(journal).kept()
     }
 
-    fn saved(what: SaveAs, source: &Source) -> Result<Vec<u8>, String> {
+    fn saved(what: SaveAs, source: &Kept) -> Result<Vec<u8>, String> {
         let path = place(what.extension());
         save(&SaveJob { what, is_redacted: false, path: path.clone(), picture: Arc::default() }, source)?;
         let bytes = fs::read(&path).map_err(|error| error.to_string());
@@ -216,7 +235,7 @@ mod tests {
         assert_eq!(RecordReader::new(bytes.as_slice()).unwrap().count(), 2);
         let path = place("again.floe");
         fs::write(&path, &bytes).unwrap();
-        let again = saved(SaveAs::Record, &Source::File(path.clone(), ImportOptions::default()));
+        let again = saved(SaveAs::Record, &Kept::File(path.clone(), ImportOptions::default()));
         fs::remove_file(path).unwrap();
         assert_eq!(again.unwrap(), bytes);
     }
@@ -239,7 +258,7 @@ mod tests {
             error: "no such device".to_owned(),
         };
         journal.append(&[Record { at: Stamp::ZERO, body: RecordBody::Note(failed) }]).unwrap();
-        let source = Source::Journal(journal);
+        let source = Source::Journal(journal).kept();
         for (is_redacted, what) in
             [(false, SaveAs::Record), (true, SaveAs::Record), (true, SaveAs::Page), (true, SaveAs::Json)]
         {
@@ -260,7 +279,7 @@ mod tests {
             picture: Arc::default(),
         };
         assert!(save(&job("/nonexistent/folder/x.floe"), &journal()).is_err());
-        let empty = Source::Journal(RecordWriter::new(Vec::new()));
+        let empty = Kept::Journal(Vec::new());
         let path = place("empty.floe");
         let error = save(&job(&path.display().to_string()), &empty).unwrap_err();
         assert!(error.contains("nothing to save"), "{error}");
