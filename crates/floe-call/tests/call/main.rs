@@ -84,8 +84,10 @@ async fn code_of(call: &Call) -> String {
 }
 
 async fn connected(call: &Call) {
-    until(call, "a tone is heard", |snapshot| {
-        snapshot.picture.audio.as_ref().is_some_and(|audio| audio.tone_hz.is_some())
+    // On a busy machine the first tenths of a second come in pieces, and a tone in pieces measures a little off.
+    until(call, "the tone of 440 Hz is heard", |snapshot| {
+        let heard = snapshot.picture.audio.as_ref().and_then(|audio| audio.tone_hz);
+        heard.is_some_and(|hz| (hz - 440.0).abs() < 2.0)
     })
     .await;
 }
@@ -113,8 +115,6 @@ async fn connects(scenario: Scenario) -> (Arc<Snapshot>, Arc<Snapshot>) {
     assert_same_pair(&a.picture, &b.picture);
     for snapshot in [&a, &b] {
         let picture = &snapshot.picture;
-        let hz = picture.audio.as_ref().and_then(|audio| audio.tone_hz).expect("a tone was heard");
-        assert!((hz - 440.0).abs() < 2.0, "{hz} Hz");
         assert!(snapshot.finished && picture.ended.is_some());
         let timings = picture.timings;
         let order = [timings.both_codes, timings.first_check, timings.first_valid, timings.selected, timings.secured];
