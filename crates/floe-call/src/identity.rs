@@ -12,8 +12,6 @@ pub(crate) struct Identity {
     pub certificate: Certificate,
     /// Synchronisation source of our RTP stream (RFC 3550 section 8: random).
     pub ssrc: u32,
-    /// Seed for transaction ids and initial RTP numbers.
-    pub seed: u64,
 }
 
 impl Identity {
@@ -26,7 +24,6 @@ impl Identity {
             credentials: Credentials { ufrag, password },
             certificate: Certificate::generate()?,
             ssrc: random.random(),
-            seed: random.random(),
         })
     }
 }

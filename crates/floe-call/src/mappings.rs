@@ -62,10 +62,10 @@ pub(crate) struct MappedAnswer {
 
 impl Mappings {
     /// Refreshes every `interval`, or more often where that turns out to be needed.
-    pub fn new(tap: &Tap, seed: u64, interval: Duration, now: Instant) -> Self {
+    pub fn new(tap: &Tap, interval: Duration, now: Instant) -> Self {
         Self {
             tap: tap.clone(),
-            nat: NatTests::new(seed),
+            nat: NatTests::new(rand::random()),
             judged: Vec::new(),
             summary: None,
             seen: Vec::new(),

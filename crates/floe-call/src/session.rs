@@ -105,14 +105,15 @@ impl Session {
         // Before the interfaces are listed, so that no change falls between.
         let changes = network.changes();
         let exchange = Exchange::new(&tap, &identity);
-        let gathering = Gathering::start(&config, &network, &tap, &inbound_sender, identity.seed, now);
+        let gathering = Gathering::start(&config, &network, &tap, &inbound_sender, now);
         let (path, agents) = Path::new(PathConfig {
             pacing: config.pacing,
             grace: NOMINATION_GRACE,
             tie_breaker: identity.tie_breaker,
-            seed: identity.seed,
+            // Of its own: equal seeds make equal transaction ids, and answers could not be told apart.
+            seed: rand::random(),
         });
-        let (audio, audio_receiver) = AudioWorker::start(&config, identity.ssrc, identity.seed);
+        let (audio, audio_receiver) = AudioWorker::start(&config, identity.ssrc, rand::random());
         let talk_tap = tap.clone();
         let mut session = Self {
             tap,

@@ -75,7 +75,6 @@ pub(super) struct Relays {
     event_sender: mpsc::Sender<RelayEvent>,
     events: mpsc::Receiver<RelayEvent>,
     trust: TlsTrust,
-    seed: u64,
     slots: Vec<Slot>,
     /// The peer's hosts.
     hosts: Vec<IpAddr>,
@@ -107,13 +106,7 @@ enum SlotState {
 }
 
 impl Relays {
-    pub fn new(
-        network: &Arc<dyn Network>,
-        tap: &Tap,
-        inbound: &mpsc::Sender<Inbound>,
-        trust: &TlsTrust,
-        seed: u64,
-    ) -> Self {
+    pub fn new(network: &Arc<dyn Network>, tap: &Tap, inbound: &mpsc::Sender<Inbound>, trust: &TlsTrust) -> Self {
         let (event_sender, events) = mpsc::channel(EVENT_CAPACITY);
         Self {
             network: Arc::clone(network),
@@ -122,7 +115,6 @@ impl Relays {
             event_sender,
             events,
             trust: trust.clone(),
-            seed,
             slots: Vec::new(),
             hosts: Vec::new(),
         }
@@ -152,11 +144,9 @@ impl Relays {
     }
 
     fn open(&mut self, server: &RelayServer, origin: &Origin, ids: RelayIds) -> Relay {
-        // Transaction ids of no two relays are alike.
-        self.seed = self.seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(u64::from(ids.client.0) | 1);
         let context =
             RelayContext { network: &self.network, tap: &self.tap, inbound: &self.inbound, events: &self.event_sender };
-        Relay::open(&context, ids, origin.interface.clone(), origin.ip, server.clone(), self.seed)
+        Relay::open(&context, ids, origin.interface.clone(), origin.ip, server.clone(), rand::random())
     }
 
     /// Waits for news; pending when there are none.

@@ -74,11 +74,10 @@ struct OpenBase {
 
 impl Prober {
     fn open(interfaces: &[InterfaceInfo], network: &Arc<dyn Network>) -> Self {
-        let seed = rand::random();
         let (sender, inbound) = mpsc::channel(INBOUND_CAPACITY);
         // Nobody reads the record of a probe.
         let (tap, _) = Tap::new(Clock::start(), 2);
-        let (discovery, tests) = (Discovery::new(seed), NatTests::new(seed));
+        let (discovery, tests) = (Discovery::new(rand::random()), NatTests::new(rand::random()));
         let (bases, failures, answers) = (Vec::new(), Vec::new(), Vec::new());
         let mut prober = Self { bases, failures, inbound, discovery, tests, answers };
         let addresses =

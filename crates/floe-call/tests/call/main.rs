@@ -118,7 +118,7 @@ async fn connects(scenario: Scenario) -> (Arc<Snapshot>, Arc<Snapshot>) {
         assert!(snapshot.finished && picture.ended.is_some());
         let timings = picture.timings;
         let order = [timings.both_codes, timings.first_check, timings.first_valid, timings.selected, timings.secured];
-        assert!(order.iter().all(Option::is_some) && order.is_sorted(), "{timings:?}");
+        assert!(order.iter().all(Option::is_some) && order.is_sorted(), "{timings:?}\n{}", log_of(picture));
     }
     let (SecurityView::Secured(one), SecurityView::Secured(two)) = (&a.picture.security, &b.picture.security) else {
         panic!("not secured");
