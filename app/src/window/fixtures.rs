@@ -520,7 +520,7 @@ pub fn restarting() -> Snapshot {
 pub fn marked(moments_ms: &[u64]) -> Picture {
     let mut inspector = floe_inspect::Inspector::new();
     for ms in moments_ms {
-        let body = floe_wire::RecordBody::Note(floe_wire::Note::CodeReady { characters: 220 });
+        let body = floe_wire::RecordBody::note(floe_wire::Note::CodeReady { characters: 220 });
         inspector.ingest(&floe_wire::Record { at: at(*ms), body });
     }
     inspector.picture().clone()
@@ -537,13 +537,13 @@ pub fn exchanged(rounds: u64) -> Snapshot {
     let kind = BaseKind::Udp;
     let opened =
         Note::BaseOpened { base: ETH, interface: "eth0".to_owned(), address: address("192.168.1.2:5000"), kind };
-    take(0, RecordBody::Note(opened));
-    take(0, RecordBody::Note(Note::LocalCredentials { generation, ufrag }));
+    take(0, RecordBody::note(opened));
+    take(0, RecordBody::note(Note::LocalCredentials { generation, ufrag }));
     let (generation, ufrag) = credentials("peer");
-    take(0, RecordBody::Note(Note::RemoteCredentials { generation, ufrag }));
+    take(0, RecordBody::note(Note::RemoteCredentials { generation, ufrag }));
     for remote in [FRIENDS_OUTSIDE, FRIENDS_INSIDE] {
         let candidate = Candidate { address: address(remote), ..remote_candidates()[0].candidate.clone() };
-        take(0, RecordBody::Note(Note::RemoteCandidate { generation, candidate }));
+        take(0, RecordBody::note(Note::RemoteCandidate { generation, candidate }));
     }
     for round in 0..rounds {
         let begin = round * 1000;

@@ -111,7 +111,7 @@ impl Publisher {
 }
 
 fn dropped(at: Stamp, count: u64) -> Record {
-    Record { at, body: RecordBody::Note(Note::Dropped { what: DropKind::Records, count }) }
+    Record { at, body: RecordBody::note(Note::Dropped { what: DropKind::Records, count }) }
 }
 
 /// Replaces a snapshot by one that says something else than that time has passed; waiting for a person costs nothing.

@@ -212,13 +212,15 @@ fn taken(records: &[Record]) -> u64 {
     for record in records {
         match &record.body {
             RecordBody::Packet(_) => taken += 1,
-            RecordBody::Note(Note::BaseOpened { base, kind: BaseKind::Relay { .. }, .. }) => {
-                relays.insert(*base);
-            }
-            RecordBody::Note(Note::TrafficCounted { base, counts, .. }) if !relays.contains(base) => {
-                taken += counts.iter().map(|count| count.packets).sum::<u64>();
-            }
-            RecordBody::Note(_) => {}
+            RecordBody::Note(note) => match &**note {
+                Note::BaseOpened { base, kind: BaseKind::Relay { .. }, .. } => {
+                    relays.insert(*base);
+                }
+                Note::TrafficCounted { base, counts, .. } if !relays.contains(base) => {
+                    taken += counts.iter().map(|count| count.packets).sum::<u64>();
+                }
+                _ => {}
+            },
         }
     }
     taken

@@ -147,22 +147,25 @@ impl<W: Write> PcapngWriter<W> {
     fn take(&mut self, record: &Record) {
         self.latest = self.latest.max(record.at);
         match &record.body {
-            RecordBody::Note(Note::SessionStarted { wall_ms, version }) => {
-                self.wall_ms = *wall_ms;
-                self.begin(version);
-            }
-            RecordBody::Note(note) => {
-                self.begin("");
-                if let Note::BaseOpened { base, interface, address, kind } = note {
-                    self.open(*base, interface, *address, kind);
-                }
-                self.comments.add(record.at, note);
-            }
+            RecordBody::Note(note) => self.note(record.at, note),
             RecordBody::Packet(packet) => {
                 self.begin("");
                 self.packet(record.at, packet);
             }
         }
+    }
+
+    fn note(&mut self, at: Stamp, note: &Note) {
+        if let Note::SessionStarted { wall_ms, version } = note {
+            self.wall_ms = *wall_ms;
+            self.begin(version);
+            return;
+        }
+        self.begin("");
+        if let Note::BaseOpened { base, interface, address, kind } = note {
+            self.open(*base, interface, *address, kind);
+        }
+        self.comments.add(at, note);
     }
 
     fn begin(&mut self, version: &str) {

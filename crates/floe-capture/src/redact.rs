@@ -33,14 +33,14 @@ pub fn redact(records: &[Record]) -> Vec<Record> {
     for record in records {
         let body = match &record.body {
             RecordBody::Packet(packet) => Some(RecordBody::Packet(redact_packet(&mut pseudonyms, packet))),
-            RecordBody::Note(note) => redact_note(&mut pseudonyms, note).map(RecordBody::Note),
+            RecordBody::Note(note) => redact_note(&mut pseudonyms, note).map(RecordBody::note),
         };
         redacted.extend(body.map(|body| Record { at: record.at, body }));
     }
     // Behind the first note, which tells when the record began.
-    let is_marked = redacted.iter().any(|record| record.body == RecordBody::Note(Note::Redacted));
+    let is_marked = redacted.iter().any(|record| record.body == RecordBody::note(Note::Redacted));
     if let Some(first) = redacted.first().filter(|_| !is_marked) {
-        let mark = Record { at: first.at, body: RecordBody::Note(Note::Redacted) };
+        let mark = Record { at: first.at, body: RecordBody::note(Note::Redacted) };
         redacted.insert(1, mark);
     }
     redacted

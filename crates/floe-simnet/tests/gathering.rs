@@ -90,7 +90,7 @@ async fn the_record_shows_bases_then_questions_then_answers() {
     gatherer.run().await;
     let mut records: Vec<Record> = Vec::new();
     gatherer.records.recv_many(&mut records).await;
-    assert!(matches!(records[0].body, RecordBody::Note(Note::BaseOpened { base: BaseId(0), .. })));
+    assert!(matches!(records[0].body.as_note(), Some(Note::BaseOpened { base: BaseId(0), .. })));
     let ways = records[1..].iter().map(|record| match &record.body {
         RecordBody::Packet(packet) => packet.direction,
         RecordBody::Note(note) => panic!("{note:?}"),

@@ -77,7 +77,7 @@ impl Tap {
 
     /// Records a note as of this moment.
     pub fn note(&self, note: Note) {
-        self.write(clock::now(), RecordBody::Note(note));
+        self.write(clock::now(), RecordBody::note(note));
     }
 
     fn write(&self, at: Instant, body: RecordBody) {
@@ -109,7 +109,7 @@ impl TapReceiver {
         let count = self.dropped.swap(0, Ordering::Relaxed);
         if count > 0 {
             let note = Note::Dropped { what: DropKind::Records, count };
-            out.push(Record { at: self.latest, body: RecordBody::Note(note) });
+            out.push(Record { at: self.latest, body: RecordBody::note(note) });
         }
         out.len() - before
     }
@@ -160,10 +160,10 @@ mod tests {
         tap.note(Note::FirstAudio);
         let records = records(&mut receiver).await;
         let notes: Vec<_> = records.iter().filter(|record| matches!(record.body, RecordBody::Note(_))).collect();
-        assert_eq!(notes[0].body, RecordBody::Note(Note::FirstAudio));
+        assert_eq!(notes[0].body, RecordBody::note(Note::FirstAudio));
         let kept = records.len() - 2;
         let lost = Note::Dropped { what: DropKind::Records, count: 100 - u64::try_from(kept).unwrap() };
-        assert_eq!(notes[1].body, RecordBody::Note(lost));
+        assert_eq!(notes[1].body, RecordBody::note(lost));
     }
 
     #[tokio::test(start_paused = true)]

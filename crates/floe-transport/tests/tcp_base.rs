@@ -66,7 +66,7 @@ impl Fixture {
         let records = self.records().await;
         records
             .into_iter()
-            .filter_map(|record| if let RecordBody::Note(note) = record.body { Some(note) } else { None })
+            .filter_map(|record| if let RecordBody::Note(note) = record.body { Some(*note) } else { None })
             .collect()
     }
 
@@ -77,7 +77,7 @@ impl Fixture {
             let mut records = Vec::new();
             soon(self.tap.recv_many(&mut records)).await;
             notes.extend(records.into_iter().filter_map(|record| match record.body {
-                RecordBody::Note(note) => Some(note),
+                RecordBody::Note(note) => Some(*note),
                 RecordBody::Packet(_) => None,
             }));
         }
@@ -247,7 +247,7 @@ async fn media_that_the_connection_has_no_room_for_is_dropped_and_counted_and_ne
     let mut records = Vec::new();
     while active.tap.recv_many(&mut records).await > 0 {}
     for record in &records {
-        if let RecordBody::Note(Note::Dropped { what: DropKind::Frames, count }) = record.body {
+        if let Some(Note::Dropped { what: DropKind::Frames, count }) = record.body.as_note() {
             dropped += count;
         }
     }
@@ -316,8 +316,8 @@ async fn a_thousand_strangers_leave_room_for_the_peer() {
     assert!(told < 50, "{told} notes about strangers");
     let turned_away: u64 = records
         .iter()
-        .filter_map(|record| match record.body {
-            RecordBody::Note(Note::Dropped { what: DropKind::Connections, count }) => Some(count),
+        .filter_map(|record| match record.body.as_note() {
+            Some(Note::Dropped { what: DropKind::Connections, count }) => Some(*count),
             _ => None,
         })
         .sum();
@@ -345,7 +345,7 @@ async fn a_peer_that_floods_is_dropped_and_counted_by_the_session_that_lags() {
     let mut records = Vec::new();
     while passive.tap.recv_many(&mut records).await > 0 {}
     let dropped = Note::Dropped { what: DropKind::Datagrams, count: 500 - 64 };
-    assert!(records.iter().any(|record| record.body == RecordBody::Note(dropped.clone())));
+    assert!(records.iter().any(|record| record.body == RecordBody::note(dropped.clone())));
 }
 
 #[tokio::test(start_paused = true)]

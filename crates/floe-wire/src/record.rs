@@ -22,7 +22,24 @@ pub enum RecordBody {
     /// A datagram on the wire, before anyone interpreted it.
     Packet(Packet),
     /// Something the session knows and the wire does not show.
-    Note(Note),
+    Note(Box<Note>),
+}
+
+impl RecordBody {
+    /// A note. It is boxed because most records of a long file are packets, which are much smaller than the largest note.
+    #[must_use]
+    pub fn note(note: Note) -> Self {
+        Self::Note(Box::new(note))
+    }
+
+    /// The note, if it is one.
+    #[must_use]
+    pub fn as_note(&self) -> Option<&Note> {
+        match self {
+            Self::Note(note) => Some(note),
+            Self::Packet(_) => None,
+        }
+    }
 }
 
 /// Which way a datagram went, seen from us.
@@ -75,6 +92,11 @@ pub fn kept_len(datagram: &[u8]) -> usize {
 mod tests {
     use super::*;
     use crate::turn::ChannelData;
+
+    #[test]
+    fn a_record_is_small_whatever_notes_there_are() {
+        assert!(size_of::<Record>() <= 96, "{} bytes", size_of::<Record>());
+    }
 
     #[test]
     fn media_is_cut_also_behind_a_channel_number_and_handshakes_are_not() {

@@ -233,7 +233,7 @@ mod tests {
     fn record(name: &str, cut: usize) -> PathBuf {
         let mut writer = RecordWriter::new(Vec::new());
         let notes = [100, 200, 300]
-            .map(|ms| Record { at: Stamp::from_millis(ms), body: RecordBody::Note(Note::Muted { muted: ms == 200 }) });
+            .map(|ms| Record { at: Stamp::from_millis(ms), body: RecordBody::note(Note::Muted { muted: ms == 200 }) });
         writer.append(&notes).unwrap();
         let bytes = writer.finish().unwrap();
         let path = place(name);

@@ -131,7 +131,7 @@ mod tests {
     use super::*;
 
     fn muted(ms: u64, muted: bool) -> Record {
-        Record { at: Stamp::from_millis(ms), body: RecordBody::Note(Note::Muted { muted }) }
+        Record { at: Stamp::from_millis(ms), body: RecordBody::note(Note::Muted { muted }) }
     }
 
     /// Waits for an answer that is as wanted, at most ten seconds.

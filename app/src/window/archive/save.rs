@@ -216,7 +216,7 @@ mod tests {
 
     fn journal() -> Kept {
         let mut journal = RecordWriter::new(Vec::new());
-        let note = |ms| Record { at: Stamp::from_millis(ms), body: RecordBody::Note(Note::Muted { muted: true }) };
+        let note = |ms| Record { at: Stamp::from_millis(ms), body: RecordBody::note(Note::Muted { muted: true }) };
         journal.append(&[note(1), note(2)]).unwrap();
         Source::Journal(journal).kept()
     }
@@ -257,7 +257,7 @@ mod tests {
             address: "93.184.216.34".parse().unwrap(),
             error: "no such device".to_owned(),
         };
-        journal.append(&[Record { at: Stamp::ZERO, body: RecordBody::Note(failed) }]).unwrap();
+        journal.append(&[Record { at: Stamp::ZERO, body: RecordBody::note(failed) }]).unwrap();
         let source = Source::Journal(journal).kept();
         for (is_redacted, what) in
             [(false, SaveAs::Record), (true, SaveAs::Record), (true, SaveAs::Page), (true, SaveAs::Json)]

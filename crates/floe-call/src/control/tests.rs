@@ -74,7 +74,7 @@ async fn both_ends_learn_features_digests_clocks_and_mute() {
     b.notes.recv_many(&mut batch).await;
     let notes: Vec<Note> = batch
         .into_iter()
-        .filter_map(|record| if let RecordBody::Note(note) = record.body { Some(note) } else { None })
+        .filter_map(|record| if let RecordBody::Note(note) = record.body { Some(*note) } else { None })
         .collect();
     assert!(notes.contains(&Note::PeerMuted { muted: true }), "{notes:?}");
     assert!(notes.contains(&Note::PeerDigest(digest())), "{notes:?}");

@@ -87,7 +87,7 @@ fn packets(records: &[Record]) -> usize {
 
 /// Everything but measurements: decimal fractions may come back with another last digit.
 fn exact(records: &[Record]) -> Vec<&Record> {
-    let is_measured = |record: &&Record| matches!(record.body, RecordBody::Note(Note::AudioMeasured(_)));
+    let is_measured = |record: &&Record| matches!(record.body.as_note(), Some(Note::AudioMeasured(_)));
     records.iter().filter(|record| !is_measured(record)).collect()
 }
 

@@ -140,7 +140,7 @@ struct Seen {
 
 impl Composer {
     fn note(&mut self, note: Note) {
-        self.records.push(Record { at: self.at, body: RecordBody::Note(note) });
+        self.records.push(Record { at: self.at, body: RecordBody::note(note) });
     }
 
     fn flow(&self, flow: FlowId) -> &Flow {
@@ -243,6 +243,6 @@ impl Composer {
     /// Adds a note where it belongs in the order of time.
     fn insert(&mut self, at: Stamp, note: Note) {
         let position = self.records.partition_point(|record| record.at <= at);
-        self.records.insert(position, Record { at, body: RecordBody::Note(note) });
+        self.records.insert(position, Record { at, body: RecordBody::note(note) });
     }
 }

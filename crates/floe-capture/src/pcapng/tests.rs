@@ -10,13 +10,13 @@ fn record(ms: u64, body: RecordBody) -> Record {
 
 fn started() -> Record {
     let note = Note::SessionStarted { wall_ms: 1_700_000_000_000, version: "0.1.0".to_owned() };
-    record(0, RecordBody::Note(note))
+    record(0, RecordBody::note(note))
 }
 
 fn opened(base: u32, address: &str, kind: BaseKind) -> Record {
     let note =
         Note::BaseOpened { base: BaseId(base), interface: "eth0".to_owned(), address: address.parse().unwrap(), kind };
-    record(1, RecordBody::Note(note))
+    record(1, RecordBody::note(note))
 }
 
 fn packet(base: u32, direction: Direction, remote: &str, bytes: &[u8], wire_len: u32) -> Record {
@@ -68,7 +68,7 @@ fn an_empty_record_is_an_empty_capture() {
 #[test]
 fn notes_without_a_packet_after_them_are_not_lost() {
     let records =
-        [started(), opened(1, "192.168.1.2:5000", BaseKind::Udp), record(3, RecordBody::Note(Note::FirstAudio))];
+        [started(), opened(1, "192.168.1.2:5000", BaseKind::Udp), record(3, RecordBody::note(Note::FirstAudio))];
     let blocks = export(&records, MediaPayloads::AsRecorded);
     let (kind, body) = blocks.last().unwrap();
     assert_eq!(*kind, block::kind::STATISTICS);
@@ -121,7 +121,7 @@ fn a_stream_has_consecutive_sequence_numbers_in_both_directions() {
 #[test]
 fn a_thousand_notes_before_a_packet_are_counted_beyond_64() {
     let mut records = vec![started(), opened(1, "192.168.1.2:5000", BaseKind::Udp)];
-    records.extend((0..1_000).map(|_| record(2, RecordBody::Note(Note::FirstAudio))));
+    records.extend((0..1_000).map(|_| record(2, RecordBody::note(Note::FirstAudio))));
     records.push(packet(1, Direction::Outbound, "203.0.113.9:4000", &[22], 1));
     let blocks = export(&records, MediaPayloads::AsRecorded);
     let (_, body) = blocks.last().unwrap();

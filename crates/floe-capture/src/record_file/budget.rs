@@ -52,7 +52,7 @@ impl TrafficCounter {
         let flows = std::mem::take(&mut self.flows);
         let notes = flows.into_iter().map(|((base, remote, direction), counts)| {
             let note = Note::TrafficCounted { base, remote, direction, counts };
-            Record { at, body: RecordBody::Note(note) }
+            Record { at, body: RecordBody::note(note) }
         });
         notes.collect()
     }

@@ -43,7 +43,7 @@ impl Frame<'_> {
         let at = Stamp(Duration::from_nanos(u64::from_le_bytes(*at)));
         let body = match self.kind {
             PACKET => RecordBody::Packet(decode_packet(rest)?),
-            NOTE => RecordBody::Note(serde_json::from_slice(rest).ok()?),
+            NOTE => RecordBody::note(serde_json::from_slice(rest).ok()?),
             _ => return None,
         };
         Some(Record { at, body })

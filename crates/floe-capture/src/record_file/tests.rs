@@ -10,7 +10,7 @@ use super::*;
 use crate::Problem;
 
 fn note(ms: u64, note: Note) -> Record {
-    Record { at: Stamp::from_millis(ms), body: RecordBody::Note(note) }
+    Record { at: Stamp::from_millis(ms), body: RecordBody::note(note) }
 }
 
 fn packet(ms: u64, first_byte: u8, length: usize) -> Record {
@@ -175,11 +175,11 @@ fn a_long_call_keeps_its_file_small_and_its_traffic_counted() {
         match &record.body {
             RecordBody::Packet(packet) if packet.bytes[0] == 22 => handshakes += 1,
             RecordBody::Packet(packet) => (packets, bytes) = (packets + 1, bytes + u64::from(packet.wire_len)),
-            RecordBody::Note(Note::TrafficCounted { counts, .. }) => {
+            RecordBody::Note(note) => {
+                let Note::TrafficCounted { counts, .. } = &**note else { panic!("{note:?}") };
                 packets += counts[0].packets;
                 bytes += counts[0].bytes;
             }
-            RecordBody::Note(note) => panic!("{note:?}"),
         }
     }
     assert_eq!((packets, bytes, handshakes), (10_000, 1_800_000, 40));

@@ -148,8 +148,8 @@ fn kind_of(bytes: &[u8]) -> PacketKind {
 
 /// The wall clock that the first note of a record tells.
 fn wall_ms(record: &Record) -> u64 {
-    match &record.body {
-        RecordBody::Note(floe_wire::Note::SessionStarted { wall_ms, .. }) => *wall_ms,
-        RecordBody::Note(_) | RecordBody::Packet(_) => 0,
+    match record.body.as_note() {
+        Some(floe_wire::Note::SessionStarted { wall_ms, .. }) => *wall_ms,
+        _ => 0,
     }
 }

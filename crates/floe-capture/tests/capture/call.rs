@@ -61,7 +61,7 @@ impl Call {
     }
 
     pub fn note(&mut self, note: Note) -> &mut Self {
-        self.records.push(Record { at: Stamp(self.now), body: RecordBody::Note(note) });
+        self.records.push(Record { at: Stamp(self.now), body: RecordBody::note(note) });
         self
     }
 

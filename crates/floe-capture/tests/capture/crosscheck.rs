@@ -77,10 +77,12 @@ fn pairs_of_picture(picture: &Picture, records: &[Record], is_tcp: bool) -> BTre
     for record in records {
         let (base, remote, packets) = match &record.body {
             RecordBody::Packet(packet) => (packet.base, packet.remote, 1),
-            RecordBody::Note(floe_wire::Note::TrafficCounted { base, remote, counts, .. }) => {
-                (*base, *remote, counts.iter().map(|count| count.packets).sum())
-            }
-            RecordBody::Note(_) => continue,
+            RecordBody::Note(note) => match &**note {
+                floe_wire::Note::TrafficCounted { base, remote, counts, .. } => {
+                    (*base, *remote, counts.iter().map(|count| count.packets).sum())
+                }
+                _ => continue,
+            },
         };
         let base = picture.base(base).unwrap();
         if base.base_kind.protocol() == protocol {

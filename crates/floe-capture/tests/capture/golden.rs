@@ -15,8 +15,8 @@ fn a_file_of_version_1_reads_without_a_problem() {
     assert_eq!(opened.problems, []);
     assert_eq!(opened.wall_ms, 1_700_000_000_000);
     assert_eq!(opened.records.len(), NOTES + 3);
-    let first = &opened.records[0].body;
-    assert!(matches!(first, RecordBody::Note(Note::SessionStarted { wall_ms: 1_700_000_000_000, .. })), "{first:?}");
+    let first = &opened.records[0].body.as_note();
+    assert!(matches!(first, Some(Note::SessionStarted { wall_ms: 1_700_000_000_000, .. })), "{first:?}");
 }
 
 #[test]

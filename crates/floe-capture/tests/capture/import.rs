@@ -251,10 +251,8 @@ fn what_was_not_captured_is_not_claimed() {
     let import = open(&ethernet(&raw()));
     let claims = import.records.iter().filter(|record| {
         matches!(
-            record.body,
-            RecordBody::Note(
-                Note::GatheringChanged { .. } | Note::SignalingChanged { .. } | Note::Secured(_) | Note::Ended { .. }
-            )
+            record.body.as_note(),
+            Some(Note::GatheringChanged { .. } | Note::SignalingChanged { .. } | Note::Secured(_) | Note::Ended { .. })
         )
     });
     assert_eq!(claims.count(), 0);

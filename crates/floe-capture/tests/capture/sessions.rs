@@ -7,7 +7,7 @@ use floe_capture::{
     import::{Session, Us, Why},
 };
 use floe_wire::{
-    BaseId, BaseKind, Direction, Generation, Note, Record, RecordBody, RelayProtocol,
+    BaseId, BaseKind, Direction, Generation, Note, Record, RelayProtocol,
     stun::{Check, TransactionId, binding_success},
 };
 
@@ -102,9 +102,9 @@ fn a_restart_on_the_same_path_is_a_generation_of_the_same_session() {
     let credentials: Vec<_> = import
         .records
         .iter()
-        .filter_map(|record| match &record.body {
-            RecordBody::Note(Note::LocalCredentials { generation, ufrag }) => Some((generation.0, ufrag.as_str())),
-            RecordBody::Note(_) | RecordBody::Packet(_) => None,
+        .filter_map(|record| match record.body.as_note() {
+            Some(Note::LocalCredentials { generation, ufrag }) => Some((generation.0, ufrag.as_str())),
+            _ => None,
         })
         .collect();
     assert_eq!(credentials, [(0, "zzzz"), (1, "aaaa")]);

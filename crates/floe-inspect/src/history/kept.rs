@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
-use floe_wire::{BaseId, Direction, Packet, PacketKind, Record, RecordBody, Stamp, classify};
+use floe_wire::{BaseId, Direction, Note, Packet, PacketKind, Record, RecordBody, Stamp, classify};
 
 /// What the fold reads of media: the fixed RTP header behind a channel number.
 const HEAD: usize = 16;
@@ -109,7 +109,7 @@ impl Kept {
             Self::Full(record) => match &record.body {
                 RecordBody::Packet(packet) => size_of::<Record>() + packet.bytes.len(),
                 // Strings of a note are short.
-                RecordBody::Note(_) => size_of::<Record>() + 64,
+                RecordBody::Note(_) => size_of::<Record>() + size_of::<Note>() + 64,
             },
         };
         size_of::<Self>() + body

@@ -18,7 +18,7 @@ fn packet(ms: u64, direction: Direction, bytes: Vec<u8>) -> Record {
 }
 
 fn note(ms: u64, note: Note) -> Record {
-    Record { at: Stamp::from_millis(ms), body: RecordBody::Note(note) }
+    Record { at: Stamp::from_millis(ms), body: RecordBody::note(note) }
 }
 
 fn beginning() -> Vec<Record> {

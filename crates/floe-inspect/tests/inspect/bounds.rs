@@ -246,7 +246,7 @@ fn note() -> impl Strategy<Value = RecordBody> {
             _ => Note::Ended { reason: EndReason::NotConnected },
         }
     });
-    note.prop_map(RecordBody::Note)
+    note.prop_map(RecordBody::note)
 }
 
 proptest! {
@@ -287,7 +287,7 @@ proptest! {
 fn stamps_that_go_backwards_or_to_the_end_of_time_are_survived() {
     let mut inspector = Inspector::new();
     for at in [Stamp(Duration::MAX), Stamp::ZERO, Stamp::from_millis(5)] {
-        inspector.ingest(&Record { at, body: RecordBody::Note(Note::BaseClosed { base: ETH }) });
+        inspector.ingest(&Record { at, body: RecordBody::note(Note::BaseClosed { base: ETH }) });
     }
     assert_eq!(inspector.picture().at, Stamp(Duration::MAX));
 }

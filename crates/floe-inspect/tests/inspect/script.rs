@@ -102,7 +102,7 @@ impl Script {
     }
 
     pub fn note(&mut self, note: Note) -> &mut Self {
-        self.record(RecordBody::Note(note));
+        self.record(RecordBody::note(note));
         self
     }
 

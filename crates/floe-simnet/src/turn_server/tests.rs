@@ -168,7 +168,7 @@ async fn an_address_is_given_up_when_its_handle_is_dropped() {
     drop((relay, events, inbound));
     let mut all = Vec::new();
     while tokio::time::timeout(DEADLINE, records.recv_many(&mut all)).await.expect("an end") > 0 {}
-    let closed = |record: &&floe_wire::Record| matches!(record.body, RecordBody::Note(Note::BaseClosed { .. }));
+    let closed = |record: &&floe_wire::Record| matches!(record.body.as_note(), Some(Note::BaseClosed { .. }));
     assert_eq!(all.iter().filter(closed).count(), 2);
     let released = all.iter().filter(|record| match &record.body {
         RecordBody::Packet(packet) => floe_wire::turn::TurnMessage::decode(&packet.bytes)

@@ -112,7 +112,7 @@ async fn notes(records: &mut TapReceiver) -> Vec<Note> {
     let mut all: Vec<Record> = Vec::new();
     while records.recv_many(&mut all).await > 0 {}
     let note = |record: Record| match record.body {
-        RecordBody::Note(note) => Some(note),
+        RecordBody::Note(note) => Some(*note),
         RecordBody::Packet(_) => None,
     };
     all.into_iter().filter_map(note).collect()
@@ -160,7 +160,7 @@ async fn a_peers_closed_port_does_not_end_the_reader() {
 async fn a_socket_that_fails_for_good_is_given_up_and_told_once() {
     let mut fixture = open(Vec::new(), Some(io::ErrorKind::NotConnected), 4);
     let start = clock::now();
-    let is_closed = |record: &Record| record.body == RecordBody::Note(Note::BaseClosed { base: BaseId(3) });
+    let is_closed = |record: &Record| record.body == RecordBody::note(Note::BaseClosed { base: BaseId(3) });
     let mut records = Vec::new();
     while !records.iter().any(is_closed) {
         fixture.records.recv_many(&mut records).await;
@@ -180,7 +180,7 @@ async fn a_refused_send_is_noted_after_the_datagram() {
     let mut records = Vec::new();
     fixture.records.recv_many(&mut records).await;
     assert!(matches!(&records[1].body, RecordBody::Packet(packet) if packet.direction == Direction::Outbound));
-    assert!(matches!(&records[2].body, RecordBody::Note(Note::SendFailed { base: BaseId(3), .. })));
+    assert!(matches!(records[2].body.as_note(), Some(Note::SendFailed { base: BaseId(3), .. })));
 }
 
 #[tokio::test]
