@@ -4,7 +4,7 @@
 //! that nothing above knows the difference. Deviations from RFC 6544:
 //! - section 7.1 (an agent opens connections for checks): any datagram to an address without a connection dials it.
 //! - section 5.3 (connections of pairs that are not selected are closed): they are kept while the peer uses them,
-//!   because a call may move to them; [`connection::IDLE`] ends the others.
+//!   because a call may move to them; `connection::IDLE` ends the others.
 //!
 //! Everybody can reach a listening port, so what strangers can cause is bounded: a connection counts for nothing
 //! until the session has answered on it, which it does for authentic checks alone.

@@ -30,11 +30,22 @@ impl Linter {
         }
         let others = all.iter().filter(|other| other.id != view.id && other.generation == view.generation);
         let same = others.filter(|other| other.candidate.candidate_type != CandidateType::PeerReflexive);
+        let same = same.filter(|other| !succeeds(view, other));
         if let Some(twin) = same.into_iter().find(|other| other.candidate.priority == candidate.priority) {
             let text = || format!("{} and {} have one priority", twin.candidate.address, candidate.address);
             report(findings, UNIQUE, side, place, text);
         }
     }
+}
+
+/// Whether the later of the two took the place of the earlier: an interface that comes back is bound to a new port of
+/// the same address, and a NAT then maps it anew.
+fn succeeds(one: &CandidateView, other: &CandidateView) -> bool {
+    let of = |view: &CandidateView| {
+        let candidate = &view.candidate;
+        (candidate.candidate_type, candidate.protocol, candidate.tcp_type, candidate.address.ip())
+    };
+    of(one) == of(other) && one.at != other.at
 }
 
 /// What makes an address unfit.

@@ -176,6 +176,15 @@ fn candidates_of_one_side_have_different_priorities() {
 }
 
 #[test]
+fn a_new_port_of_an_address_may_have_the_priority_of_the_old_one() {
+    let mut script = Script::with_base();
+    script.local(ETH, candidate(CandidateType::Host, "192.168.1.2:5000"));
+    script.wait(100);
+    script.local(ETH, candidate(CandidateType::Host, "192.168.1.2:6000"));
+    assert!(rules(&script).is_empty());
+}
+
+#[test]
 fn consent_is_not_asked_for_every_second_on_a_pair_that_answers() {
     let mut script = two_nat_call();
     for _ in 0..6 {
