@@ -58,7 +58,8 @@ pub(super) struct CallOptions {
     /// Use only this interface; may be given several times.
     #[arg(long = "interface", value_name = "NAME")]
     pub interfaces: Vec<String>,
-    /// What your friend learns of your addresses: everything, hide-lan (none of your local network), or relay-only (none
+    /// What your friend learns of your addresses: everything, hide-lan (none of your local network, but
+    /// random names that only it can tell the addresses of), or relay-only (none
     /// but the relay's; needs --turn).
     #[arg(long, value_name = "LEVEL", default_value = "everything", value_parser = privacy)]
     pub privacy: Privacy,

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use floe_secure::Fingerprint;
-use floe_signal::{CandidateProblem, Capabilities, Code, Signaling, role};
+use floe_signal::{CandidateProblem, Capabilities, Code, HiddenHost, Signaling, role};
 use floe_transport::Tap;
 use floe_wire::{Candidate, IceRole, NatSummary, Note, SignalingState, note::DropKind};
 
@@ -22,6 +22,7 @@ pub(crate) struct Exchange {
     own_tie_breaker: u64,
     peer: Option<Peer>,
     fresh: Vec<Candidate>,
+    fresh_hidden: Vec<HiddenHost>,
 }
 
 /// What the peer's code says.
@@ -41,6 +42,7 @@ impl Exchange {
             own_tie_breaker: identity.tie_breaker,
             peer: None,
             fresh: Vec::new(),
+            fresh_hidden: Vec::new(),
         };
         exchange.tap.note(Note::SignalingChanged { state: SignalingState::Stable });
         exchange
@@ -59,7 +61,12 @@ impl Exchange {
     /// Makes our code from what gathering has found so far.
     ///
     /// A second time it makes another code for the same call: the friend may use either, the newer one is better.
-    pub fn make_code(&mut self, identity: &Identity, candidates: Vec<Candidate>, nat: Option<NatSummary>) {
+    pub fn make_code(
+        &mut self,
+        identity: &Identity,
+        (candidates, hidden): (Vec<Candidate>, Vec<HiddenHost>),
+        nat: Option<NatSummary>,
+    ) {
         let is_first = self.own.is_none();
         let code = Code {
             version: floe_signal::VERSION,
@@ -71,6 +78,7 @@ impl Exchange {
             capabilities: Capabilities::AUDIO.union(Capabilities::CONTROL_CHANNEL),
             nat_summary: nat.map(NatSummary::to_bytes),
             candidates,
+            hidden,
         };
         let text = code.encode();
         self.tap.note(Note::CodeReady { characters: text.chars().count() });
@@ -114,6 +122,7 @@ impl Exchange {
                 let is_new = |fresh: &Candidate| known.code.candidates.iter().all(|own| own.address != fresh.address);
                 let fresh: Vec<Candidate> = fresh.filter(is_new).take(MAX_FRESH).collect();
                 self.fresh.extend(fresh);
+                self.fresh_hidden = peer.code.hidden;
                 return PasteOutcome::Accepted;
             }
             self.tap.note(Note::SignalingRefused {
@@ -142,6 +151,11 @@ impl Exchange {
             peer.code.candidates.extend(fresh.iter().cloned());
         }
         fresh
+    }
+
+    /// Hidden hosts of such a code.
+    pub fn take_fresh_hidden(&mut self) -> Vec<HiddenHost> {
+        std::mem::take(&mut self.fresh_hidden)
     }
 
     /// Ends the exchange.

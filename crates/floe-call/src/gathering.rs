@@ -2,16 +2,18 @@
 
 mod any_base;
 pub(crate) mod changes;
+mod names;
 mod relays;
 mod tcp;
 
 use std::{
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use floe_path::PathBase;
+use floe_signal::{HiddenHost, MAX_HIDDEN};
 use floe_transport::{
     Base, Discovery, DiscoveryOutput, Inbound, NatSend, Network, ServerUrl, Tap,
     candidate::{local_preferences, server_reflexive_candidate},
@@ -26,6 +28,7 @@ use tokio::{sync::mpsc, task::JoinSet};
 use self::{
     any_base::AnyBase,
     changes::Surroundings,
+    names::{Heard, Names},
     relays::{Origin, RelayChange, Relays, TurnServer},
     tcp::TcpOpener,
 };
@@ -65,6 +68,8 @@ pub(crate) enum Found {
     Resolved(Resolved),
     /// Something became of a relayed address.
     Relay(RelayEvent),
+    /// Somebody in the local network asks for a hidden name, or answers for one.
+    Name(Heard),
 }
 
 /// A base that came or went after the checks had begun.
@@ -98,6 +103,7 @@ pub(crate) struct Gathering {
     servers: Vec<AskedServer>,
     privacy: Privacy,
     mappings: Mappings,
+    names: Names,
     candidates: Vec<OwnCandidate>,
     started: Instant,
     state: GatheringState,
@@ -149,6 +155,7 @@ impl Gathering {
             servers: Vec::new(),
             privacy: config.privacy,
             mappings: Mappings::new(tap, config.mapping_refresh, now),
+            names: Names::new(network, tap),
             candidates: Vec::new(),
             started: now,
             state: GatheringState::New,
@@ -254,6 +261,7 @@ impl Gathering {
                     Err(error) => tracing::error!(%error, "a resolver task ended abnormally"),
                 },
                 event = self.relays.next_event() => return Found::Relay(event),
+                heard = self.names.next() => return Found::Name(heard),
             }
         }
     }
@@ -263,6 +271,10 @@ impl Gathering {
         let change = match found {
             Found::Resolved(resolved) => {
                 self.on_resolved(resolved, now);
+                None
+            }
+            Found::Name(heard) => {
+                self.names.on_heard(heard, now);
                 None
             }
             Found::Relay(event) => self.relays.on_event(event, now).map(|change| self.on_relay_change(change)),
@@ -375,13 +387,14 @@ impl Gathering {
 
     /// When it wants to be woken.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let timeouts = [self.discovery.poll_timeout(), self.mappings.poll_timeout(), self.relays.poll_timeout()];
-        timeouts.into_iter().flatten().min()
+        let mine = [self.discovery.poll_timeout(), self.mappings.poll_timeout(), self.relays.poll_timeout()];
+        mine.into_iter().chain([self.names.poll_timeout()]).flatten().min()
     }
 
     /// Retransmits and gives up what is due.
     pub fn on_timeout(&mut self, now: Instant) {
         self.discovery.handle_timeout(now);
+        self.names.on_timeout(now);
         let next_base = &mut self.next_base;
         self.relays.on_timeout(now, || new_relay(next_base));
         if self.mappings.on_timeout(now) {
@@ -517,6 +530,35 @@ impl Gathering {
         let mut candidates: Vec<Candidate> = self.candidates.iter().map(|own| own.candidate.clone()).collect();
         candidates.sort_by_key(|candidate| std::cmp::Reverse(candidate.priority));
         self.privacy.told(candidates)
+    }
+
+    /// Hosts of ours that the peer may know by name only.
+    pub fn hidden(&mut self) -> Vec<HiddenHost> {
+        if !self.privacy.names_lan() {
+            return Vec::new();
+        }
+        let (names, bases) = (&mut self.names, self.bases.iter().filter(|own| own.base.asks_servers()));
+        let hide = |own: &OwnBase| {
+            let address = own.base.address();
+            let name = names.hide(names::hideable(address)?)?;
+            Some(HiddenHost { name, port: address.port(), local_preference: own.local_preference })
+        };
+        bases.filter_map(hide).take(MAX_HIDDEN).collect()
+    }
+
+    /// Asks the local network for hosts that the peer tells by name.
+    pub fn seek_names(&mut self, hosts: &[HiddenHost], now: Instant) {
+        // What a name stands for can be reached from a socket of this computer only.
+        if !hosts.is_empty() && self.privacy.sends_directly() {
+            let asking = self.bases.iter().filter(|own| own.base.asks_servers());
+            let locals: Vec<Ipv4Addr> = asking.filter_map(|own| names::hideable(own.base.address())).collect();
+            self.names.seek(hosts, &locals, now);
+        }
+    }
+
+    /// Candidates of the peer whose names were answered for since this was asked last.
+    pub fn take_named(&mut self) -> Vec<Candidate> {
+        self.names.take_found()
     }
 
     /// Whether there is any socket to call from.

@@ -10,7 +10,7 @@ pub enum Privacy {
     /// All addresses, which finds the shortest path.
     #[default]
     Everything,
-    /// No address of the local network.
+    /// No address of the local network, but names that only it can tell the addresses of.
     HideLan,
     /// No address but that of a relay.
     RelayOnly,
@@ -44,8 +44,9 @@ impl Privacy {
                 "Your friend learns the addresses of this computer and of your router; the shortest path is found."
             }
             Self::HideLan => {
-                "Your friend learns the address of your router, and no address of your local network; two people on one \
-                 network find a path only if one of them does not hide."
+                "Your friend learns the address of your router, and random names for the addresses of your local network, \
+                 which only computers in it can ask for (mDNS); that is how two people on one network still find the direct \
+                 path."
             }
             Self::RelayOnly => {
                 "Your friend learns the address of your relay and nothing else; it needs a TURN server and takes a longer \
@@ -59,6 +60,14 @@ impl Privacy {
         match self {
             Self::Everything | Self::HideLan => true,
             Self::RelayOnly => false,
+        }
+    }
+
+    /// Whether addresses of the local network are told as names that only it can tell the addresses of.
+    pub(crate) const fn names_lan(self) -> bool {
+        match self {
+            Self::HideLan => true,
+            Self::Everything | Self::RelayOnly => false,
         }
     }
 

@@ -10,7 +10,7 @@ use floe_path::{AgentOutbox, AgentSend, Credentials, Liveness, Path, PathBase, P
 use floe_signal::Capabilities;
 use floe_transport::{Clock, Inbound, Network, NetworkChanges, Tap, TapReceiver};
 use floe_wire::{
-    BaseId, IceConnectionState, Note, PacketKind, Record,
+    BaseId, Candidate, IceConnectionState, Note, PacketKind, Record,
     note::{EndReason, RefusalReason},
     peer::RestartCause,
     stun::StunMessage,
@@ -251,6 +251,7 @@ impl Session {
             self.begin_checks().await;
         }
         self.follow_network(now).await;
+        self.take_named();
         // While there is no path, a friend can be given where this side is to be found by now: the same call goes on.
         if self.exchange.own().is_some() && self.path.selected().is_none() && self.gathering.take_moved() {
             self.make_code();
@@ -269,7 +270,8 @@ impl Session {
     pub(crate) fn make_code(&mut self) {
         let (candidates, nat) = (self.gathering.candidates(), self.gathering.nat_summary());
         self.talk.control.note_told(&candidates);
-        self.exchange.make_code(&self.identity, candidates, nat);
+        let hidden = self.gathering.hidden();
+        self.exchange.make_code(&self.identity, (candidates, hidden), nat);
     }
 
     /// Once both codes are known: roles are decided, remote candidates installed, checks begin.
@@ -287,6 +289,7 @@ impl Session {
         let now = Instant::now();
         self.gathering.expect_from(&code.candidates);
         self.path.set_remote(role, credentials, &code.candidates, now).await;
+        self.gathering.seek_names(&code.hidden, now);
         let has_control = code.capabilities.contains(Capabilities::CONTROL_CHANNEL);
         self.media = Some(Media::new(role, &self.identity.certificate, fingerprint, has_control));
         self.drain_path();
@@ -297,7 +300,23 @@ impl Session {
         if self.exchange.complete().is_none() {
             return;
         }
-        for candidate in self.exchange.take_fresh() {
+        let fresh = self.exchange.take_fresh();
+        self.add_candidates(fresh);
+        let hidden = self.exchange.take_fresh_hidden();
+        self.gathering.seek_names(&hidden, Instant::now());
+    }
+
+    /// Names of the peer's were answered for: they are addresses like others from here on.
+    fn take_named(&mut self) {
+        let named = self.gathering.take_named();
+        if !named.is_empty() {
+            self.gathering.expect_from(&named);
+            self.add_candidates(named);
+        }
+    }
+
+    fn add_candidates(&mut self, candidates: Vec<Candidate>) {
+        for candidate in candidates {
             self.restarts.add_candidate(&candidate);
             self.path.add_remote_candidate(&candidate, Instant::now());
             self.tap.note(Note::RemoteCandidate { generation: self.restarts.current(), candidate });

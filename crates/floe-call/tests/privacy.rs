@@ -25,6 +25,12 @@ async fn until(call: &Call, what: &str, wanted: impl Fn(&Snapshot) -> bool) -> A
 
 /// Connects two calls, of which A has this level; gives A's code and both last snapshots.
 async fn connected(scenario: Scenario, privacy: Privacy) -> (Code, Arc<Snapshot>, Arc<Snapshot>) {
+    connected_at(scenario, [privacy, Privacy::Everything]).await
+}
+
+/// The same with a level for each.
+async fn connected_at(scenario: Scenario, levels: [Privacy; 2]) -> (Code, Arc<Snapshot>, Arc<Snapshot>) {
+    let [privacy, of_b] = levels;
     let world = World::build(scenario, 5).expect("the world can be built");
     let config = CallConfig {
         stun_servers: world.stun_servers.clone(),
@@ -33,7 +39,7 @@ async fn connected(scenario: Scenario, privacy: Privacy) -> (Code, Arc<Snapshot>
         ..CallConfig::default()
     };
     let a = Call::start(CallConfig { privacy, ..config.clone() }, Arc::clone(&world.a));
-    let b = Call::start(config, Arc::clone(&world.b));
+    let b = Call::start(CallConfig { privacy: of_b, ..config }, Arc::clone(&world.b));
     let ready = |snapshot: &Snapshot| snapshot.code.is_some();
     let code_a = until(&a, "a's code is ready", ready).await.code.clone().expect("just checked");
     let code_b = until(&b, "b's code is ready", ready).await.code.clone().expect("just checked");
@@ -55,13 +61,24 @@ async fn a_hidden_lan_is_in_no_code_and_the_call_connects_through_the_routers() 
     let (code, ..) = connected(Scenario::TwoNat, Privacy::HideLan).await;
     let told = told(&code);
     assert!(!told.is_empty() && told.iter().all(|ip| !ip.to_string().starts_with("192.168.")), "{told:?}");
-    assert!(!code.describe().join("\n").contains("LAN address"));
+    assert!(!code.describe().join("\n").contains("192.168."));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_who_hides_the_lan_still_meets_one_on_it_who_does_not() {
     let (code, ..) = connected(Scenario::Lan, Privacy::HideLan).await;
     assert!(code.candidates.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_who_hide_their_lan_meet_on_it_by_names() {
+    let (code, at_a, at_b) = connected_at(Scenario::Lan, [Privacy::HideLan; 2]).await;
+    assert!(code.candidates.is_empty() && !code.hidden.is_empty(), "{code:?}");
+    for snapshot in [at_a, at_b] {
+        let selected = snapshot.picture.selected_pair().expect("a path is in use");
+        assert!(selected.id.remote.ip().to_string().starts_with("192.168.1."), "{selected:?}");
+        assert!(snapshot.picture.silent_names.is_empty());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,7 +4,7 @@ use std::fmt;
 
 use floe_wire::Candidate;
 
-use crate::{CandidateProblem, Capabilities, CodeError, describe, frame, layout, paste};
+use crate::{CandidateProblem, Capabilities, CodeError, HiddenHost, describe, frame, layout, paste};
 
 /// The version of codes that this crate makes.
 pub const VERSION: u8 = 1;
@@ -40,6 +40,7 @@ pub const VERSION: u8 = 1;
 /// | `0x02` | user fragment as text, of another maker |
 /// | `0x03` | password as text, of another maker |
 /// | `0x04` | TCP ports, 2 bytes each, of the address of every UDP host candidate that is not loopback |
+/// | `0x82` | a hidden host: the UUID of its `.local` name (16), port (2), local preference (2); after all candidates |
 /// | `0x80`–`0xFF` | a candidate; the tag is `1ttppf0x` |
 ///
 /// | bits | meaning |
@@ -47,7 +48,7 @@ pub const VERSION: u8 = 1;
 /// | `tt` | host, srflx, prflx, relay |
 /// | `pp` | UDP, TCP active, TCP passive, TCP simultaneous-open |
 /// | `f` | IPv6 |
-/// | `0` | set for kinds to come (names instead of addresses); skipped by this version |
+/// | `0` | set for names instead of addresses; but for `0x82` a kind to come, which is skipped |
 /// | `x` | the priority is explicit |
 ///
 /// The first of the TCP ports is the one for simultaneous opening, 0 for none; on the others the addresses listen. All
@@ -78,6 +79,8 @@ pub struct Code {
     pub nat_summary: Option<[u8; 2]>,
     /// Where the maker can be reached.
     pub candidates: Vec<Candidate>,
+    /// Where it can be reached within its own network, whose addresses it does not tell.
+    pub hidden: Vec<HiddenHost>,
 }
 
 impl Code {
@@ -121,6 +124,7 @@ impl fmt::Debug for Code {
             .field("capabilities", &self.capabilities)
             .field("nat_summary", &self.nat_summary)
             .field("candidates", &self.candidates)
+            .field("hidden", &self.hidden)
             .finish()
     }
 }

@@ -22,8 +22,11 @@ pub(crate) fn describe(code: &Code) -> Vec<String> {
     if let Some([first, second]) = code.nat_summary {
         lines.push(format!("NAT summary {first:02x} {second:02x}"));
     }
-    lines.push(format!("Candidates: {}", code.candidates.len()));
+    lines.push(format!("Candidates: {}", code.candidates.len() + code.hidden.len()));
     lines.extend(code.candidates.iter().map(|candidate| format!("  {}", candidate_line(candidate))));
+    for host in &code.hidden {
+        lines.push(format!("  host udp {}:{}, an address that only its own network is told", host.name, host.port));
+    }
     lines.push("Whoever reads this code learns about its maker:".to_owned());
     lines.extend(revealed(code).into_iter().map(|line| format!("  {line}")));
     lines
@@ -89,6 +92,16 @@ fn revealed(code: &Code) -> Vec<String> {
             [address] => lines.push(format!("{what} {address}")),
             _ => lines
                 .push(format!("{what}es {}", addresses.iter().map(IpAddr::to_string).collect::<Vec<_>>().join(", "))),
+        }
+    }
+    match code.hidden.len() {
+        0 => {}
+        1 => lines
+            .push("a random name for a hidden LAN address; only computers in that LAN can find out which".to_owned()),
+        many => {
+            lines.push(format!(
+                "{many} random names for hidden LAN addresses; only computers in that LAN can find out which"
+            ));
         }
     }
     lines.push(format!("when the code was made: {}", utc(code.created_s)));

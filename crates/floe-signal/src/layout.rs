@@ -6,6 +6,7 @@ use crate::{
     CandidateProblem, Capabilities, Code, CodeError, VERSION,
     candidate_field::{self, CANDIDATE},
     credentials::{PASSWORD_BYTES, UFRAG_BYTES, is_ice_text, to_bytes, to_text},
+    hidden_field::{self, HIDDEN, HiddenHost, MAX_HIDDEN},
     tcp_field::{self, TcpPorts},
 };
 
@@ -47,6 +48,9 @@ pub(crate) fn write(code: &Code) -> Vec<u8> {
     for (tag, body) in candidate_field::write_all(&candidates) {
         put_field(&mut out, tag, &body);
     }
+    for host in code.hidden.iter().take(MAX_HIDDEN) {
+        put_field(&mut out, HIDDEN, &host.write());
+    }
     out
 }
 
@@ -67,11 +71,11 @@ pub(crate) fn read(contents: &[u8]) -> Result<(Code, Vec<CandidateProblem>), Cod
     let [a, b, c, d, e] = take(&mut rest)?;
     let created_s = u64::from_be_bytes([0, 0, 0, a, b, c, d, e]);
     let capabilities = Capabilities(u16::from_be_bytes(take(&mut rest)?));
-    let fields = Fields::read(rest)?;
-    if let Some(text) = fields.ufrag {
+    let mut fields = Fields::read(rest)?;
+    if let Some(text) = fields.ufrag.take() {
         ufrag = text;
     }
-    if let Some(text) = fields.password {
+    if let Some(text) = fields.password.take() {
         password = text;
     }
     if !is_ice_text(&ufrag, MIN_UFRAG) {
@@ -80,11 +84,21 @@ pub(crate) fn read(contents: &[u8]) -> Result<(Code, Vec<CandidateProblem>), Cod
     if !is_ice_text(&password, MIN_PASSWORD) {
         return Err(CodeError::BadContents { what: "its password is not one" });
     }
-    let (nat_summary, candidates) = (fields.nat_summary, fields.candidates);
+    let Fields { nat_summary, candidates, hidden, problems, .. } = fields;
     let version = VERSION;
-    let code =
-        Code { version, tie_breaker, ufrag, password, fingerprint, created_s, capabilities, nat_summary, candidates };
-    Ok((code, fields.problems))
+    let code = Code {
+        version,
+        tie_breaker,
+        ufrag,
+        password,
+        fingerprint,
+        created_s,
+        capabilities,
+        nat_summary,
+        candidates,
+        hidden,
+    };
+    Ok((code, problems))
 }
 
 /// What comes after the fixed part.
@@ -94,6 +108,7 @@ struct Fields {
     ufrag: Option<String>,
     password: Option<String>,
     candidates: Vec<Candidate>,
+    hidden: Vec<HiddenHost>,
     problems: Vec<CandidateProblem>,
 }
 
@@ -101,12 +116,14 @@ impl Fields {
     fn read(mut rest: &[u8]) -> Result<Self, CodeError> {
         let mut fields = Self::default();
         let mut candidates = candidate_field::Reader::default();
+        let mut hidden = hidden_field::Reader::default();
         let mut ports = None;
         while !rest.is_empty() {
             let [tag, length] = take(&mut rest)?;
             let (body, after) = rest.split_at_checked(length.into()).ok_or(CUT_SHORT)?;
             rest = after;
             match tag {
+                HIDDEN => hidden.take(body),
                 CANDIDATE.. => candidates.take(tag, body)?,
                 NAT_SUMMARY => fields.nat_summary = body.first_chunk().copied(),
                 UFRAG_TEXT => fields.ufrag = Some(text(body)?),
@@ -119,6 +136,7 @@ impl Fields {
         if let Some(ports) = ports {
             ports.unfold(&mut fields.candidates, &mut fields.problems);
         }
+        fields.hidden = hidden.finish(&mut fields.problems);
         Ok(fields)
     }
 }

@@ -224,6 +224,28 @@ impl Fabric {
         Ok(())
     }
 
+    /// The addresses that a multicast reaches: those of other hosts on the same switch.
+    fn neighbours(&self, host: NodeId, link: LinkId) -> Vec<IpAddr> {
+        let ends = |link: LinkId| self.links[link.0].1;
+        let far = |link: LinkId, near: NodeId| ends(link).into_iter().find(|end| *end != near);
+        let Some(switch) = far(link, host) else { return Vec::new() };
+        let others = (0..self.nodes.len()).map(NodeId).filter(|node| *node != host);
+        let interfaces = others.flat_map(|node| self.all_interfaces(node));
+        let near = interfaces.filter(|(_, link)| ends(*link).contains(&switch));
+        near.flat_map(|(info, _)| info.addresses.clone()).collect()
+    }
+
+    /// Sends a copy to every neighbour, as a switch does; routers do not pass on what is for their link only.
+    fn post_multicast(&mut self, host: NodeId, link: LinkId, datagram: &Datagram, now: Instant) {
+        for ip in self.neighbours(host, link) {
+            if ip.is_ipv4() == datagram.source.is_ipv4() {
+                let destination = SocketAddr::new(ip, datagram.destination.port());
+                let result = self.carry(host, link, Datagram { destination, ..datagram.clone() }, 0, now);
+                self.count(result);
+            }
+        }
+    }
+
     fn post_datagram(&mut self, host: NodeId, datagram: Datagram, now: Instant) -> io::Result<()> {
         if self.closed {
             return Err(io::Error::new(io::ErrorKind::NetworkDown, "the simulated network has ended"));
@@ -239,6 +261,10 @@ impl Fabric {
         let link = own(datagram.source.ip()).map(|(_, link)| *link).filter(|link| self.links[link.0].0.up);
         let link = link.ok_or_else(|| io::Error::new(io::ErrorKind::NetworkUnreachable, "the interface is down"))?;
         self.counters.sent += 1;
+        if datagram.destination.ip().is_multicast() {
+            self.post_multicast(host, link, &datagram, now);
+            return Ok(());
+        }
         let result = if stays { self.deliver(host, datagram, now) } else { self.carry(host, link, datagram, 0, now) };
         self.count(result);
         Ok(())

@@ -4,7 +4,7 @@ mod tcp;
 
 use std::{
     fmt, io,
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4},
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
 };
@@ -47,6 +47,11 @@ impl Network for SimHost {
     fn bind_udp(&self, local: SocketAddr) -> io::Result<Box<dyn UdpSocket>> {
         let (local, letters) = self.shared.lock().bind(self.node, local)?;
         Ok(Box::new(SimSocket { host: self.clone(), local, letters: Mutex::new(letters) }))
+    }
+
+    /// One program on a host listens to a group's port; which group is not looked at.
+    fn bind_multicast(&self, local: Ipv4Addr, group: SocketAddrV4) -> io::Result<Box<dyn UdpSocket>> {
+        self.bind_udp((local, group.port()).into())
     }
 
     fn connect_tcp<'a>(

@@ -3,7 +3,7 @@
 use std::{
     future::Future,
     io,
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr, SocketAddrV4},
     pin::Pin,
     task::{Context, Poll},
 };
@@ -27,6 +27,16 @@ pub trait Network: Send + Sync + 'static {
     /// # Errors
     /// The system's refusal.
     fn bind_udp(&self, local: SocketAddr) -> io::Result<Box<dyn UdpSocket>>;
+
+    /// Binds a UDP socket that receives what is sent to a multicast group on the interface with this address, and sends
+    /// there from it. Other programs may listen to the same group.
+    ///
+    /// # Errors
+    /// The system's refusal; a network without multicast refuses always.
+    fn bind_multicast(&self, local: Ipv4Addr, group: SocketAddrV4) -> io::Result<Box<dyn UdpSocket>> {
+        let _ = (local, group);
+        Err(io::Error::new(io::ErrorKind::Unsupported, "this network has no multicast"))
+    }
 
     /// Connects to `remote` from a local address (port 0 picks a free one). The kernel's time-out may be minutes; the
     /// caller bounds it.

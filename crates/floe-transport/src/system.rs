@@ -2,11 +2,12 @@
 
 mod changes;
 mod interfaces;
+mod multicast;
 mod tcp;
 
 use std::{
     io,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4},
     task::{Context, Poll},
     time::Duration,
 };
@@ -73,6 +74,11 @@ impl Network for SystemNetwork {
     fn bind_udp(&self, local: SocketAddr) -> io::Result<Box<dyn UdpSocket>> {
         self.check_scope(local)?;
         Ok(Box::new(SystemSocket(bind(local)?)))
+    }
+
+    fn bind_multicast(&self, local: Ipv4Addr, group: SocketAddrV4) -> io::Result<Box<dyn UdpSocket>> {
+        self.check_scope((local, group.port()).into())?;
+        Ok(Box::new(SystemSocket(multicast::bind(local, group)?)))
     }
 
     fn connect_tcp<'a>(

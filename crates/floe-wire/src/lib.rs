@@ -8,6 +8,7 @@ pub mod candidate;
 pub mod demux;
 pub mod describe;
 pub mod framing;
+pub mod mdns;
 pub mod nat;
 pub mod note;
 pub mod peer;

@@ -36,6 +36,7 @@ fn code(candidates: Vec<Candidate>) -> Code {
         capabilities: Capabilities::AUDIO,
         nat_summary: None,
         candidates,
+        hidden: Vec::new(),
     };
     number_foundations(&mut code);
     code
@@ -333,7 +334,7 @@ fn fields_and_candidates_of_later_versions_are_skipped() {
     let mut code = typical();
     let mut contents = crate::layout::write(&code);
     contents.extend([0x44, 3, 1, 2, 3]);
-    contents.extend([0b1000_0010, 5, b'a', b'.', b'l', b'o', b'c']);
+    contents.extend([0b1000_1010, 5, b'a', b'.', b'l', b'o', b'c']);
     let (read, problems) = Code::decode(&crate::frame::wrap(VERSION, &contents)).unwrap();
     assert_eq!(problems, [CandidateProblem::UnknownKind { count: 1 }]);
     code.version = read.version;
@@ -508,4 +509,31 @@ proptest! {
         let damaged: String = text.chars().zip(separators.iter().cycle()).map(|(c, s)| format!("{s}{c}")).collect();
         prop_assert_eq!(Code::decode(&damaged), Code::decode(&text));
     }
+}
+
+#[test]
+fn hidden_hosts_cost_twenty_two_bytes_and_are_described_without_an_address() {
+    let plain = code(Vec::new());
+    let name = floe_wire::mdns::HiddenName::from_random([7; 16]);
+    let hidden = vec![HiddenHost { name, port: 50001, local_preference: 65_535 }];
+    let code = Code { hidden, ..plain.clone() };
+    assert_eq!(crate::layout::write(&code).len() - crate::layout::write(&plain).len(), 22);
+    let (read, problems) = Code::decode(&code.encode()).unwrap();
+    assert_eq!((read, problems), (code.clone(), Vec::new()));
+    let described = code.describe().join("\n");
+    assert!(described.contains(&name.to_string()) && described.contains("only computers in that LAN"), "{described}");
+}
+
+#[test]
+fn hidden_hosts_are_few_and_those_without_a_port_or_cut_short_are_passed_over() {
+    let mut contents = crate::layout::write(&code(Vec::new()));
+    for number in 0..200_u8 {
+        contents.extend([0x82, 20]);
+        contents.extend([number; 16]);
+        contents.extend([0, u8::from(number > 0), 0, 9]);
+    }
+    contents.extend([0x82, 3, 1, 2, 3]);
+    let (read, problems) = Code::decode(&crate::frame::wrap(VERSION, &contents)).unwrap();
+    assert_eq!(read.hidden.len(), crate::MAX_HIDDEN);
+    assert_eq!(problems, [CandidateProblem::TooMany { count: 199 - crate::MAX_HIDDEN }]);
 }
