@@ -19,6 +19,8 @@ pub struct CallOptions {
     pub turn: Vec<String>,
     /// An authority to believe with `turns:`.
     pub turn_ca: Option<PathBuf>,
+    /// What the friend learns; everything if it is not said.
+    pub privacy: Option<&'static str>,
     /// Hangs up this long after media is secured.
     pub seconds: Option<u64>,
 }
@@ -55,6 +57,7 @@ impl CallProcess {
         if let Some(file) = &options.turn_ca {
             command.arg("--turn-ca").arg(file);
         }
+        command.args(options.privacy.iter().flat_map(|level| ["--privacy", level]));
         command.args(options.seconds.iter().flat_map(|seconds| ["--seconds".to_owned(), seconds.to_string()]));
         let process = Process::start(host.name(), &mut command)?;
         Ok(Self { process, report, recording })

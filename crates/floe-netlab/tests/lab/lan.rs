@@ -37,6 +37,24 @@ fn has_checked(seen: &[Datagram], from: &Host, to: &Host) -> bool {
 }
 
 #[test]
+fn two_who_hide_their_addresses_on_one_lan_find_each_other_by_multicast_dns() {
+    isolated(|| {
+        let lab = Lab::lan().unwrap();
+        let (mut alice, mut bob) =
+            both_call(&lab, &CallOptions { privacy: Some("hide-lan"), seconds: Some(3), ..CallOptions::default() });
+
+        exchange_codes(&mut alice, &mut bob);
+
+        // Nobody answers anything here but the two, so that a path is proof of a name that was resolved.
+        let (alice, bob) = (alice.finish(SOON).unwrap(), bob.finish(SOON).unwrap());
+        for outcome in [alice, bob] {
+            assert_eq!(outcome.exit_code, Some(0), "{:#}", outcome.report);
+            assert_eq!(outcome.report["outcome"], "connected");
+        }
+    });
+}
+
+#[test]
 fn two_calls_on_one_lan_connect_and_each_hears_the_other() {
     isolated(|| {
         let lab = Lab::lan().unwrap();
