@@ -62,7 +62,7 @@ pub enum LoadError {
     #[error(transparent)]
     Capture(ImportError),
     /// Nothing could be read.
-    #[error("cannot read the file: {0}")]
+    #[error("the system does not let it be read")]
     Unreadable(#[from] io::Error),
 }
 

@@ -5,6 +5,7 @@ use floe_wire::Stamp;
 use crate::{
     Finding, Picture, diagnose,
     diagnosis::{CodeBit, explain_code, failure_code},
+    peer::RestartView,
     picture::{CandidateView, PairView, SecurityView, ServerVerdict},
     words::millis,
 };
@@ -106,6 +107,55 @@ pub(super) const MARKER_COLUMNS: [&str; 3] = ["time", "kind", "what"];
 pub(super) fn marker_rows(picture: &Picture) -> Vec<[String; 3]> {
     let row = |marker: &crate::Marker| [marker.at.to_string(), marker.kind.name().to_owned(), marker.text.clone()];
     picture.markers.iter().map(row).collect()
+}
+
+pub(super) const RESTART_COLUMNS: [&str; 5] = ["gen", "began", "cause", "moved after", "audio gap"];
+
+/// One row per restart; a gap that was not measured is a dash.
+pub(super) fn restart_rows(picture: &Picture) -> Vec<[String; 5]> {
+    let row = |restart: &RestartView| {
+        let moved = restart.selected.map(|selected| millis(selected.since(restart.started)));
+        [
+            restart.generation.0.to_string(),
+            restart.started.to_string(),
+            restart.cause.name().to_owned(),
+            moved.unwrap_or_else(|| "-".to_owned()),
+            restart.gap.map_or_else(|| "-".to_owned(), millis),
+        ]
+    };
+    picture.restarts.iter().map(row).collect()
+}
+
+pub(super) const BOTH_ENDS_COLUMNS: [&str; 5] =
+    ["gen", "ours", "theirs", "our checks: sent, arrived there", "their checks: sent, arrived here"];
+
+/// One row per pair of which the peer told what it sees.
+pub(super) fn both_ends_rows(picture: &Picture) -> Vec<[String; 5]> {
+    let row = |pair: &PairView| {
+        let seen = picture.peer.seen_of(pair.id)?;
+        Some([
+            pair.id.generation.0.to_string(),
+            local_name(picture, pair),
+            pair.id.remote.to_string(),
+            format!("{}, {}", pair.requests_sent, seen.requests_received),
+            format!("{}, {}", seen.requests_sent, pair.requests_received),
+        ])
+    };
+    picture.pairs.iter().filter_map(row).collect()
+}
+
+/// What the peer told of itself.
+pub(super) fn peer_facts(picture: &Picture) -> Vec<Fact> {
+    let media = picture.peer.media.map(|media| {
+        let (received, lost) = (media.packets_received, media.packets_lost);
+        format!("{received} packets arrived there, {lost} lost, jitter {}", millis(media.jitter))
+    });
+    let clocks = picture.peer.clocks.map(|clocks| {
+        let (offset, uncertainty) = (clocks.offset_us as f64 / 1e3, millis(clocks.uncertainty));
+        format!("{offset:+.1} ms from ours, known to {uncertainty}")
+    });
+    let facts = [("Our audio", media), ("Their clock", clocks)];
+    facts.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }
 
 pub(super) const LINT_COLUMNS: [&str; 6] = ["who", "rule", "section", "first at", "times", "what"];

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use floe_inspect::{Report, peer::ChannelView};
+use floe_inspect::{
+    Report,
+    peer::ChannelView,
+    report::{html_page, text_page},
+};
 use floe_wire::{
     BaseId, CandidateType, Generation, Note,
     note::AudioMeasure,
@@ -89,6 +93,9 @@ fn one_side_s_digest_is_the_other_side_s_evidence() {
     let told = theirs.inspector.digest(64);
     ours.wait(2000).note(Note::PeerDigest(told)).tick();
     assert!(ours.pair(REMOTE).why.ends_with("the peer saw 1 of them and sent 0 answers"), "{}", ours.pair(REMOTE).why);
+    for page in [text_page(ours.picture()), html_page(ours.picture())] {
+        assert!(page.contains("Both ends of each pair") && page.contains("1, 1"), "{page}");
+    }
 }
 
 #[test]
@@ -125,6 +132,9 @@ fn a_restart_is_reported_with_its_cause_and_its_gap() {
     let [restart] = &report.restarts[..] else { panic!("{:?}", report.restarts) };
     assert_eq!((restart.generation, restart.cause), (1, Some(RestartCause::Asked)));
     assert_eq!((restart.selected_ms, restart.audio_gap_ms), (Some(restart.started_ms + 300.0), Some(60.0)));
+    let page = text_page(script.picture());
+    let row = page.lines().find(|line| line.contains("asked for here  300 ms")).expect("a restart on the page");
+    assert!(row.ends_with("60 ms"), "{row}");
     let told = script.picture().events.iter().filter(|event| event.text.contains("60 ms of audio were missing"));
     assert_eq!(told.count(), 1);
 }

@@ -13,7 +13,7 @@ use crate::{
 
 /// Generations drawn; the newest ones.
 const GENERATIONS_SHOWN: usize = 4;
-const COLUMN: usize = 190;
+const COLUMN: usize = 230;
 const ROW: usize = 46;
 const LABEL: usize = 210;
 const HEADER: usize = 40;

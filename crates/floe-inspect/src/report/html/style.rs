@@ -21,7 +21,7 @@ h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
 table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; vertical-align: top; padding: .2rem .8rem .2rem 0; border-bottom: 1px solid var(--line); }
 code { background: var(--soft); padding: .1rem .4rem; }
-svg { display: block; } svg text { fill: var(--ink); font: 12px system-ui, sans-serif; }
+svg { display: block; margin-bottom: 1rem; } svg text { fill: var(--ink); font: 12px system-ui, sans-serif; }
 svg .faint { fill: var(--faint); } svg .rule { stroke: var(--line); } svg .mark { stroke: var(--faint); }
 svg .cell { fill: var(--soft); stroke: var(--line); }
 svg .succeeded { stroke: var(--good); } svg .failed { stroke: var(--bad); }
