@@ -105,6 +105,11 @@ impl Restarts {
         &self.remote
     }
 
+    /// Whether media went over to a newer generation than this one.
+    pub fn is_superseded(&self, generation: Generation) -> bool {
+        self.carrying.is_some_and(|carrying| generation < carrying)
+    }
+
     /// Whether a newer generation has begun that carries nothing yet.
     pub fn is_under_way(&self) -> bool {
         self.carrying.is_some_and(|carrying| carrying < self.current)

@@ -400,6 +400,9 @@ impl Session {
                 }
                 self.tap.note(Note::IceConnectionChanged { generation, state });
             }
+            // The older generation goes on choosing until it ends, and nothing goes over its choice.
+            PathEvent::Selected { generation, base, remote }
+                if self.restarts.is_superseded(generation) && self.path.selected() != Some((base, remote)) => {}
             PathEvent::Selected { generation, base, remote } => {
                 self.restarts.on_selected(generation, Instant::now());
                 self.tap.note(Note::PairSelected { generation, base, remote });

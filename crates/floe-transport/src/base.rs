@@ -71,7 +71,22 @@ impl Base {
         ip: IpAddr,
         inbound: mpsc::Sender<Inbound>,
     ) -> io::Result<Self> {
-        let socket = network.bind_udp(SocketAddr::new(ip, 0))?;
+        Self::open_at(network, tap, id, interface, SocketAddr::new(ip, 0), inbound)
+    }
+
+    /// As [`Base::open`], at a port.
+    ///
+    /// # Errors
+    /// When it cannot be bound; nothing is noted then.
+    pub fn open_at(
+        network: &dyn Network,
+        tap: &Tap,
+        id: BaseId,
+        interface: InterfaceInfo,
+        local: SocketAddr,
+        inbound: mpsc::Sender<Inbound>,
+    ) -> io::Result<Self> {
+        let socket = network.bind_udp_at(&interface.name, local)?;
         let address = socket.local_addr()?;
         tap.note(Note::BaseOpened { base: id, interface: interface.name.clone(), address, kind: BaseKind::Udp });
         let shared = Arc::new(Shared {

@@ -38,6 +38,15 @@ pub trait Network: Send + Sync + 'static {
         Err(io::Error::new(io::ErrorKind::Unsupported, "this network has no multicast"))
     }
 
+    /// As [`Network::bind_udp`], at an address of this interface; where several lead to the same destination, packets
+    /// should leave by this one.
+    ///
+    /// # Errors
+    /// The system's refusal.
+    fn bind_udp_at(&self, _interface: &str, local: SocketAddr) -> io::Result<Box<dyn UdpSocket>> {
+        self.bind_udp(local)
+    }
+
     /// Connects to `remote` from a local address (port 0 picks a free one). The kernel's time-out may be minutes; the
     /// caller bounds it.
     fn connect_tcp<'a>(

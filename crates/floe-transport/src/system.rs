@@ -1,6 +1,8 @@
 //! The system's network: its interfaces, its UDP sockets, its resolver.
 
 mod changes;
+#[cfg(target_os = "linux")]
+mod device;
 mod interfaces;
 mod multicast;
 mod tcp;
@@ -81,6 +83,13 @@ impl Network for SystemNetwork {
         Ok(Box::new(SystemSocket(multicast::bind(local, group)?)))
     }
 
+    fn bind_udp_at(&self, interface: &str, local: SocketAddr) -> io::Result<Box<dyn UdpSocket>> {
+        self.check_scope(local)?;
+        let socket = bind(local)?;
+        tie(&socket, interface, local);
+        Ok(Box::new(SystemSocket(socket)))
+    }
+
     fn connect_tcp<'a>(
         &'a self,
         local: SocketAddr,
@@ -135,6 +144,20 @@ fn bind(local: SocketAddr) -> io::Result<tokio::net::UdpSocket> {
     socket.bind(&local.into())?;
     tokio::net::UdpSocket::from_std(socket.into())
 }
+
+/// Ties a socket to its interface where that helps; a refusal leaves the way out to the routes.
+#[cfg(target_os = "linux")]
+fn tie(socket: &tokio::net::UdpSocket, interface: &str, local: SocketAddr) {
+    if local.ip().is_loopback() || !device::ties(interface) {
+        return;
+    }
+    if let Err(error) = SockRef::from(socket).bind_device(Some(interface.as_bytes())) {
+        tracing::debug!(%error, interface, "the routes decide where packets leave");
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn tie(_socket: &tokio::net::UdpSocket, _interface: &str, _local: SocketAddr) {}
 
 /// Only what can be bound: macOS has no 127.0.0.2 until it is configured, containers often have no IPv6.
 fn loopback_interface() -> InterfaceInfo {

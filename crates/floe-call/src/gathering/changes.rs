@@ -1,7 +1,8 @@
 //! A network that changes under a call: bases come and go with the addresses of the machine.
 
 use std::{
-    net::IpAddr,
+    collections::HashMap,
+    net::{IpAddr, SocketAddr},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -18,6 +19,9 @@ const QUIET: Duration = Duration::from_millis(30);
 /// … and this long after the first one at the latest.
 const LATEST: Duration = Duration::from_millis(150);
 
+/// Addresses whose ports are remembered; temporary ones of IPv6 come without end.
+const MOST_PORTS: usize = 64;
+
 /// The machine's network, as far as this call may use it.
 pub(super) struct Surroundings {
     pub(super) network: Arc<dyn Network>,
@@ -27,6 +31,9 @@ pub(super) struct Surroundings {
     include_loopback: bool,
     first_news: Option<Instant>,
     look_at: Option<Instant>,
+    /// The ports of addresses that went away. When one comes back, a router that keeps ports maps it to where the peer
+    /// still sends, which is the only way back if the peer's router lets in nobody else.
+    ports: HashMap<IpAddr, u16>,
     /// The network is not the one that the first code was made in.
     pub(super) has_changed: bool,
     /// A code made earlier lacks a candidate, or tells one that is gone.
@@ -49,9 +56,18 @@ impl Surroundings {
             include_loopback: config.include_loopback,
             first_news: None,
             look_at: None,
+            ports: HashMap::new(),
             has_changed: false,
             has_news: false,
         }
+    }
+
+    fn remember_ports(&mut self, gone: &[OwnBase]) {
+        if self.ports.len() >= MOST_PORTS {
+            self.ports.clear();
+        }
+        let udp = gone.iter().filter(|own| matches!(own.base, AnyBase::Udp(_)));
+        self.ports.extend(udp.map(|own| own.base.address()).map(|address| (address.ip(), address.port())));
     }
 
     /// The addresses that may be used; none when the system does not tell.
@@ -105,6 +121,7 @@ impl Gathering {
         }
         (self.surroundings.has_changed, self.surroundings.has_news) = (true, true);
         self.note_change(&fresh, &gone);
+        self.surroundings.remember_ports(&gone);
         let removed: Vec<BaseId> = gone.iter().map(|own| own.base.id()).collect();
         self.candidates.retain(|own| !removed.contains(&own.base));
         drop(gone);
@@ -138,7 +155,12 @@ impl Gathering {
         let id = new_base(&mut self.next_base);
         let name = interface.name.clone();
         let Surroundings { network, inbound, .. } = &self.surroundings;
-        match Base::open(&**network, &self.tap, id, interface, ip, inbound.clone()) {
+        let open = |port| {
+            let local = SocketAddr::new(ip, port);
+            Base::open_at(&**network, &self.tap, id, interface.clone(), local, inbound.clone())
+        };
+        let earlier = self.surroundings.ports.get(&ip).copied();
+        match earlier.map_or_else(|| open(0), |port| open(port).or_else(|_| open(0))) {
             Ok(base) => {
                 self.add_base(AnyBase::Udp(base), preference);
                 Some(id)

@@ -64,7 +64,7 @@ struct Running {
 impl Worker {
     /// Runs until the address is given up, refused or lost.
     pub async fn run(mut self) {
-        let connecting = connect(Arc::clone(&self.network), self.server.clone(), self.ip);
+        let connecting = connect(Arc::clone(&self.network), self.server.clone(), &self.interface, self.ip);
         let link = tokio::select! {
             connected = tokio::time::timeout(PATIENCE, connecting) => {
                 connected.unwrap_or(Err(RelayError::Silent(PATIENCE)))
@@ -104,11 +104,16 @@ impl Worker {
     }
 }
 
-async fn connect(network: Arc<dyn Network>, server: RelayServer, ip: IpAddr) -> Result<(Link, SocketAddr), RelayError> {
+async fn connect(
+    network: Arc<dyn Network>,
+    server: RelayServer,
+    interface: &str,
+    ip: IpAddr,
+) -> Result<(Link, SocketAddr), RelayError> {
     let RelayServer { url, address, trust, .. } = server;
     let local = SocketAddr::new(ip, 0);
     if url.transport == RelayProtocol::Udp {
-        let socket = network.bind_udp(local).map_err(|error| RelayError::Socket(error.to_string()))?;
+        let socket = network.bind_udp_at(interface, local).map_err(|error| RelayError::Socket(error.to_string()))?;
         let local = socket.local_addr().map_err(|error| RelayError::Socket(error.to_string()))?;
         return Ok((Link::udp(socket, address), local));
     }

@@ -25,7 +25,7 @@ fn more_flags() -> Vec<(Ipv6Addr, Ipv6AddrFlags)> {
 }
 
 /// Whether the system says that an interface is a tunnel, whatever it is called.
-fn is_tunnel(name: &str) -> bool {
+pub(super) fn is_tunnel(name: &str) -> bool {
     #[cfg(target_os = "linux")]
     return linux::is_tunnel(name);
     #[cfg(not(target_os = "linux"))]
