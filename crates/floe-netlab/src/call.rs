@@ -87,6 +87,14 @@ impl CallProcess {
         self.process.stay(time)
     }
 
+    /// How many files and sockets it has open.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn open_files(&self) -> Result<usize> {
+        Ok(self.process.open_files()?.len())
+    }
+
     /// Ends the call without a goodbye.
     ///
     /// # Errors

@@ -1,6 +1,9 @@
 //! Networks made of namespaces, bridges and NATs.
 
+mod uplinks;
 mod variants;
+
+pub use uplinks::{Mapping, Uplink};
 
 use std::{
     ffi::OsStr,

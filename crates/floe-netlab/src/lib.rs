@@ -23,7 +23,7 @@ pub use call::{CallOptions, CallOutcome, CallProcess};
 pub use capture::{Capture, Datagram, Kind};
 pub use garbage::{Garbage, Sprayer};
 pub use isolation::isolated;
-pub use lab::{Host, Lab, Router};
+pub use lab::{Host, Lab, Mapping, Router, Uplink};
 pub use process::Process;
 pub use program::{floe, helper};
 pub use recording::Recording;

@@ -1,6 +1,7 @@
 //! A child process: its lines with deadlines, its end, and its last words when a test fails.
 
 use std::{
+    fs,
     io::{BufRead, BufReader, Read, Write},
     process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc::{self, Receiver, RecvTimeoutError, Sender},
@@ -130,6 +131,17 @@ impl Process {
             }
             thread::sleep(END_POLL);
         }
+    }
+
+    /// The files and sockets that the process has open.
+    ///
+    /// # Errors
+    /// When it is gone.
+    pub fn open_files(&self) -> Result<Vec<String>> {
+        let folder = fs::read_dir(format!("/proc/{}/fd", self.child.id()))?;
+        // One that is closed while they are listed is not open.
+        let targets = folder.flatten().filter_map(|entry| fs::read_link(entry.path()).ok());
+        Ok(targets.map(|target| target.to_string_lossy().into_owned()).collect())
     }
 
     /// Everything the process has said so far, as far as it was read.

@@ -6,6 +6,10 @@ use anyhow::{Context, Result, ensure};
 
 /// A window long enough to tell 440 Hz from its neighbours (5 Hz apart) and short enough to show a gap.
 const WINDOW_MS: usize = 200;
+/// The power of a tone that has faded to a quarter of its amplitude, as it does while a decoder makes it up.
+const FADED: f64 = 1.0 / 16.0;
+/// Windows of 5 ms: less than two frames.
+const MADE_UP_WINDOWS: usize = 6;
 /// Below this power a window is silence: -50 dB of full scale.
 const SILENCE: f64 = 1e-5;
 
@@ -42,6 +46,31 @@ impl Recording {
         let (tone, all) =
             heard.fold((0, 0), |(tone, all), window| (tone + u32::from(self.is_tone(window, hz)), all + 1_u32));
         if all == 0 { 0.0 } else { f64::from(tone) / f64::from(all) }
+    }
+
+    /// Where a tone that sounds all the time is missing: beginnings and lengths in seconds, of all that are longer than
+    /// `at_least`. What comes before the first sound and after the last one does not count.
+    pub fn interruptions(&self, at_least: f64) -> Vec<(f64, f64)> {
+        let window = self.rate as usize / 200;
+        let powers: Vec<f64> = self.samples.chunks_exact(window).map(mean_power).collect();
+        let mut sorted = powers.clone();
+        sorted.sort_by(f64::total_cmp);
+        let usual = sorted.get(sorted.len() * 3 / 4).copied().unwrap_or_default();
+        let is_there = |power: f64| power > usual * FADED;
+        // Between two interruptions, sound this short is what a decoder made up.
+        let sounds: Vec<_> = powers.chunk_by(|one, other| is_there(*one) == is_there(*other)).collect();
+        let mut at = 0;
+        let mut there = Vec::new();
+        for (index, run) in sounds.iter().enumerate() {
+            let is_inner = index > 0 && index + 1 < sounds.len();
+            if is_there(run[0]) && !(is_inner && run.len() <= MADE_UP_WINDOWS) {
+                there.push((at, at + run.len()));
+            }
+            at += run.len();
+        }
+        let seconds = |windows: usize| windows as f64 * window as f64 / f64::from(self.rate);
+        let gaps = there.windows(2).map(|pair| (seconds(pair[0].1), seconds(pair[1].0 - pair[0].1)));
+        gaps.filter(|(_, length)| *length > at_least).collect()
     }
 
     /// Whether at least nine tenths of the window's power are at this frequency.
@@ -94,6 +123,14 @@ mod tests {
         let recording = one_second(|t| if t < 0.4 { 0.0 } else { (TAU * 440.0 * t).sin() });
 
         assert_eq!(recording.share_of_tone(440.0), 1.0);
+    }
+
+    #[test]
+    fn interruptions_are_found_where_they_are() {
+        let recording = one_second(|t| if (0.4..0.55).contains(&t) { 0.0 } else { (TAU * 440.0 * t).sin() });
+
+        let [(begin, length)] = recording.interruptions(0.05)[..] else { panic!("one interruption is there") };
+        assert!((begin - 0.4).abs() < 0.006 && (length - 0.15).abs() < 0.011, "{length} s from {begin} s on");
     }
 
     #[test]

@@ -1,5 +1,9 @@
 //! Calls of a machine whose network changes: real addresses, real links, and what the kernel tells of them.
 
+mod outages;
+mod survival;
+mod uplinks;
+
 use std::net::Ipv4Addr;
 
 use floe_netlab::{CallOptions, CallOutcome, CallProcess, Capture, Datagram, Kind, Lab, isolated};

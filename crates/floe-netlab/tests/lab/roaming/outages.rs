@@ -1,0 +1,68 @@
+//! Networks that forget or lose everything, with nothing changed at the machine.
+
+use std::time::Duration;
+
+use floe_netlab::{Mapping, Router, isolated};
+
+use super::{
+    survival::{GAP, check_gap_is_all},
+    uplinks::Roaming,
+};
+
+#[test]
+fn a_router_that_forgets_its_connections_is_passed_again_within_a_second() {
+    isolated(|| {
+        let mut call = Roaming::start(Some(Router::Home));
+        let used = call.wait_for_audio();
+
+        call.uplinks[used].router.forget_connections(Mapping::Same).unwrap();
+        call.wait(Duration::from_secs(3));
+        call.wait_for_audio();
+
+        for end in &call.finish() {
+            let longest = end.longest_interruption();
+            assert!(longest <= GAP, "{longest} ms without the tone");
+        }
+    });
+}
+
+#[test]
+fn a_router_that_maps_the_call_elsewhere_interrupts_it_for_less_than_a_second() {
+    isolated(|| {
+        let mut call = Roaming::start(None);
+        let used = call.wait_for_audio();
+        call.uplinks[1 - used].take_down().unwrap();
+        call.wait(Duration::from_secs(2));
+
+        call.uplinks[used].router.forget_connections(Mapping::Elsewhere).unwrap();
+        call.wait(Duration::from_secs(3));
+        call.wait_for_audio_over(used);
+
+        for end in &call.finish() {
+            let longest = end.longest_interruption();
+            assert!(longest <= GAP, "{longest} ms without the tone");
+        }
+    });
+}
+
+#[test]
+fn a_call_comes_back_when_everything_was_lost_for_ten_seconds() {
+    isolated(|| {
+        let mut call = Roaming::start(Some(Router::Home));
+
+        call.lab.set_outage(true).unwrap();
+        call.wait(Duration::from_secs(10));
+        call.lab.set_outage(false).unwrap();
+        call.wait_for_audio();
+        call.wait(Duration::from_secs(3));
+
+        for end in &call.finish() {
+            assert!(end.outcome.ice_states().contains(&"disconnected"), "{:?}", end.outcome.ice_states());
+            let newest = end.outcome.report["selectedPairs"].as_array().unwrap().last().unwrap()["generation"].as_u64();
+            assert!(newest.unwrap() <= 1, "the same generation or the next: {newest:?}");
+            let longest = end.longest_interruption();
+            assert!((9_500.0..12_500.0).contains(&longest), "{longest} ms without the tone");
+            check_gap_is_all(end);
+        }
+    });
+}
