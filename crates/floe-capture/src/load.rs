@@ -62,8 +62,11 @@ pub enum LoadError {
     #[error(transparent)]
     Capture(ImportError),
     /// Nothing could be read.
-    #[error("the system does not let it be read")]
-    Unreadable(#[from] io::Error),
+    #[error("it cannot be read: {0}")]
+    Unreadable(io::Error),
+    /// There is nothing in it.
+    #[error("the file is empty")]
+    Empty,
 }
 
 /// Reads a file of any kind. `options` and `progress` are for captures (see [`import`]).
@@ -76,7 +79,10 @@ pub fn load(
     progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<Loaded, LoadError> {
     let mut head = Vec::new();
-    source.by_ref().take(MAGIC.len() as u64).read_to_end(&mut head)?;
+    source.by_ref().take(MAGIC.len() as u64).read_to_end(&mut head).map_err(LoadError::Unreadable)?;
+    if head.is_empty() {
+        return Err(LoadError::Empty);
+    }
     let is_record = head == MAGIC;
     let source = head.as_slice().chain(source);
     if is_record {
@@ -86,5 +92,31 @@ pub fn load(
         Ok(import) => Ok(Loaded::Capture(import)),
         Err(ImportError::NotACapture) => Err(LoadError::Unknown),
         Err(error) => Err(LoadError::Capture(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load_bytes(bytes: &[u8]) -> Result<Loaded, LoadError> {
+        load(bytes, &ImportOptions::default(), &mut |_| ControlFlow::Continue(()))
+    }
+
+    /// The sentence that a file with these bytes gives.
+    fn refusal(bytes: &[u8]) -> String {
+        load_bytes(bytes).expect_err("it holds nothing").to_string()
+    }
+
+    #[test]
+    fn files_without_records_are_refused_by_what_they_are() {
+        assert_eq!(refusal(b""), "the file is empty");
+        assert_eq!(refusal(&[0; 40]), "this is neither a Floe record nor a pcap or pcapng file");
+    }
+
+    #[test]
+    fn a_capture_that_ends_in_its_header_says_so() {
+        let loaded = load_bytes(&[0xD4, 0xC3, 0xB2, 0xA1, 2, 0, 4, 0]).expect("its beginning is a capture's");
+        assert!(matches!(loaded.problems(), [Problem::CutOff { offset: 0 }]), "{:?}", loaded.problems());
     }
 }

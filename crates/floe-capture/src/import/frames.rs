@@ -78,8 +78,12 @@ impl<R: Read> Frames<R> {
     /// Reads the file's header.
     pub fn new(reader: R) -> Result<Self, ImportError> {
         let mut source = Source::new(reader);
-        source.fill(24);
+        let mut problems = Vec::new();
+        let is_whole = source.fill(24);
         let format = if let Some(classic) = Classic::read(source.window()) {
+            if !is_whole {
+                problems.push(Problem::CutOff { offset: 0 });
+            }
             source.consume(24);
             Format::Classic(classic)
         } else if NextGeneration::is_one(source.window()) {
@@ -89,7 +93,7 @@ impl<R: Read> Frames<R> {
         } else {
             return Err(ImportError::NotACapture);
         };
-        Ok(Self { source, format, problems: Vec::new() })
+        Ok(Self { source, format, problems })
     }
 
     /// The next frame; none at the end of what can be read.
