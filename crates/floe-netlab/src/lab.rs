@@ -142,7 +142,12 @@ impl Host {
     pub fn udp_sockets(&self) -> Result<Vec<SocketAddr>> {
         let output = self.command("ss").args(["-H", "-u", "-a", "-n"]).output().context("ss does not start")?;
         let text = String::from_utf8_lossy(&output.stdout);
-        Ok(text.lines().filter_map(|line| line.split_whitespace().nth(3)?.parse().ok()).collect())
+        // A socket that is tied to its interface is listed as `address%interface:port`.
+        let address = |text: &str| match text.split_once('%') {
+            Some((ip, rest)) => format!("{ip}:{}", rest.rsplit(':').next().unwrap_or_default()).parse().ok(),
+            None => text.parse().ok(),
+        };
+        Ok(text.lines().filter_map(|line| address(line.split_whitespace().nth(3)?)).collect())
     }
 
     /// Gives the machine another address, beside the one it has.

@@ -29,7 +29,10 @@ impl Tshark {
         let mut command = Command::new("tshark");
         // Its own settings only, no names looked up, RTP recognised by what it looks like.
         command.args(["-n", "-C", "Default", "--enable-heuristic", "rtp_udp", "-r"]).arg(file).args(arguments);
-        let output = command.env("HOME", env!("CARGO_TARGET_TMPDIR")).output().unwrap();
+        // A home of each test's own: two tsharks that make their settings' folder at once trip over each other.
+        let home = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-home", self.test));
+        fs::create_dir_all(&home).unwrap();
+        let output = command.env("HOME", home).output().unwrap();
         let complaints = String::from_utf8_lossy(&output.stderr).into_owned();
         let complaints: Vec<_> = complaints.lines().filter(|line| !line.contains("as user \"root\"")).collect();
         assert!(output.status.success() && complaints.is_empty(), "{complaints:?}");

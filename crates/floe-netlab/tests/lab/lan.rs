@@ -123,16 +123,20 @@ fn a_call_without_a_peer_that_hangs_up_says_that_it_was_not_connected() {
     });
 }
 
-/// Requests and answers of each pair by its two addresses, with the sum of round trips in whole milliseconds.
+/// Requests and answers of each UDP pair (the capture holds UDP only) by its two addresses, with the sum of round trips in whole milliseconds.
 fn checks_by_pair(report: &Value) -> BTreeMap<String, String> {
-    let address = |list: &str, id: &Value| {
+    let candidate = |list: &str, id: &Value| {
         let candidates = report[list].as_array().expect("a report lists candidates");
-        let candidate = candidates.iter().find(|candidate| candidate["id"] == *id).expect("pairs name candidates");
+        candidates.iter().find(|candidate| candidate["id"] == *id).expect("pairs name candidates")
+    };
+    let address = |list: &str, id: &Value| {
+        let candidate = candidate(list, id);
         format!("{} {}", candidate["address"], candidate["port"])
     };
     let pairs = report["candidatePairs"].as_array().expect("a report lists pairs").iter();
     let checked = pairs.filter(|pair| pair["requestsSent"] != 0 || pair["requestsReceived"] != 0);
-    let facts = checked.map(|pair| {
+    let over_udp = checked.filter(|pair| candidate("localCandidates", &pair["localCandidateId"])["protocol"] == "udp");
+    let facts = over_udp.map(|pair| {
         let local = address("localCandidates", &pair["localCandidateId"]);
         let remote = address("remoteCandidates", &pair["remoteCandidateId"]);
         let counts = ["requestsSent", "requestsReceived", "responsesSent", "responsesReceived", "retransmissionsSent"];

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use floe_netlab::{CallOptions, CallOutcome, CallProcess, Lab, Router, TurnServer, isolated};
+use floe_netlab::{CallOptions, CallOutcome, CallProcess, Host, Lab, Router, TurnServer, isolated};
 
 use crate::{SOON, TONE_HZ, exchange_codes};
 
@@ -102,12 +102,21 @@ fn a_certificate_that_nobody_vouches_for_is_named_and_no_relay_is_used() {
     });
 }
 
+/// Nobody connects to this machine over TCP; it may connect to others.
+fn refuse_tcp(host: &Host) {
+    let rules = "add table inet lab_tcp; add chain inet lab_tcp input { type filter hook input priority 0; }; \
+                 add rule inet lab_tcp input tcp flags & (syn | ack) == syn drop";
+    let done = host.command("nft").arg(rules).output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+}
+
 #[test]
 fn a_server_that_is_killed_and_started_again_mid_call_gives_a_new_address() {
     isolated(|| {
         let mut lab = Lab::homes([Router::NoUdp, Router::Home]).unwrap();
         // A peer that anybody reaches: two relays on one server could tell each other nothing once it has forgotten both.
         lab.bob = lab.server("public", [203, 0, 113, 50].into()).unwrap();
+        refuse_tcp(&lab.bob);
         let mut server = TurnServer::start(&lab, HTTPS).unwrap();
         let options = CallOptions { seconds: Some(12), ..turn(vec![server.tcp()]) };
         let start = |host| CallProcess::start(&lab, host, &options).unwrap();
