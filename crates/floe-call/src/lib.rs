@@ -12,6 +12,7 @@ mod control;
 mod exchange;
 mod gathering;
 mod identity;
+mod machine;
 mod mappings;
 mod media;
 mod privacy;

@@ -50,11 +50,11 @@ impl Session {
         }
     }
 
-    /// Looks at the network if something about it has changed, and moves the call along.
-    pub(crate) async fn follow_network(&mut self, now: Instant) {
+    /// Looks at the network if something about it has changed, and moves the call along; true if addresses came or went.
+    pub(crate) async fn follow_network(&mut self, now: Instant) -> bool {
         let Followed { added, removed } = self.gathering.follow(now);
         if added.is_empty() && removed.is_empty() {
-            return;
+            return false;
         }
         for base in removed {
             self.path.remove_base(base, now).await;
@@ -71,6 +71,7 @@ impl Session {
             }
         }
         self.drain_path();
+        true
     }
 
     async fn begin_generation(&mut self, generation: Generation, cause: RestartCause, now: Instant) {

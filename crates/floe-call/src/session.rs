@@ -24,6 +24,7 @@ use crate::{
     exchange::{Exchange, Peer},
     gathering::{BaseChange, Found, Gathering},
     identity::Identity,
+    machine::Machine,
     media::{Media, MediaOutput},
     publisher::{Extras, Publisher},
     restart::Restarts,
@@ -52,6 +53,7 @@ pub(crate) struct Session {
     pub(crate) media: Option<Media>,
     pub(crate) talk: Talk,
     pub(crate) restarts: Restarts,
+    pub(crate) machine: Machine,
     audio: AudioWorker,
     pub(crate) publisher: Publisher,
     paste: Option<PasteOutcome>,
@@ -106,6 +108,7 @@ impl Session {
         let changes = network.changes();
         let exchange = Exchange::new(&tap, &identity);
         let gathering = Gathering::start(&config, &network, &tap, &inbound_sender, now);
+        let machine = Machine::start(&network, &tap, now);
         let (path, agents) = Path::new(PathConfig {
             pacing: config.pacing,
             grace: NOMINATION_GRACE,
@@ -124,6 +127,7 @@ impl Session {
             media: None,
             talk: Talk::new(Control::new(&talk_tap, clock)),
             restarts: Restarts::default(),
+            machine,
             audio,
             publisher,
             paste: None,
@@ -250,7 +254,9 @@ impl Session {
             self.make_code();
             self.begin_checks().await;
         }
-        self.follow_network(now).await;
+        let has_news = self.gathering.look_at().is_some_and(|at| at <= now);
+        let have_addresses_changed = self.follow_network(now).await;
+        self.follow_machine(has_news, have_addresses_changed, now);
         self.take_named();
         // While there is no path, a friend can be given where this side is to be found by now: the same call goes on.
         if self.exchange.own().is_some() && self.path.selected().is_none() && self.gathering.take_moved() {

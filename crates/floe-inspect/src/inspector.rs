@@ -122,6 +122,7 @@ impl Inspector {
             Note::RelayRefusedHost { relay, host, error } => self.on_relay_refused_host(*relay, *host, error),
             Note::GatheringChanged { generation, state } => self.on_gathering_changed(*generation, *state),
             Note::DefaultRoute { interface } => self.on_default_route(interface.as_deref()),
+            Note::Resumed { asleep } => self.on_resumed(*asleep),
             Note::WebRedirected { to } => self.on_web_redirected(to),
             Note::NameSilent { name } => self.on_name_silent(name),
             Note::CodeReady { characters } => self.on_code_ready(*characters),

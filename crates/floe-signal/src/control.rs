@@ -127,13 +127,15 @@ const CLOCK_ANSWER: u8 = 7;
 const DIGEST: u8 = 8;
 const GOODBYE: u8 = 9;
 
-const CAUSES: [RestartCause; 6] = [
+const CAUSES: [RestartCause; 8] = [
     RestartCause::Asked,
     RestartCause::Peer,
     RestartCause::NetworkUp,
     RestartCause::NetworkDown,
     RestartCause::PathSilent,
     RestartCause::RelayLost,
+    RestartCause::DefaultRoute,
+    RestartCause::Resumed,
 ];
 
 impl ControlMessage {

@@ -1,5 +1,6 @@
 //! The fabric: nodes, links and everything under way, with time passed in.
 
+mod machine;
 mod tcp;
 
 use std::{
@@ -15,6 +16,7 @@ use floe_wire::InterfaceInfo;
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 use tokio::sync::mpsc;
 
+use self::machine::Machine;
 use crate::{
     Counters, LinkProfile, Prefix,
     counters::Loss,
@@ -74,6 +76,7 @@ struct Host {
     sockets: HashMap<SocketAddr, mpsc::Sender<Letter>>,
     tcp: Stack,
     random: StdRng,
+    machine: Machine,
 }
 
 /// A datagram on its way over a link.
@@ -111,7 +114,8 @@ impl Fabric {
 
     pub fn add_host(&mut self) -> NodeId {
         let random = StdRng::seed_from_u64(self.next_seed());
-        let host = Host { interfaces: Vec::new(), sockets: HashMap::new(), tcp: Stack::default(), random };
+        let (tcp, machine) = (Stack::default(), Machine::default());
+        let host = Host { interfaces: Vec::new(), sockets: HashMap::new(), tcp, random, machine };
         self.add(Node::Host(Box::new(host)))
     }
 

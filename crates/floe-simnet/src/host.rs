@@ -7,6 +7,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4},
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -68,6 +69,14 @@ impl Network for SimHost {
 
     fn changes(&self) -> Box<dyn NetworkChanges> {
         Box::new(HostChanges(self.shared.changes.subscribe()))
+    }
+
+    fn default_source(&self) -> io::Result<Option<IpAddr>> {
+        Ok(self.shared.lock().default_source(self.node))
+    }
+
+    fn time_asleep(&self) -> Duration {
+        self.shared.lock().time_asleep(self.node)
     }
 
     fn resolve<'a>(&'a self, host: &'a str, port: u16) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {

@@ -3,6 +3,7 @@
 use std::{
     net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use floe_transport::clock;
@@ -149,6 +150,17 @@ impl Simnet {
     #[must_use]
     pub fn interface_links(&self, host: NodeId) -> Vec<LinkId> {
         self.shared.lock().all_interfaces(host).iter().map(|(_, link)| *link).collect()
+    }
+
+    /// Moves a host's default route to an interface; until then, it leads to the first one that is up.
+    pub fn set_default_interface(&self, host: NodeId, interface: &str) {
+        self.shared.lock().set_default_interface(host, interface);
+        self.shared.changes.send_modify(|count| *count += 1);
+    }
+
+    /// Lets a host have slept for so long, as it finds when it wakes; nothing is lost meanwhile.
+    pub fn add_sleep(&self, host: NodeId, asleep: Duration) {
+        self.shared.lock().add_sleep(host, asleep);
     }
 
     /// Makes a router forget its mappings and flows, as after a restart; `false` when it has none to forget.

@@ -134,6 +134,22 @@ impl World {
         true
     }
 
+    /// Moves a peer's default route to one of its interfaces.
+    pub fn set_default_interface(&self, side: Side, interface: &str) -> bool {
+        self.peer(side).is_some_and(|(simnet, peer)| {
+            simnet.set_default_interface(peer.host, interface);
+            true
+        })
+    }
+
+    /// Lets a peer's computer have slept for so long, as it finds when it wakes; nothing is lost meanwhile.
+    pub fn add_sleep(&self, side: Side, asleep: Duration) -> bool {
+        self.peer(side).is_some_and(|(simnet, peer)| {
+            simnet.add_sleep(peer.host, asleep);
+            true
+        })
+    }
+
     /// Makes a peer's router forget its mappings, as when it restarts.
     pub fn flush_nat(&self, side: Side) -> bool {
         self.peer(side).is_some_and(|(simnet, peer)| peer.router.is_some_and(|router| simnet.flush_nat(router)))

@@ -3,9 +3,10 @@
 use std::{
     future::Future,
     io,
-    net::{Ipv4Addr, SocketAddr, SocketAddrV4},
+    net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4},
     pin::Pin,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use floe_wire::InterfaceInfo;
@@ -66,6 +67,20 @@ pub trait Network: Send + Sync + 'static {
     /// tell, says nothing.
     fn changes(&self) -> Box<dyn NetworkChanges> {
         Box::new(NoChanges)
+    }
+
+    /// The address that packets to the wide world bear if nobody chooses one: it lies on the interface of the default
+    /// route. None without a default route.
+    ///
+    /// # Errors
+    /// When the network does not tell.
+    fn default_source(&self) -> io::Result<Option<IpAddr>> {
+        Err(io::Error::new(io::ErrorKind::Unsupported, "this network does not tell its default route"))
+    }
+
+    /// How long the machine has slept since some moment before; only its growth says something.
+    fn time_asleep(&self) -> Duration {
+        Duration::ZERO
     }
 
     /// Resolves a host name or address literal.

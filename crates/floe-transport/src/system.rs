@@ -5,6 +5,8 @@ mod changes;
 mod device;
 mod interfaces;
 mod multicast;
+mod route;
+mod sleep;
 mod tcp;
 
 use std::{
@@ -110,6 +112,20 @@ impl Network for SystemNetwork {
         match self.scope {
             Scope::Everything => changes::watch(),
             Scope::LoopbackOnly => Box::new(NoChanges),
+        }
+    }
+
+    fn default_source(&self) -> io::Result<Option<IpAddr>> {
+        match self.scope {
+            Scope::Everything => route::default_source(),
+            Scope::LoopbackOnly => Err(io::Error::new(io::ErrorKind::Unsupported, "loopback has no routes")),
+        }
+    }
+
+    fn time_asleep(&self) -> Duration {
+        match self.scope {
+            Scope::Everything => sleep::time_asleep(),
+            Scope::LoopbackOnly => Duration::ZERO,
         }
     }
 

@@ -155,6 +155,11 @@ pub enum Note {
         /// Its name; none when there is no default route.
         interface: Option<String>,
     },
+    /// The computer, or this program alone, stood still for a while and goes on.
+    Resumed {
+        /// For how long.
+        asleep: Duration,
+    },
     /// A web page that everybody can read was answered with another one: a captive portal.
     WebRedirected {
         /// Where to; a host name.

@@ -91,6 +91,10 @@ pub enum RestartCause {
     PathSilent,
     /// A relay lost its allocation.
     RelayLost,
+    /// Packets to the wide world leave by another interface.
+    DefaultRoute,
+    /// The computer had slept.
+    Resumed,
 }
 
 impl RestartCause {
@@ -104,6 +108,8 @@ impl RestartCause {
             Self::NetworkDown => "a network went away",
             Self::PathSilent => "the path does not answer",
             Self::RelayLost => "a relay was lost",
+            Self::DefaultRoute => "the default route moved",
+            Self::Resumed => "the computer had slept",
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Whole calls whose ends tell each other what they see.
 
+mod machine;
 mod pair;
 mod restarts;
 mod roaming;

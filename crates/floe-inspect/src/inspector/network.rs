@@ -13,7 +13,7 @@ use crate::{
     events::is_milestone,
     markers::MarkerKind,
     picture::{BaseView, ServerVerdict, ServerView, Severity, Traffic},
-    words::{count, millis},
+    words::{count, millis, seconds},
 };
 
 /// Interfaces, bases and refusals to bind that are shown, each.
@@ -189,6 +189,12 @@ impl Inspector {
             self.mark(MarkerKind::NetworkChange, text.clone());
         }
         self.say(Severity::Info, "network", text);
+    }
+
+    pub(super) fn on_resumed(&mut self, asleep: Duration) {
+        let text = format!("This computer stood still for {} and goes on", seconds(asleep));
+        self.mark(MarkerKind::NetworkChange, text.clone());
+        self.say(Severity::Warning, "network", text);
     }
 
     pub(super) fn on_web_redirected(&mut self, to: &str) {

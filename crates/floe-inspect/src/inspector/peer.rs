@@ -167,7 +167,15 @@ impl Inspector {
     pub(super) fn on_restart_started(&mut self, generation: Generation, cause: RestartCause) {
         let started = self.picture.at;
         push_restart(&mut self.picture.restarts, RestartView { generation, cause, started, selected: None, gap: None });
-        if matches!(cause, RestartCause::NetworkUp | RestartCause::NetworkDown | RestartCause::RelayLost) {
+        let is_of_the_network = match cause {
+            RestartCause::NetworkUp
+            | RestartCause::NetworkDown
+            | RestartCause::RelayLost
+            | RestartCause::DefaultRoute
+            | RestartCause::Resumed => true,
+            RestartCause::Asked | RestartCause::Peer | RestartCause::PathSilent => false,
+        };
+        if is_of_the_network {
             self.mark(MarkerKind::NetworkChange, cause.name().to_owned());
         }
         let text = format!("ICE restarts, generation {}: {}", generation.0, cause.name());
