@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use crate::{
+    platforms,
     run::{cargo, run, succeeds},
     setup::{Need, ensure_component, ensure_installed},
     tidy,
@@ -23,6 +24,7 @@ pub fn lint() -> Result<()> {
     ensure_installed(&[Need::Build])?;
     ensure_component("clippy", "clippy")?;
     run(&mut cargo(&["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+    platforms::check()?;
     run(cargo(&["doc", "--locked", "--workspace", "--no-deps", "--document-private-items"])
         .env("RUSTDOCFLAGS", "-D warnings"))
 }

@@ -5,6 +5,7 @@ mod bench;
 mod checks;
 mod demo;
 mod package;
+mod platforms;
 mod run;
 mod setup;
 mod test;
@@ -19,14 +20,19 @@ Usage: cargo xtask COMMAND
                    (without a display: run the demo in this terminal for ten seconds);
                    --release builds what is shipped, which takes longer
   test             install what the tests need, then run all of them
-  lint             formatting, tidy, clippy, documentation, licences and sources of dependencies
+  lint             formatting, tidy, clippy, documentation, licences and sources of dependencies; what differs by
+                   system also for the systems whose standard library is installed
   ci               lint, then test
   bench NAME       measure Floe beside others; `connect`: from both codes to a selected pair;
                    `import`: opening a capture of 500 MB
+  platforms        what differs by system, checked for macOS and Windows where their standard libraries are installed
   tidy             the project's own rules: arrows between crates, file heads, file lengths
   package          build the Debian package";
 
 fn main() -> ExitCode {
+    if platforms::is_stand_in() {
+        return finish(platforms::stand_in(std::env::args_os().skip(1)));
+    }
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let Some((command, rest)) = arguments.split_first() else {
         println!("{USAGE}");
@@ -38,6 +44,7 @@ fn main() -> ExitCode {
         ("lint", []) => checks::lint(),
         ("ci", []) => checks::lint().and_then(|()| test::test()),
         ("bench", [name]) => bench::bench(name),
+        ("platforms", []) => platforms::check(),
         ("tidy", []) => tidy::tidy(),
         ("package", []) => package::package(),
         ("help" | "--help" | "-h", _) => {
@@ -49,6 +56,10 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    finish(done)
+}
+
+fn finish(done: anyhow::Result<()>) -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
