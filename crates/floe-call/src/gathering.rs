@@ -1,9 +1,13 @@
 //! Gathering: bases on the chosen interfaces, STUN and TURN servers asked from them, candidates out of all.
 
 mod any_base;
+mod bases;
+mod candidates;
 pub(crate) mod changes;
 mod names;
+mod patience;
 mod relays;
+mod servers;
 mod tcp;
 
 use std::{
@@ -12,24 +16,22 @@ use std::{
     time::{Duration, Instant},
 };
 
-use floe_path::PathBase;
 use floe_signal::{HiddenHost, MAX_HIDDEN};
 use floe_transport::{
-    Base, Discovery, DiscoveryOutput, Inbound, NatSend, Network, ServerUrl, Tap,
-    candidate::{local_preferences, server_reflexive_candidate},
-    relay::{Credentials, RelayEvent, RelayIds, TurnUrl},
+    Discovery, DiscoveryOutput, Inbound, NatSend, Network, Tap, candidate::server_reflexive_candidate,
+    relay::RelayEvent,
 };
-use floe_wire::{
-    BaseId, Candidate, CandidateType, GatheringState, Generation, InterfaceInfo, InterfaceKind, NatSummary, Note,
-    RelayProtocol, stun::StunMessage,
-};
-use tokio::{sync::mpsc, task::JoinSet};
+use floe_wire::{BaseId, Candidate, GatheringState, Generation, NatSummary, Note, stun::StunMessage};
+use tokio::sync::mpsc;
 
 use self::{
-    any_base::AnyBase,
+    bases::{Bases, OwnBase},
+    candidates::Candidates,
     changes::Surroundings,
     names::{Heard, Names},
-    relays::{Origin, RelayChange, Relays, TurnServer},
+    patience::Awaited,
+    relays::{RelayChange, Relays},
+    servers::{Resolved, Servers},
     tcp::TcpOpener,
 };
 use crate::{
@@ -37,30 +39,6 @@ use crate::{
     mappings::{MappedAnswer, Mappings},
     privacy::Privacy,
 };
-
-/// After this long a code is given away although a server is still silent: a person is waiting, and servers that
-/// answer at all answer within a second.
-const CODE_PATIENCE: Duration = Duration::from_millis(2500);
-/// So long where a relay is all that a code tells.
-const RELAY_PATIENCE: Duration = Duration::from_secs(10);
-/// A name that does not resolve by then is told as failed.
-const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
-/// Machines with more addresses than this use the first ones.
-const MAX_ADDRESSES: usize = 16;
-const NO_FAMILY: &str = "no interface here has an address of its family";
-
-/// A server name on its way to addresses.
-pub(crate) struct Resolved {
-    server: String,
-    purpose: Purpose,
-    addresses: Result<Vec<SocketAddr>, String>,
-}
-
-/// What a server is for.
-enum Purpose {
-    Stun,
-    Turn { url: TurnUrl, credentials: Credentials, order: u16 },
-}
 
 /// What gathering waits for.
 pub(crate) enum Found {
@@ -88,47 +66,20 @@ pub(crate) enum BaseChange {
 /// The bases of a call and the search for candidates over them.
 pub(crate) struct Gathering {
     tap: Tap,
-    generation: Generation,
-    bases: Vec<OwnBase>,
+    bases: Bases,
     tcp: TcpOpener,
-    next_base: u32,
-    /// Whether STUN servers are asked.
-    has_stun: bool,
     surroundings: Surroundings,
     relays: Relays,
     discovery: Discovery,
-    resolving: JoinSet<Resolved>,
-    /// Reads the system's authorities while names are resolved and connections made.
-    preparing: JoinSet<()>,
-    servers: Vec<AskedServer>,
+    servers: Servers,
     privacy: Privacy,
     mappings: Mappings,
     names: Names,
-    candidates: Vec<OwnCandidate>,
+    candidates: Candidates,
     started: Instant,
+    /// The longest round trip to a server that answered.
+    round_trip: Option<Duration>,
     state: GatheringState,
-}
-
-struct OwnBase {
-    base: AnyBase,
-    local_preference: u16,
-    /// What servers see of it; more than one where the mapping depends on the destination.
-    mapped: Vec<SocketAddr>,
-}
-
-/// A server that resolved.
-struct AskedServer {
-    url: String,
-    addresses: Vec<SocketAddr>,
-    /// A TURN server, whose troubles its relays tell.
-    is_turn: bool,
-}
-
-/// A candidate of ours.
-struct OwnCandidate {
-    base: BaseId,
-    candidate: Candidate,
-    server: Option<String>,
 }
 
 impl Gathering {
@@ -140,129 +91,34 @@ impl Gathering {
         inbound: &mpsc::Sender<Inbound>,
         now: Instant,
     ) -> Self {
+        tap.note(Note::GatheringChanged { generation: Generation(0), state: GatheringState::Gathering });
         let mut gathering = Self {
             tap: tap.clone(),
-            generation: Generation(0),
-            bases: Vec::new(),
+            bases: Bases::default(),
             tcp: TcpOpener::new(config, network, tap, inbound),
-            next_base: 0,
-            has_stun: !config.stun_servers.is_empty(),
             surroundings: Surroundings::new(config, network, inbound),
             relays: Relays::new(network, tap, inbound, &config.turn_trust),
             discovery: Discovery::new(rand::random()),
-            resolving: JoinSet::new(),
-            preparing: JoinSet::new(),
-            servers: Vec::new(),
+            servers: Servers::new(config, network, tap),
             privacy: config.privacy,
             mappings: Mappings::new(tap, config.mapping_refresh, now),
             names: Names::new(network, tap),
-            candidates: Vec::new(),
+            candidates: Candidates::new(tap),
             started: now,
-            state: GatheringState::New,
+            round_trip: None,
+            state: GatheringState::Gathering,
         };
-        gathering.enter(GatheringState::Gathering);
-        gathering.open_bases(config, network, inbound);
-        gathering.resolve_servers(config, network);
+        gathering.open_bases();
         gathering.advance(now);
         gathering
     }
 
-    fn open_bases(&mut self, config: &CallConfig, network: &Arc<dyn Network>, inbound: &mpsc::Sender<Inbound>) {
-        let interfaces = match network.interfaces() {
-            Ok(interfaces) => interfaces,
-            Err(error) => {
-                tracing::warn!(%error, "cannot list interfaces");
-                return;
-            }
-        };
-        let wanted: Vec<InterfaceInfo> = interfaces
-            .into_iter()
-            .filter(|interface| config.interfaces.is_empty() || config.interfaces.contains(&interface.name))
-            .filter(|interface| config.include_loopback || interface.kind != InterfaceKind::Loopback)
-            .collect();
-        for interface in &wanted {
-            self.tap.note(Note::InterfaceListed(interface.clone()));
-        }
-        let addresses: Vec<(InterfaceInfo, IpAddr)> = wanted
-            .iter()
-            .flat_map(|interface| interface.addresses.iter().map(|address| (interface.clone(), *address)))
-            .take(MAX_ADDRESSES)
-            .collect();
-        let preferences = local_preferences(&addresses);
-        for ((interface, address), local_preference) in addresses.iter().cloned().zip(preferences.iter().copied()) {
-            let id = new_base(&mut self.next_base);
-            let name = interface.name.clone();
-            match Base::open(&**network, &self.tap, id, interface, address, inbound.clone()) {
-                Ok(base) => self.add_base(AnyBase::Udp(base), local_preference),
-                Err(error) => {
-                    self.tap.note(Note::BaseFailed { interface: name, address, error: error.to_string() });
-                }
-            }
-        }
-        for ((interface, address), local_preference) in addresses.iter().zip(preferences) {
-            self.open_tcp(interface, *address, local_preference);
-        }
-    }
-
-    /// Opens the TCP bases of an address that has one for UDP.
-    fn open_tcp(&mut self, interface: &InterfaceInfo, ip: IpAddr, local_preference: u16) -> Vec<BaseId> {
-        let next_base = &mut self.next_base;
-        let bases = self.tcp.open(interface, ip, || new_base(next_base));
-        let ids = bases.iter().map(AnyBase::id).collect();
-        for base in bases {
-            self.add_base(base, local_preference);
-        }
-        ids
-    }
-
-    fn add_base(&mut self, base: AnyBase, local_preference: u16) {
-        let candidate = base.candidate(local_preference);
-        self.publish(base.id(), candidate, None);
-        self.bases.push(OwnBase { base, local_preference, mapped: Vec::new() });
-    }
-
-    fn resolve_servers(&mut self, config: &CallConfig, network: &Arc<dyn Network>) {
-        for server in &config.stun_servers {
-            let url = match ServerUrl::parse(server) {
-                Ok(url) => url,
-                Err(error) => {
-                    self.fail_server(server, None, error.to_string());
-                    continue;
-                }
-            };
-            let ServerUrl { host, port } = url;
-            self.resolving.spawn(resolve(Arc::clone(network), host, port, server.clone(), Purpose::Stun));
-        }
-        for (order, access) in config.turn_servers.iter().enumerate() {
-            let (url, credentials) = match access.read() {
-                Ok(read) => read,
-                Err(error) => {
-                    self.fail_server(&access.shown(), None, error.to_string());
-                    continue;
-                }
-            };
-            if url.transport == RelayProtocol::Tls {
-                let trust = config.turn_trust.clone();
-                self.preparing.spawn(async move { trust.prepare().await });
-            }
-            let (host, port, server) = (url.host.clone(), url.port, url.to_string());
-            let order = u16::try_from(order).unwrap_or(u16::MAX);
-            let purpose = Purpose::Turn { url, credentials, order };
-            self.resolving.spawn(resolve(Arc::clone(network), host, port, server, purpose));
-        }
-    }
-
     /// Waits for the next name or relay; pending when there is none.
     pub async fn next_found(&mut self) -> Found {
-        loop {
-            tokio::select! {
-                Some(resolved) = self.resolving.join_next() => match resolved {
-                    Ok(resolved) => return Found::Resolved(resolved),
-                    Err(error) => tracing::error!(%error, "a resolver task ended abnormally"),
-                },
-                event = self.relays.next_event() => return Found::Relay(event),
-                heard = self.names.next() => return Found::Name(heard),
-            }
+        tokio::select! {
+            Some(resolved) = self.servers.next() => Found::Resolved(resolved),
+            event = self.relays.next_event() => Found::Relay(event),
+            heard = self.names.next() => Found::Name(heard),
         }
     }
 
@@ -283,48 +139,16 @@ impl Gathering {
         change
     }
 
-    /// Asks a resolved server from the bases of its address families.
-    fn on_resolved(&mut self, resolved: Resolved, now: Instant) {
-        let Resolved { server: url, purpose, addresses } = resolved;
-        let addresses = match addresses {
-            Ok(addresses) => addresses,
-            Err(error) => return self.fail_server(&url, None, error),
-        };
-        let is_turn = matches!(purpose, Purpose::Turn { .. });
-        // A TURN server answers Binding requests as well (RFC 8656 section 3), which tells where each base is seen. Where
-        // STUN servers tell it, one more mapping of a symmetric NAT would only be one more pair to check in vain.
-        let is_asked = match &purpose {
-            Purpose::Stun => true,
-            Purpose::Turn { url, .. } => url.transport == RelayProtocol::Udp && !self.has_stun,
-        };
-        if let Purpose::Turn { url, credentials, order } = purpose {
-            self.ask_for_relays(&TurnServer { url, credentials, addresses: addresses.clone(), order });
-        }
-        if is_asked {
-            self.servers.push(AskedServer { url: url.clone(), addresses: addresses.clone(), is_turn });
-            self.ask(&url, &addresses, now);
-        }
-    }
-
-    fn ask_for_relays(&mut self, server: &TurnServer) {
-        let asking = self.bases.iter().filter(|own| own.base.asks_servers());
-        let origins: Vec<Origin> = asking.map(Origin::of).collect();
-        let next_base = &mut self.next_base;
-        let asked = self.relays.ask(server, &origins, || new_relay(next_base));
-        if !asked && server.url.transport != RelayProtocol::Udp {
-            self.fail_server(&server.url.to_string(), None, NO_FAMILY.to_owned());
-        }
-    }
-
     fn on_relay_change(&mut self, change: RelayChange) -> BaseChange {
         match change {
-            RelayChange::Added { relay, candidate, server } => {
+            RelayChange::Added { relay, candidate, server, round_trip } => {
                 let (address, priority) = (candidate.address, candidate.priority);
+                self.round_trip = self.round_trip.max(Some(round_trip));
                 self.publish(relay, candidate, Some(server));
                 BaseChange::Added { id: relay, address, priority }
             }
             RelayChange::Removed { relay } => {
-                self.candidates.retain(|own| own.base != relay);
+                self.candidates.forget_bases(&[relay]);
                 BaseChange::Removed { id: relay }
             }
         }
@@ -353,30 +177,6 @@ impl Gathering {
         self.mappings.stop_refreshing();
     }
 
-    fn refresh(&mut self, now: Instant) {
-        let servers = std::mem::take(&mut self.servers);
-        for server in &servers {
-            self.ask(&server.url, &server.addresses, now);
-        }
-        self.servers = servers;
-    }
-
-    fn ask(&mut self, server: &str, addresses: &[SocketAddr], now: Instant) {
-        let mut asked = false;
-        for OwnBase { base, .. } in self.bases.iter().filter(|own| own.base.asks_servers()) {
-            let same_family = |address: &&SocketAddr| address.is_ipv4() == base.address().is_ipv4();
-            if let Some(address) = addresses.iter().find(same_family) {
-                if self.discovery.ask(base.id(), base.address(), server, *address, now) {
-                    self.mappings.on_asked(base.id(), base.address(), *address);
-                }
-                asked = true;
-            }
-        }
-        if !asked {
-            self.fail_server(server, None, NO_FAMILY.to_owned());
-        }
-    }
-
     /// Takes a STUN message that may answer a server request; `true` when it did.
     pub fn on_stun(&mut self, base: BaseId, from: SocketAddr, message: &StunMessage, now: Instant) -> bool {
         let consumed =
@@ -395,8 +195,8 @@ impl Gathering {
     pub fn on_timeout(&mut self, now: Instant) {
         self.discovery.handle_timeout(now);
         self.names.on_timeout(now);
-        let next_base = &mut self.next_base;
-        self.relays.on_timeout(now, || new_relay(next_base));
+        let Self { relays, bases, .. } = self;
+        relays.on_timeout(now, || bases.new_relay());
         if self.mappings.on_timeout(now) {
             self.refresh(now);
         }
@@ -411,19 +211,14 @@ impl Gathering {
                     self.watch_mapped(base, (asked, mapped, other), rtt, now);
                     self.add_mapped(base, server, mapped, rtt);
                 }
-                DiscoveryOutput::Failed { base, server, error } => {
-                    if !self.servers.iter().any(|asked| asked.is_turn && asked.url == server) {
-                        self.fail_server(&server, Some(base), error);
-                    }
-                }
+                DiscoveryOutput::Failed { base, server, error } => self.servers.fail_stun(&server, base, error),
             }
         }
         while let Some(NatSend { base, to, bytes }) = self.mappings.poll_send() {
             self.send(base, &bytes, to);
         }
-        let asking = self.bases.iter().filter(|own| own.base.asks_servers());
-        self.mappings.note_verdicts(asking.map(|own| own.base.id()));
-        let is_done = self.resolving.is_empty() && self.discovery.is_done() && self.relays.is_settled();
+        self.mappings.note_verdicts(self.bases.asking().map(|own| own.base.id()));
+        let is_done = self.servers.resolving() == 0 && self.discovery.is_done() && self.relays.is_settled();
         if self.state == GatheringState::Gathering && is_done {
             self.enter(GatheringState::Complete);
         }
@@ -437,17 +232,12 @@ impl Gathering {
         rtt: Duration,
         now: Instant,
     ) {
-        let Some(own) = self.bases.iter_mut().find(|own| own.base.id() == base) else { return };
+        let Some(own) = self.bases.find_mut(base) else { return };
         let local = own.base.address();
         let answer = MappedAnswer { base, local, asked, mapped, other, rtt };
         let Some(gone) = self.mappings.on_mapped(&answer, now) else { return };
-        own.mapped.retain(|known| *known != gone);
-        let is_stale = |candidate: &Candidate| {
-            candidate.candidate_type == CandidateType::ServerReflexive
-                && candidate.address == gone
-                && candidate.related_address == Some(local)
-        };
-        self.candidates.retain(|own| !is_stale(&own.candidate));
+        own.forget_mapped(gone);
+        self.candidates.forget_mapped(local, gone);
     }
 
     /// Whether an address that a code of ours tells has moved, or another one is known after the network changed, since this
@@ -464,72 +254,65 @@ impl Gathering {
 
     fn add_mapped(&mut self, base: BaseId, server: String, mapped: SocketAddr, rtt: Duration) {
         let generation_is_complete = self.state == GatheringState::Complete;
-        let Some(own) = self.bases.iter_mut().find(|own| own.base.id() == base) else { return };
-        let is_known = own.mapped.contains(&mapped);
+        let Some(own) = self.bases.find_mut(base) else { return };
+        let preference = own.add_mapped(mapped);
         // Answers to refreshing requests are news only when the mapping moved.
-        if !(generation_is_complete && is_known) {
+        if !(generation_is_complete && preference.is_none()) {
+            self.round_trip = self.round_trip.max(Some(rtt));
             self.tap.note(Note::ServerAnswered { server: server.clone(), base, mapped, rtt });
         }
-        if is_known {
-            return;
-        }
-        // Several mappings of one base get descending preferences, so that priorities stay unique (section 5.1.2).
-        let rank = u16::try_from(own.mapped.len()).unwrap_or(u16::MAX);
-        let preference = own.local_preference.saturating_sub(rank);
-        own.mapped.push(mapped);
+        let local = own.base.address();
         // An address that is its own mapping is the host candidate again (RFC 8445 section 5.1.3).
-        if mapped == own.base.address() {
-            return;
+        if let Some(preference) = preference.filter(|_| mapped != local) {
+            self.publish(base, server_reflexive_candidate(mapped, local, preference), Some(server));
         }
-        let candidate = server_reflexive_candidate(mapped, own.base.address(), preference);
-        self.publish(base, candidate, Some(server));
     }
 
     fn publish(&mut self, base: BaseId, candidate: Candidate, server: Option<String>) {
-        let generation = self.generation;
         self.surroundings.has_news |= self.surroundings.has_changed;
-        self.candidates.push(OwnCandidate { base, candidate: candidate.clone(), server: server.clone() });
-        self.tap.note(Note::LocalCandidate { generation, base, candidate, server });
-    }
-
-    fn fail_server(&self, server: &str, base: Option<BaseId>, error: String) {
-        self.tap.note(Note::ServerFailed { server: server.to_owned(), base, error });
+        self.candidates.add(base, candidate, server);
     }
 
     fn enter(&mut self, state: GatheringState) {
         self.state = state;
-        self.tap.note(Note::GatheringChanged { generation: self.generation, state });
-    }
-
-    fn own(&self, base: BaseId) -> Option<&OwnBase> {
-        self.bases.iter().find(|own| own.base.id() == base)
+        self.tap.note(Note::GatheringChanged { generation: self.candidates.generation(), state });
     }
 
     /// Sends one datagram from a base; a refusal is a record.
     pub fn send(&self, base: BaseId, datagram: &[u8], remote: SocketAddr) {
-        match self.own(base) {
+        match self.bases.find(base) {
             Some(own) => own.base.send(datagram, remote),
             None => self.relays.send(base, datagram, remote),
         }
     }
 
-    /// When a code may be given away although servers are silent.
+    /// When a code may be given away although something is still missing.
     pub fn code_deadline(&self) -> Instant {
-        // Without its relay a code that tells nothing else would be of no use.
-        self.started + if self.privacy.sends_directly() { CODE_PATIENCE } else { RELAY_PATIENCE }
+        let tells_relays_only = !self.privacy.sends_directly();
+        let answers = self.discovery.waiting().filter(|_| !tells_relays_only).map(|(base, since)| {
+            let is_mapped = self.bases.find(base).is_some_and(OwnBase::is_mapped);
+            Awaited::Answer { since, is_mapped }
+        });
+        let names = (0..self.servers.resolving()).map(|_| Awaited::Name { since: self.started });
+        let awaited = answers.chain(self.relays.awaited()).chain(names);
+        let has_relay = self.candidates.relayed().next().is_some();
+        patience::code_at(self.started, awaited, has_relay, self.round_trip, tells_relays_only)
     }
 
     /// Whether a code made at `now` would be as good as waiting reasonably can make it.
     pub fn is_code_worthy(&self, now: Instant) -> bool {
         let is_complete = self.state == GatheringState::Complete && !self.mappings.is_settling(now);
-        is_complete || now >= self.code_deadline()
+        is_complete || self.is_enough(now)
+    }
+
+    fn is_enough(&self, now: Instant) -> bool {
+        let is_awaiting = self.state == GatheringState::Gathering;
+        is_awaiting && now >= self.code_deadline() && !self.mappings.is_settling(now)
     }
 
     /// All candidates so far that the peer may know, best first.
     pub fn candidates(&self) -> Vec<Candidate> {
-        let mut candidates: Vec<Candidate> = self.candidates.iter().map(|own| own.candidate.clone()).collect();
-        candidates.sort_by_key(|candidate| std::cmp::Reverse(candidate.priority));
-        self.privacy.told(candidates)
+        self.candidates.told(self.privacy)
     }
 
     /// Hosts of ours that the peer may know by name only.
@@ -537,7 +320,7 @@ impl Gathering {
         if !self.privacy.names_lan() {
             return Vec::new();
         }
-        let (names, bases) = (&mut self.names, self.bases.iter().filter(|own| own.base.asks_servers()));
+        let (names, bases) = (&mut self.names, self.bases.asking());
         let hide = |own: &OwnBase| {
             let address = own.base.address();
             let name = names.hide(names::hideable(address)?)?;
@@ -550,8 +333,8 @@ impl Gathering {
     pub fn seek_names(&mut self, hosts: &[HiddenHost], now: Instant) {
         // What a name stands for can be reached from a socket of this computer only.
         if !hosts.is_empty() && self.privacy.sends_directly() {
-            let asking = self.bases.iter().filter(|own| own.base.asks_servers());
-            let locals: Vec<Ipv4Addr> = asking.filter_map(|own| names::hideable(own.base.address())).collect();
+            let locals: Vec<Ipv4Addr> =
+                self.bases.asking().filter_map(|own| names::hideable(own.base.address())).collect();
             self.names.seek(hosts, &locals, now);
         }
     }
@@ -561,56 +344,21 @@ impl Gathering {
         self.names.take_found()
     }
 
-    /// Whether there is any socket to call from.
-    pub fn has_bases(&self) -> bool {
-        !self.bases.is_empty()
-    }
-
     /// A new generation of checks has the same candidates.
     pub fn begin_generation(&mut self, generation: Generation) {
-        self.generation = generation;
-        for OwnCandidate { base, candidate, server } in &self.candidates {
-            let (base, candidate, server) = (*base, candidate.clone(), server.clone());
-            self.tap.note(Note::LocalCandidate { generation, base, candidate, server });
-        }
+        self.candidates.begin_generation(generation);
     }
 
     /// How many candidates there are so far.
     pub fn candidate_count(&self) -> usize {
-        self.candidates.len()
+        self.candidates.count()
     }
 
     /// The relayed addresses, each with its candidate's priority.
     pub fn relayed(&self) -> impl Iterator<Item = (BaseId, SocketAddr, u32)> {
-        let relayed = self.candidates.iter().filter(|own| own.candidate.candidate_type == CandidateType::Relayed);
-        relayed.map(|own| (own.base, own.candidate.address, own.candidate.priority))
-    }
-
-    /// The bases that checks may leave from directly.
-    pub fn path_bases(&self) -> impl Iterator<Item = PathBase> {
-        let usable = self.bases.iter().filter(|_| self.privacy.sends_directly());
-        usable.map(|own| own.base.path_base(own.local_preference))
+        self.candidates.relayed()
     }
 }
 
-/// Base ids are never reused.
-fn new_base(next: &mut u32) -> BaseId {
-    let id = BaseId(*next);
-    *next += 1;
-    id
-}
-
-fn new_relay(next: &mut u32) -> RelayIds {
-    RelayIds { client: new_base(next), relay: new_base(next) }
-}
-
-async fn resolve(network: Arc<dyn Network>, host: String, port: u16, server: String, purpose: Purpose) -> Resolved {
-    let resolution = tokio::time::timeout(RESOLVE_TIMEOUT, network.resolve(&host, port)).await;
-    let addresses = match resolution {
-        Ok(Ok(addresses)) if addresses.is_empty() => Err("its name has no address".to_owned()),
-        Ok(Ok(addresses)) => Ok(addresses),
-        Ok(Err(error)) => Err(format!("its name does not resolve ({error}); check the spelling and DNS")),
-        Err(_) => Err("its name did not resolve within 5 s; is DNS working here?".to_owned()),
-    };
-    Resolved { server, purpose, addresses }
-}
+#[cfg(test)]
+mod tests;

@@ -53,7 +53,8 @@ pub const VERSION: u8 = 1;
 ///
 /// The first of the TCP ports is the one for simultaneous opening, 0 for none; on the others the addresses listen. All
 /// of them dial, too: each address stands for an active candidate, one with simultaneous opening and a passive one for
-/// each port, with priorities that follow from the local preference of its UDP candidate (RFC 6544 section 4.2).
+/// each port, with priorities that follow from the local preference of its UDP candidate (RFC 6544 section 4.2); of the
+/// second port to listen on from one that is 8 lower, and so on.
 ///
 /// A candidate's body is its address (4 or 16 bytes), port (2), local preference (2), from which the priority follows,
 /// or the explicit priority (4), foundation number (1: candidates with the same number share a foundation; its text is

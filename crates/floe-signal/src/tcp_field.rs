@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use floe_wire::{
     Candidate, CandidateType, Protocol, TcpType,
-    candidate::{ACTIVE_PORT, tcp_priority},
+    candidate::{ACTIVE_PORT, passive_preference, tcp_priority},
 };
 
 use crate::{
@@ -37,21 +37,21 @@ pub(crate) fn fold(candidates: &[Candidate]) -> (Option<TcpPorts>, Vec<Candidate
 impl TcpPorts {
     /// The ports that stand for candidates of every host; none if not every host dials.
     fn common(hosts: &[Host], candidates: &[Candidate]) -> Option<Self> {
-        let all_have = |tcp_type, port| {
+        let all_have = |tcp_type, place, port| {
             let has = |host: &Host| {
-                let wanted = candidate(*host, 0, tcp_type, port);
+                let wanted = candidate(*host, 0, tcp_type, place, port);
                 candidates.iter().any(|candidate| is_same(candidate, &wanted))
             };
             hosts.iter().all(has)
         };
-        if hosts.is_empty() || !all_have(TcpType::Active, ACTIVE_PORT) {
+        if hosts.is_empty() || !all_have(TcpType::Active, 0, ACTIVE_PORT) {
             return None;
         }
         let ports_of = |tcp_type| {
             let mut ports: Vec<u16> = Vec::new();
             for candidate in candidates.iter().filter(|candidate| candidate.tcp_type == Some(tcp_type)) {
                 let port = candidate.address.port();
-                if port != 0 && !ports.contains(&port) && all_have(tcp_type, port) {
+                if port != 0 && !ports.contains(&port) && all_have(tcp_type, ports.len(), port) {
                     ports.push(port);
                 }
             }
@@ -59,7 +59,8 @@ impl TcpPorts {
         };
         let mut passive = ports_of(TcpType::Passive);
         passive.truncate(MAX_PASSIVE);
-        Some(Self { simultaneous: ports_of(TcpType::SimultaneousOpen).first().copied(), passive })
+        let simultaneous = ports_of(TcpType::SimultaneousOpen).first().copied();
+        Some(Self { simultaneous, passive })
     }
 
     pub fn write(&self) -> Vec<u8> {
@@ -92,10 +93,11 @@ impl TcpPorts {
 
     fn candidates(&self, hosts: &[Host]) -> Vec<Candidate> {
         let all = |number, host: Host| {
-            let one = move |tcp_type, port| candidate(host, number, tcp_type, port);
-            let passive = self.passive.iter().map(move |port| one(TcpType::Passive, *port));
-            let simultaneous = self.simultaneous.map(|port| one(TcpType::SimultaneousOpen, port));
-            passive.chain(simultaneous).chain([one(TcpType::Active, ACTIVE_PORT)])
+            let one = move |tcp_type, place, port| candidate(host, number, tcp_type, place, port);
+            let passive = self.passive.iter().enumerate();
+            let passive = passive.map(move |(place, port)| one(TcpType::Passive, place, *port));
+            let simultaneous = self.simultaneous.map(|port| one(TcpType::SimultaneousOpen, 0, port));
+            passive.chain(simultaneous).chain([one(TcpType::Active, 0, ACTIVE_PORT)])
         };
         hosts.iter().enumerate().flat_map(|(number, host)| all(number, *host)).collect()
     }
@@ -117,14 +119,14 @@ fn hosts(candidates: &[Candidate]) -> Vec<Host> {
     hosts
 }
 
-/// The candidate of one host; addresses and roles have foundations of their own (RFC 6544 section 4.3).
-fn candidate((ip, preference): Host, number: usize, tcp_type: TcpType, port: u16) -> Candidate {
+/// The candidate of one host, on a port whose `place` is among the passive ones; addresses and roles have foundations of their own (RFC 6544 section 4.3).
+fn candidate((ip, preference): Host, number: usize, tcp_type: TcpType, place: usize, port: u16) -> Candidate {
     Candidate {
         candidate_type: CandidateType::Host,
         protocol: Protocol::Tcp,
         tcp_type: Some(tcp_type),
         address: (ip, port).into(),
-        priority: tcp_priority(CandidateType::Host, tcp_type, preference),
+        priority: tcp_priority(CandidateType::Host, tcp_type, passive_preference(preference, place)),
         foundation: format!("{}{number}", tcp_type.name()),
         related_address: None,
     }

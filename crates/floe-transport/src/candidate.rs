@@ -42,6 +42,24 @@ pub fn local_preferences(addresses: &[(InterfaceInfo, IpAddr)]) -> Vec<u16> {
     preferences
 }
 
+/// How far apart the local preferences of two addresses are at least: enough for the reflexive candidates of one and for
+/// its TCP candidates, whose priorities have room for every eighth preference only (RFC 6544 section 4.2).
+pub const PREFERENCE_GAP: u16 = 128;
+
+/// The local preference of an address that came later: the highest one up to `wanted` that keeps its distance from those
+/// `taken`, or else the lowest one above.
+#[must_use]
+pub fn unused_preference(wanted: u16, taken: impl IntoIterator<Item = u16>) -> u16 {
+    let taken: Vec<u16> = taken.into_iter().collect();
+    let is_free = |preference: &u16| {
+        *preference >= PREFERENCE_GAP && taken.iter().all(|taken| taken.abs_diff(*preference) >= PREFERENCE_GAP)
+    };
+    let below = taken.iter().filter_map(|taken| taken.checked_sub(PREFERENCE_GAP)).filter(|below| *below <= wanted);
+    let above = taken.iter().filter_map(|taken| taken.checked_add(PREFERENCE_GAP)).filter(|above| *above > wanted);
+    let highest = below.chain([wanted]).filter(is_free).max();
+    highest.or_else(|| above.chain([PREFERENCE_GAP]).filter(is_free).min()).unwrap_or(0)
+}
+
 fn is_unique_local(ip: &IpAddr) -> bool {
     matches!(ip, IpAddr::V6(ip) if ip.is_unique_local())
 }
@@ -136,6 +154,9 @@ fn fnv1a(bytes: &[u8]) -> u32 {
 mod tests {
     use std::collections::HashSet;
 
+    use floe_wire::candidate::passive_preference;
+    use proptest::prelude::*;
+
     use super::*;
 
     fn address(kind: InterfaceKind, ip: &str) -> (InterfaceInfo, IpAddr) {
@@ -184,6 +205,45 @@ mod tests {
         let many: Vec<_> = (1..=200).map(|host| address(InterfaceKind::Unknown, &format!("192.0.2.{host}"))).collect();
         let preferences: HashSet<_> = local_preferences(&many).into_iter().collect();
         assert_eq!(preferences.len(), 200);
+    }
+
+    proptest! {
+        #[test]
+        fn priorities_stay_unique_however_addresses_come_and_go(
+            steps in prop::collection::vec((any::<u16>(), any::<bool>(), any::<u8>()), 1..60),
+        ) {
+            let mut taken = local_preferences(&vec![address(InterfaceKind::Ethernet, "192.0.2.1"); 4]);
+            for (wanted, comes, which) in steps {
+                if comes && taken.len() < 16 {
+                    let preference = unused_preference(wanted, taken.iter().copied());
+                    taken.push(preference);
+                } else if !taken.is_empty() {
+                    taken.swap_remove(usize::from(which) % taken.len());
+                }
+                let priorities: Vec<u32> = taken.iter().flat_map(|preference| priorities(*preference)).collect();
+                let distinct: HashSet<&u32> = priorities.iter().collect();
+                prop_assert_eq!(distinct.len(), priorities.len(), "{:?}", taken);
+            }
+        }
+    }
+
+    /// Of all candidates that one address may have: host, three mappings, and TCP in every role, passive at eight ports.
+    fn priorities(preference: u16) -> Vec<u32> {
+        use TcpType::{Active, Passive, SimultaneousOpen};
+        let tcp = |tcp_type, preference| tcp_priority(CandidateType::Host, tcp_type, preference);
+        let mapped = (0..3).map(|rank| priority(CandidateType::ServerReflexive, preference - rank));
+        let passive = (0..8).map(|place| tcp(Passive, passive_preference(preference, place)));
+        let others =
+            [priority(CandidateType::Host, preference), tcp(Active, preference), tcp(SimultaneousOpen, preference)];
+        mapped.chain(passive).chain(others).collect()
+    }
+
+    #[test]
+    fn a_later_address_is_preferred_as_it_would_have_been_if_there_is_room() {
+        assert_eq!(unused_preference(1000, []), 1000);
+        assert_eq!(unused_preference(1000, [1000]), 1000 - PREFERENCE_GAP);
+        assert_eq!(unused_preference(150, [150, 200]), 328, "there is no room below");
+        assert_eq!(unused_preference(0, [u16::MAX]), PREFERENCE_GAP, "the lowest has room below it");
     }
 
     #[test]

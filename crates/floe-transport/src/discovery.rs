@@ -191,6 +191,11 @@ impl Discovery {
         self.queries.retain(|query| now < query.expires());
     }
 
+    /// The bases that wait for a server that was neither heard nor named dead, each with the time of its first request.
+    pub fn waiting(&self) -> impl Iterator<Item = (BaseId, Instant)> {
+        self.queries.iter().filter(|query| !query.is_told()).map(|query| (query.base, query.first_send))
+    }
+
     /// Whether every server asked so far has answered or has been named dead.
     #[must_use]
     pub fn is_done(&self) -> bool {

@@ -169,6 +169,15 @@ pub const fn tcp_priority(candidate_type: CandidateType, tcp_type: TcpType, loca
     (type_preference << 24) | ((direction as u32) << 8) | 255
 }
 
+/// The local preference of the passive TCP candidate at the `place`-th port of an address: those of one address differ by
+/// what the 13 bits of [`tcp_priority`] tell apart, so that priorities are unique (RFC 8445 section 5.1.2.1). The
+/// sixteenth and further ones share a preference.
+#[must_use]
+pub const fn passive_preference(local_preference: u16, place: usize) -> u16 {
+    let place = if place < 15 { place as u16 } else { 15 };
+    local_preference.saturating_sub(8 * place)
+}
+
 /// Computes a pair priority (RFC 8445 section 6.1.2.3): `g` is the controlling side's candidate priority, `d` the
 /// controlled side's.
 #[must_use]

@@ -9,7 +9,7 @@ use floe_transport::{
 };
 use floe_wire::{
     BaseId, Candidate, CandidateType, InterfaceInfo, TcpType,
-    candidate::{priority, tcp_priority},
+    candidate::{passive_preference, priority, tcp_priority},
 };
 
 /// A base of any kind. They all send datagrams to addresses and give what arrives to one channel.
@@ -17,7 +17,12 @@ pub(super) enum AnyBase {
     /// A UDP socket.
     Udp(Base),
     /// An address that dials or listens over TCP.
-    Tcp { base: TcpBase, tcp_type: TcpType },
+    Tcp {
+        base: TcpBase,
+        tcp_type: TcpType,
+        /// Of its port among those that the address listens on.
+        place: usize,
+    },
 }
 
 impl AnyBase {
@@ -62,7 +67,9 @@ impl AnyBase {
     pub fn candidate(&self, local_preference: u16) -> Candidate {
         match self {
             Self::Udp(base) => host_candidate(base.address(), local_preference),
-            Self::Tcp { base, tcp_type } => tcp_candidate(base.address(), *tcp_type, local_preference),
+            Self::Tcp { base, tcp_type, place } => {
+                tcp_candidate(base.address(), *tcp_type, passive_preference(local_preference, *place))
+            }
         }
     }
 
@@ -71,8 +78,9 @@ impl AnyBase {
         let (id, address) = (self.id(), self.address());
         let (tcp_type, priorities) = match self {
             Self::Udp(_) => (None, KINDS.map(|kind| priority(kind, local_preference))),
-            Self::Tcp { tcp_type, .. } => {
-                (Some(*tcp_type), KINDS.map(|kind| tcp_priority(kind, *tcp_type, local_preference)))
+            Self::Tcp { tcp_type, place, .. } => {
+                let preference = passive_preference(local_preference, *place);
+                (Some(*tcp_type), KINDS.map(|kind| tcp_priority(kind, *tcp_type, preference)))
             }
         };
         let [priority, prflx_priority] = priorities;

@@ -2,16 +2,16 @@
 
 use std::{
     collections::HashMap,
-    net::{IpAddr, SocketAddr},
+    net::IpAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use floe_transport::{Base, Inbound, Network, candidate::local_preferences};
+use floe_transport::{Inbound, Network, candidate::local_preferences};
 use floe_wire::{BaseId, GatheringState, InterfaceInfo, InterfaceKind, Note, note::InterfaceAddress};
 use tokio::sync::mpsc;
 
-use super::{Gathering, MAX_ADDRESSES, OwnBase, any_base::AnyBase, new_base, relays::Origin};
+use super::{Gathering, OwnBase, any_base::AnyBase, bases::MAX_ADDRESSES};
 use crate::CallConfig;
 
 /// News of the network come in bursts (link, address, route); this long after the last one it is looked at, …
@@ -25,7 +25,7 @@ const MOST_PORTS: usize = 64;
 /// The machine's network, as far as this call may use it.
 pub(super) struct Surroundings {
     pub(super) network: Arc<dyn Network>,
-    inbound: mpsc::Sender<Inbound>,
+    pub(super) inbound: mpsc::Sender<Inbound>,
     /// Names of the interfaces to use; empty means all.
     names: Vec<String>,
     include_loopback: bool,
@@ -70,21 +70,30 @@ impl Surroundings {
         self.ports.extend(udp.map(|own| own.base.address()).map(|address| (address.ip(), address.port())));
     }
 
-    /// The addresses that may be used; none when the system does not tell.
-    fn addresses(&self) -> Option<Vec<(InterfaceInfo, IpAddr)>> {
+    /// The port that an address had when it went away.
+    pub(super) fn port_of(&self, ip: IpAddr) -> Option<u16> {
+        self.ports.get(&ip).copied()
+    }
+
+    /// The interfaces that may be used; none when the system does not tell.
+    pub(super) fn interfaces(&self) -> Option<Vec<InterfaceInfo>> {
         let interfaces =
             self.network.interfaces().inspect_err(|error| tracing::warn!(%error, "cannot list interfaces"));
         let wanted = |interface: &InterfaceInfo| {
             (self.names.is_empty() || self.names.contains(&interface.name))
                 && (self.include_loopback || interface.kind != InterfaceKind::Loopback)
         };
-        let interfaces = interfaces.ok()?.into_iter().filter(wanted);
-        let each = |interface: InterfaceInfo| {
-            let addresses = interface.addresses.clone();
-            addresses.into_iter().map(move |address| (interface.clone(), address))
-        };
-        Some(interfaces.flat_map(each).collect())
+        Some(interfaces.ok()?.into_iter().filter(wanted).collect())
     }
+}
+
+/// Each address with its interface.
+pub(super) fn addresses_of(interfaces: Vec<InterfaceInfo>) -> Vec<(InterfaceInfo, IpAddr)> {
+    let each = |interface: InterfaceInfo| {
+        let addresses = interface.addresses.clone();
+        addresses.into_iter().map(move |address| (interface.clone(), address))
+    };
+    interfaces.into_iter().flat_map(each).collect()
 }
 
 impl Gathering {
@@ -106,9 +115,10 @@ impl Gathering {
             return Followed::default();
         }
         (self.surroundings.look_at, self.surroundings.first_news) = (None, None);
-        let Some(addresses) = self.surroundings.addresses() else { return Followed::default() };
+        let Some(interfaces) = self.surroundings.interfaces() else { return Followed::default() };
+        let addresses = addresses_of(interfaces);
         let is_there = |own: &OwnBase| addresses.iter().any(|(interface, ip)| is_at(own, interface, *ip));
-        let gone: Vec<OwnBase> = self.bases.extract_if(.., |own| !is_there(own)).collect();
+        let gone = self.bases.take(|own| !is_there(own));
         let preferences = local_preferences(&addresses);
         let fresh: Vec<_> = addresses
             .iter()
@@ -123,10 +133,12 @@ impl Gathering {
         self.note_change(&fresh, &gone);
         self.surroundings.remember_ports(&gone);
         let removed: Vec<BaseId> = gone.iter().map(|own| own.base.id()).collect();
-        self.candidates.retain(|own| !removed.contains(&own.base));
+        self.candidates.forget_bases(&removed);
         drop(gone);
         let added: Vec<BaseId> = fresh.into_iter().flat_map(|fresh| self.open_address(fresh)).collect();
-        self.ask_servers_from(&added, now);
+        if self.ask_servers_from(&added, now) && self.state == GatheringState::Complete {
+            self.enter(GatheringState::Gathering);
+        }
         let mut removed = removed;
         removed.extend(self.move_relays(now));
         self.advance(now);
@@ -142,68 +154,19 @@ impl Gathering {
     }
 
     fn open_address(&mut self, (interface, ip, preference): (InterfaceInfo, IpAddr, u16)) -> Vec<BaseId> {
-        if self.bases.iter().filter(|own| own.base.asks_servers()).count() >= MAX_ADDRESSES {
+        if self.bases.asking().count() >= MAX_ADDRESSES {
             return Vec::new();
         }
         self.tap.note(Note::InterfaceListed(interface.clone()));
-        let preference = self.unused_preference(preference);
+        let preference = self.bases.unused_preference(preference);
         let udp = self.open_udp(interface.clone(), ip, preference);
         udp.into_iter().chain(self.open_tcp(&interface, ip, preference)).collect()
     }
 
-    fn open_udp(&mut self, interface: InterfaceInfo, ip: IpAddr, preference: u16) -> Option<BaseId> {
-        let id = new_base(&mut self.next_base);
-        let name = interface.name.clone();
-        let Surroundings { network, inbound, .. } = &self.surroundings;
-        let open = |port| {
-            let local = SocketAddr::new(ip, port);
-            Base::open_at(&**network, &self.tap, id, interface.clone(), local, inbound.clone())
-        };
-        let earlier = self.surroundings.ports.get(&ip).copied();
-        match earlier.map_or_else(|| open(0), |port| open(port).or_else(|_| open(0))) {
-            Ok(base) => {
-                self.add_base(AnyBase::Udp(base), preference);
-                Some(id)
-            }
-            Err(error) => {
-                self.tap.note(Note::BaseFailed { interface: name, address: ip, error: error.to_string() });
-                None
-            }
-        }
-    }
-
-    /// The next lower preference that no base has: they must be unique (RFC 8445 section 5.1.2.1).
-    fn unused_preference(&self, wanted: u16) -> u16 {
-        let is_free = |preference: &u16| !self.bases.iter().any(|own| own.local_preference == *preference);
-        (0..=wanted).rev().find(is_free).unwrap_or(0)
-    }
-
-    fn ask_servers_from(&mut self, added: &[BaseId], now: Instant) {
-        let mut is_asked = false;
-        for server in &self.servers {
-            let asking = self.bases.iter().filter(|own| own.base.asks_servers());
-            for own in asking.filter(|own| added.contains(&own.base.id())) {
-                let local = own.base.address();
-                let Some(address) = server.addresses.iter().find(|address| address.is_ipv4() == local.is_ipv4()) else {
-                    continue;
-                };
-                if self.discovery.ask(own.base.id(), local, &server.url, *address, now) {
-                    self.mappings.on_asked(own.base.id(), local, *address);
-                    is_asked = true;
-                }
-            }
-        }
-        if is_asked && self.state == GatheringState::Complete {
-            self.enter(GatheringState::Gathering);
-        }
-    }
-
     /// Relays whose way to their server is gone ask for another address from what is left.
     fn move_relays(&mut self, now: Instant) -> Vec<BaseId> {
-        let asking = self.bases.iter().filter(|own| own.base.asks_servers());
-        let origins: Vec<Origin> = asking.map(Origin::of).collect();
-        let lost = self.relays.follow(&origins, now);
-        self.candidates.retain(|own| !lost.contains(&own.base));
+        let lost = self.relays.follow(&self.bases.origins(), now);
+        self.candidates.forget_bases(&lost);
         lost
     }
 }

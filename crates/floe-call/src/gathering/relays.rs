@@ -16,7 +16,7 @@ use floe_transport::{
 use floe_wire::{BaseId, Candidate, InterfaceInfo};
 use tokio::sync::mpsc;
 
-use super::OwnBase;
+use super::{OwnBase, patience::Awaited};
 
 /// Relayed addresses of a call; each costs the server a port.
 const MAX_RELAYS: usize = 8;
@@ -62,7 +62,13 @@ impl Origin {
 /// What a relay's news change for the call.
 pub(super) enum RelayChange {
     /// A base to check from, and its candidate.
-    Added { relay: BaseId, candidate: Candidate, server: String },
+    Added {
+        relay: BaseId,
+        candidate: Candidate,
+        server: String,
+        /// To the server and back.
+        round_trip: Duration,
+    },
     /// A base that is no more.
     Removed { relay: BaseId },
 }
@@ -93,6 +99,7 @@ struct Slot {
 enum SlotState {
     Asking {
         relay: Relay,
+        since: Instant,
     },
     Open {
         relay: Relay,
@@ -101,6 +108,8 @@ enum SlotState {
     Paused {
         until: Instant,
     },
+    /// No address here leads to the server that does not have a relay there already.
+    Homeless,
     /// The server refused it, or was never there.
     GivenUp,
 }
@@ -121,7 +130,13 @@ impl Relays {
     }
 
     /// Asks a server for an address of each family that both it and an interface here have; `false` when there is none.
-    pub fn ask(&mut self, server: &TurnServer, origins: &[Origin], mut next_ids: impl FnMut() -> RelayIds) -> bool {
+    pub fn ask(
+        &mut self,
+        server: &TurnServer,
+        origins: &[Origin],
+        now: Instant,
+        mut next_ids: impl FnMut() -> RelayIds,
+    ) -> bool {
         let mut asked = false;
         for is_ipv4 in [false, true] {
             let Some(address) = server.addresses.iter().find(|address| address.is_ipv4() == is_ipv4) else { continue };
@@ -136,7 +151,7 @@ impl Relays {
                     credentials: server.credentials.clone(),
                     trust: self.trust.clone(),
                 };
-                let state = SlotState::Asking { relay: self.open(&server_at, &origin, next_ids()) };
+                let state = SlotState::Asking { relay: self.open(&server_at, &origin, next_ids()), since: now };
                 self.slots.push(Slot { server: server_at, origin, order: server.order, state, attempts: 0 });
             }
         }
@@ -162,7 +177,7 @@ impl Relays {
         let relay = event.ids.relay;
         let slot = self.slots.iter_mut().find(|slot| slot.relay().is_some_and(|known| known.ids() == event.ids))?;
         match event.news {
-            RelayNews::Allocated { relayed, mapped, .. } => {
+            RelayNews::Allocated { relayed, mapped, rtt: round_trip } => {
                 slot.open(now);
                 if let Some(relay) = slot.relay() {
                     relay.permit(self.hosts.clone());
@@ -170,7 +185,7 @@ impl Relays {
                 let RelayServer { url, address, .. } = &slot.server;
                 let preference = relay_preference(url.transport, slot.origin.local_preference, slot.order);
                 let candidate = relayed_candidate(relayed, mapped, *address, preference);
-                Some(RelayChange::Added { relay, candidate, server: url.to_string() })
+                Some(RelayChange::Added { relay, candidate, server: url.to_string(), round_trip })
             }
             RelayNews::Failed(_) if slot.attempts == 0 => {
                 slot.state = SlotState::GivenUp;
@@ -187,24 +202,47 @@ impl Relays {
         }
     }
 
-    /// The machine's addresses have changed: what was asked for from one that is gone is asked for from another. Gives the
-    /// relayed addresses that are lost by it.
+    /// The machine's addresses have changed: what was asked for from one that is gone is asked for from another, which has
+    /// none at that server yet. Gives the relayed addresses that are lost by it.
     pub fn follow(&mut self, origins: &[Origin], now: Instant) -> Vec<BaseId> {
         let mut lost = Vec::new();
-        for slot in &mut self.slots {
-            if origins.iter().any(|origin| origin.ip == slot.origin.ip) {
+        for place in 0..self.slots.len() {
+            let slot = &self.slots[place];
+            let is_homeless = matches!(slot.state, SlotState::Homeless);
+            if !is_homeless && origins.iter().any(|origin| origin.ip == slot.origin.ip) {
                 continue;
             }
-            let others = origins.iter().filter(|origin| origin.ip.is_ipv4() == slot.origin.ip.is_ipv4());
-            let Some(best) = others.max_by_key(|origin| origin.local_preference) else { continue };
+            let next = self.free_origin(place, origins).cloned();
+            let slot = &mut self.slots[place];
             if let SlotState::Open { relay, .. } = &slot.state {
                 lost.push(relay.ids().relay);
             }
-            slot.origin = best.clone();
             slot.attempts = 0;
-            slot.state = SlotState::Paused { until: now };
+            slot.state = match next {
+                Some(origin) => {
+                    slot.origin = origin;
+                    SlotState::Paused { until: now }
+                }
+                None => SlotState::Homeless,
+            };
         }
         lost
+    }
+
+    /// The best origin of a slot's family from which no other slot asks the same server.
+    fn free_origin<'a>(&self, place: usize, origins: &'a [Origin]) -> Option<&'a Origin> {
+        let slot = &self.slots[place];
+        let is_taken = |origin: &Origin| {
+            let others = self.slots.iter().enumerate().filter(|(other, _)| *other != place);
+            others.map(|(_, other)| other).any(|other| {
+                other.origin.ip == origin.ip
+                    && other.server.address == slot.server.address
+                    && other.server.url == slot.server.url
+                    && !matches!(other.state, SlotState::Homeless)
+            })
+        };
+        let fitting = origins.iter().filter(|origin| origin.ip.is_ipv4() == slot.origin.ip.is_ipv4());
+        fitting.filter(|origin| !is_taken(origin)).max_by_key(|origin| origin.local_preference)
     }
 
     /// When [`Self::on_timeout`] wants to be called.
@@ -220,7 +258,7 @@ impl Relays {
                 slot.attempts += 1;
                 let (server, origin) = (slot.server.clone(), slot.origin.clone());
                 let relay = self.open(&server, &origin, next_ids());
-                self.slots[place].state = SlotState::Asking { relay };
+                self.slots[place].state = SlotState::Asking { relay, since: now };
             }
         }
     }
@@ -228,6 +266,20 @@ impl Relays {
     /// Whether every server that was asked has given an address or has not.
     pub fn is_settled(&self) -> bool {
         !self.slots.iter().any(|slot| matches!(slot.state, SlotState::Asking { .. }) && slot.attempts == 0)
+    }
+
+    /// What was asked for the first time and has not come.
+    pub fn awaited(&self) -> impl Iterator<Item = Awaited> {
+        self.slots.iter().filter_map(|slot| match slot.state {
+            SlotState::Asking { since, .. } if slot.attempts == 0 => {
+                Some(Awaited::Relay { since, transport: slot.server.url.transport })
+            }
+            SlotState::Asking { .. }
+            | SlotState::Open { .. }
+            | SlotState::Paused { .. }
+            | SlotState::Homeless
+            | SlotState::GivenUp => None,
+        })
     }
 
     /// Lets packets of these hosts in, through every address there is or will be.
@@ -267,14 +319,14 @@ impl Relays {
 impl Slot {
     const fn relay(&self) -> Option<&Relay> {
         match &self.state {
-            SlotState::Asking { relay } | SlotState::Open { relay, .. } => Some(relay),
-            SlotState::Paused { .. } | SlotState::GivenUp => None,
+            SlotState::Asking { relay, .. } | SlotState::Open { relay, .. } => Some(relay),
+            SlotState::Paused { .. } | SlotState::Homeless | SlotState::GivenUp => None,
         }
     }
 
     fn open(&mut self, since: Instant) {
         self.state = match std::mem::replace(&mut self.state, SlotState::GivenUp) {
-            SlotState::Asking { relay } => SlotState::Open { relay, since },
+            SlotState::Asking { relay, .. } => SlotState::Open { relay, since },
             other => other,
         };
     }
@@ -291,7 +343,7 @@ impl Slot {
     const fn paused_until(&self) -> Option<Instant> {
         match &self.state {
             SlotState::Paused { until } => Some(*until),
-            SlotState::Asking { .. } | SlotState::Open { .. } | SlotState::GivenUp => None,
+            SlotState::Asking { .. } | SlotState::Open { .. } | SlotState::Homeless | SlotState::GivenUp => None,
         }
     }
 }

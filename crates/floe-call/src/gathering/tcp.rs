@@ -49,21 +49,21 @@ impl TcpOpener {
             match self.listen(interface, ip, tcp_type, self.chosen[slot], &mut next_id) {
                 Ok(base) => {
                     self.chosen[slot] = base.address().port();
-                    bases.push(AnyBase::Tcp { base, tcp_type });
+                    bases.push(AnyBase::Tcp { base, tcp_type, place: 0 });
                 }
                 Err(error) => self.refused(interface, ip, &format!("no TCP port to listen on ({error})")),
             }
         }
-        for port in &self.ports {
+        for (place, port) in (1..).zip(&self.ports) {
             let tcp_type = TcpType::Passive;
             match self.base(interface, (ip, *port).into(), tcp_type, next_id()) {
-                Ok(base) => bases.push(AnyBase::Tcp { base, tcp_type }),
+                Ok(base) => bases.push(AnyBase::Tcp { base, tcp_type, place }),
                 Err(error) => self.refused(interface, ip, &refusal(*port, &error)),
             }
         }
         let tcp_type = TcpType::Active;
         match self.base(interface, (ip, 0).into(), tcp_type, next_id()) {
-            Ok(base) => bases.push(AnyBase::Tcp { base, tcp_type }),
+            Ok(base) => bases.push(AnyBase::Tcp { base, tcp_type, place: 0 }),
             Err(error) => self.refused(interface, ip, &error.to_string()),
         }
         bases

@@ -47,11 +47,6 @@ impl Lab {
         Ok((Self { alice, bob, stranger, middle }, [cable, mobile]))
     }
 
-    /// The router of one of the peers of [`Lab::homes`].
-    pub fn router_of(&self, peer: &Host) -> Host {
-        Host::named(&format!("nat-{}", peer.name), peer.public_address)
-    }
-
     /// Drops everything that passes the middle, or lets it pass again.
     ///
     /// # Errors

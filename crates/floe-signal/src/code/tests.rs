@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use floe_wire::{
     Candidate, CandidateType, Protocol, TcpType,
-    candidate::{priority, tcp_priority},
+    candidate::{passive_preference, priority, tcp_priority},
 };
 use proptest::prelude::*;
 
@@ -75,14 +75,15 @@ fn candidate(candidate_type: CandidateType, text: &str, preference: u16) -> Cand
 fn typical_with_tcp(ports: &[u16]) -> Code {
     let mut code = typical();
     for (ip, preference) in hosts(&code) {
-        let passive = ports.iter().map(|port| (TcpType::Passive, *port));
-        for (tcp_type, port) in passive.chain([(TcpType::SimultaneousOpen, 41_001), (TcpType::Active, 9)]) {
+        let passive = ports.iter().enumerate().map(|(place, port)| (TcpType::Passive, place, *port));
+        let others = [(TcpType::SimultaneousOpen, 0, 41_001), (TcpType::Active, 0, 9)];
+        for (tcp_type, place, port) in passive.chain(others) {
             code.candidates.push(Candidate {
                 candidate_type: CandidateType::Host,
                 protocol: Protocol::Tcp,
                 tcp_type: Some(tcp_type),
                 address: (ip, port).into(),
-                priority: tcp_priority(CandidateType::Host, tcp_type, preference),
+                priority: tcp_priority(CandidateType::Host, tcp_type, passive_preference(preference, place)),
                 foundation: format!("{tcp_type:?}{ip}"),
                 related_address: None,
             });
