@@ -59,6 +59,13 @@ impl Media {
         }
     }
 
+    /// A role conflict was repaired: who controls is the client, unless the handshake has begun.
+    pub fn on_role(&mut self, role: IceRole) {
+        if !self.has_path && self.session.is_none() {
+            self.client = role == IceRole::Controlling;
+        }
+    }
+
     /// A pair was selected; the first one lets the handshake begin at the next poll.
     pub fn on_path(&mut self) {
         if self.has_path {

@@ -435,6 +435,9 @@ impl Session {
             }
             PathEvent::RoleSwitched { role, .. } => {
                 self.restarts.on_role(role);
+                if let Some(media) = &mut self.media {
+                    media.on_role(role);
+                }
                 self.tap.note(Note::RoleDecided { role });
             }
             PathEvent::RoleConflict { base, remote, .. } => self.tap.note(Note::RoleConflict { base, remote }),

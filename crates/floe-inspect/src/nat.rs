@@ -71,12 +71,18 @@ pub fn endpoint_dependence(picture: &Picture, base: BaseId) -> Option<(Mapping, 
     differing.next().map(|(first, second)| (**first, **second))
 }
 
+/// Only what was seen from the same place is compared: a server inside a carrier's network sees the address between two
+/// NATs, which is another one than the outside sees, whatever the ports do.
 fn compare(seen: &[&Mapping]) -> Option<NatMapping> {
-    let first = *seen.first()?;
-    let mut others = seen.iter().filter(|other| other.mapped.is_ipv4() == first.mapped.is_ipv4()).skip(1).peekable();
-    others.peek()?;
-    Some(match others.find(|other| other.mapped != first.mapped) {
-        Some(second) => NatMapping::EndpointDependent { first: *first, second: **second },
+    let place = |seen: &Mapping| (seen.mapped.is_ipv4(), is_private(seen.mapped.ip()));
+    let beside = seen.iter().enumerate().flat_map(|(n, first)| {
+        let others = seen[n + 1..].iter().filter(|second| place(first) == place(second));
+        others.map(move |second| (**first, **second))
+    });
+    let mut beside = beside.peekable();
+    beside.peek()?;
+    Some(match beside.find(|(first, second)| first.mapped != second.mapped) {
+        Some((first, second)) => NatMapping::EndpointDependent { first, second },
         None => NatMapping::EndpointIndependent,
     })
 }

@@ -433,6 +433,8 @@ pub struct PairSigns {
     pub idle_before_silence: Option<Duration>,
     /// When media was last received over it.
     pub last_media_received: Option<Stamp>,
+    /// When audio was last received over it; the control channel stays on the pair that was agreed on.
+    pub last_audio_received: Option<Stamp>,
     /// When anything last went over it, in either direction.
     pub last_activity: Option<Stamp>,
 }

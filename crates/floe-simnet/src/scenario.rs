@@ -217,6 +217,12 @@ pub(crate) const SERVERS: [Server; 2] = [
         second: None,
     },
 ];
+/// A server of A's carrier, in front of the carrier's NAT.
+pub(crate) const CARRIER_SERVER: Server = Server {
+    name: "stun.carrier.example",
+    addresses: [v4(192, 0, 2, 33), v6([0x2001, 0xDB8, 1, 0, 0, 0, 0, 0x33])],
+    second: None,
+};
 /// The second port of a server with a second address (RFC 5780 section 7.4 wants it to differ as well).
 pub(crate) const SECOND_PORT: u16 = 3479;
 
@@ -240,10 +246,12 @@ const WIFI: LinkProfile =
 const MOBILE: LinkProfile =
     LinkProfile { jitter: Duration::from_millis(4), ..LinkProfile::delay(Duration::from_millis(12)) };
 
-const EXTERNAL_A: IpAddr = v4(203, 0, 113, 10);
+pub(crate) const EXTERNAL_A: IpAddr = v4(203, 0, 113, 10);
 /// Of the mobile network.
 const EXTERNAL_MOBILE: IpAddr = v4(203, 0, 113, 77);
-const EXTERNAL_B: IpAddr = v4(198, 51, 100, 20);
+pub(crate) const EXTERNAL_B: IpAddr = v4(198, 51, 100, 20);
+/// What A's carrier gives to A's router, of the range that carriers share (RFC 6598).
+pub(crate) const WAN_A: IpAddr = v4(100, 64, 0, 10);
 /// What is delegated to the homes of the dual-stack scenario, and to a second site of a peer. The homes of the others
 /// have no IPv6 in them.
 pub(crate) const DELEGATED: [Prefix; 3] = [
@@ -257,7 +265,8 @@ const LAN_B: &[Interface] = &[cable(CABLE, &[v4(192, 168, 1, 20)]), wifi(&[v4(19
 const TWO_LINKS_A: &[Interface] = &[cable(SHORT_CABLE, &[v4(192, 168, 1, 10)]), wifi(&[v4(192, 168, 1, 11)])];
 const WIFI_A: &[Interface] = &[wifi(&[v4(192, 168, 1, 11)])];
 const MOBILE_A: &[Interface] = &[mobile(&[v4(10, 64, 7, 11)])];
-const HOME_A: &[Interface] = &[cable(SHORT_CABLE, &[v4(192, 168, 1, 10)])];
+pub(crate) const HOME_A: &[Interface] = &[cable(SHORT_CABLE, &[v4(192, 168, 1, 10)])];
+pub(crate) const SHARED_B: &[Interface] = &[mobile(&[v4(100, 64, 7, 11)])];
 const HOME_B: &[Interface] = &[cable(SHORT_CABLE, &[v4(192, 168, 178, 20)])];
 const PUBLIC_B: &[Interface] = &[cable(SHORT_CABLE, &[v4(198, 51, 100, 30)])];
 const DUAL_A: &[Interface] = &[cable(SHORT_CABLE, &[v4(192, 168, 1, 10), v6([0x2001, 0xDB8, 0xA, 1, 0, 0, 0, 0x10])])];

@@ -1,5 +1,7 @@
 //! One scenario brought to life: two peers' networks, their STUN servers, and what can be broken while it runs.
 
+mod carriers;
+
 use std::{
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},

@@ -1,9 +1,9 @@
-//! A network that lets a test decide what becomes of each datagram that a peer sends.
+//! A network that lets a test decide what becomes of each datagram of a peer.
 
 use std::{
     io,
-    net::{IpAddr, SocketAddr},
-    sync::Arc,
+    net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4},
+    sync::{Arc, Mutex, PoisonError, Weak},
     task::{Context, Poll},
 };
 
@@ -20,30 +20,87 @@ pub enum Fate {
     Pass,
     /// It is lost on the way.
     Lose,
-    /// The system refuses to send it.
-    Deny,
+    /// The system refuses to send it, with this number of an error.
+    Refuse(i32),
+    /// It leaves by another socket of the same host than it was given to.
+    Stray,
+}
+
+impl Fate {
+    /// A firewall says no (EPERM).
+    pub const DENY: Self = Self::Refuse(1);
+    /// There is no way (EHOSTUNREACH on Linux).
+    pub const UNREACHABLE: Self = Self::Refuse(113);
 }
 
 type Judge = Arc<dyn Fn(&[u8], SocketAddr) -> Fate + Send + Sync>;
+type Source = Arc<dyn Fn(&[u8], SocketAddr) -> SocketAddr + Send + Sync>;
 
 /// A network in front of another one.
-struct Meddler {
+pub struct Meddler {
     inner: Arc<dyn Network>,
     judge: Judge,
+    source: Source,
     is_usable: fn(IpAddr) -> bool,
+    has_multicast: bool,
+    sockets: Sockets,
+}
+
+impl Meddler {
+    /// A network that does what `inner` does.
+    pub fn before(inner: &Arc<dyn Network>) -> Self {
+        Self {
+            inner: Arc::clone(inner),
+            judge: Arc::new(|_, _| Fate::Pass),
+            source: Arc::new(|_, from| from),
+            is_usable: |_| true,
+            has_multicast: true,
+            sockets: Sockets::default(),
+        }
+    }
+
+    /// Decides about what is sent: the datagram, and where to.
+    pub fn judging(mut self, judge: impl Fn(&[u8], SocketAddr) -> Fate + Send + Sync + 'static) -> Self {
+        self.judge = Arc::new(judge);
+        self
+    }
+
+    /// Decides where what arrives seems to come from.
+    pub fn translating(mut self, source: impl Fn(&[u8], SocketAddr) -> SocketAddr + Send + Sync + 'static) -> Self {
+        self.source = Arc::new(source);
+        self
+    }
+
+    /// Hides addresses of the interfaces.
+    pub fn hiding(mut self, is_usable: fn(IpAddr) -> bool) -> Self {
+        self.is_usable = is_usable;
+        self
+    }
+
+    /// Takes what is sent to groups, and carries it nowhere.
+    pub fn without_multicast(mut self) -> Self {
+        self.has_multicast = false;
+        self
+    }
+
+    pub fn build(self) -> Arc<dyn Network> {
+        Arc::new(self)
+    }
+
+    fn wrap(&self, inner: Box<dyn UdpSocket>, judge: Judge) -> io::Result<Box<dyn UdpSocket>> {
+        let (local, inner): (_, Arc<dyn UdpSocket>) = (inner.local_addr()?, Arc::from(inner));
+        self.sockets.add(local, &inner);
+        let (source, sockets) = (Arc::clone(&self.source), self.sockets.clone());
+        Ok(Box::new(Socket { inner, local, judge, source, sockets }))
+    }
 }
 
 /// Puts a judge in front of a network.
 pub fn meddle(
-    inner: Arc<dyn Network>,
+    inner: &Arc<dyn Network>,
     judge: impl Fn(&[u8], SocketAddr) -> Fate + Send + Sync + 'static,
 ) -> Arc<dyn Network> {
-    Arc::new(Meddler { inner, judge: Arc::new(judge), is_usable: |_| true })
-}
-
-/// Hides addresses of a network's interfaces.
-pub fn hide(inner: Arc<dyn Network>, is_usable: fn(IpAddr) -> bool) -> Arc<dyn Network> {
-    Arc::new(Meddler { inner, judge: Arc::new(|_, _| Fate::Pass), is_usable })
+    Meddler::before(inner).judging(judge).build()
 }
 
 impl Network for Meddler {
@@ -57,7 +114,20 @@ impl Network for Meddler {
     }
 
     fn bind_udp(&self, local: SocketAddr) -> io::Result<Box<dyn UdpSocket>> {
-        Ok(Box::new(Socket { inner: self.inner.bind_udp(local)?, judge: Arc::clone(&self.judge) }))
+        self.wrap(self.inner.bind_udp(local)?, Arc::clone(&self.judge))
+    }
+
+    fn bind_multicast(&self, local: Ipv4Addr, group: SocketAddrV4) -> io::Result<Box<dyn UdpSocket>> {
+        let has_multicast = self.has_multicast;
+        let judge: Judge = Arc::new(move |_, _| if has_multicast { Fate::Pass } else { Fate::Lose });
+        let inner = self.inner.bind_multicast(local, group)?;
+        Ok(Box::new(Socket {
+            local: inner.local_addr()?,
+            inner: Arc::from(inner),
+            judge,
+            source: Arc::new(|_, from| from),
+            sockets: Sockets::default(),
+        }))
     }
 
     fn connect_tcp<'a>(
@@ -81,25 +151,52 @@ impl Network for Meddler {
     }
 }
 
+/// The sockets of one host, for datagrams that stray.
+#[derive(Clone, Default)]
+struct Sockets(Arc<Mutex<Vec<Bound>>>);
+
+type Bound = (SocketAddr, Weak<dyn UdpSocket>);
+
+impl Sockets {
+    fn add(&self, local: SocketAddr, socket: &Arc<dyn UdpSocket>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((local, Arc::downgrade(socket)));
+    }
+
+    /// The first socket that has another address of the same family.
+    fn other(&self, local: SocketAddr) -> Option<Arc<dyn UdpSocket>> {
+        let sockets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let others = sockets.iter().filter(|(other, _)| other.ip() != local.ip() && other.is_ipv4() == local.is_ipv4());
+        others.filter_map(|(_, socket)| socket.upgrade()).next()
+    }
+}
+
 struct Socket {
-    inner: Box<dyn UdpSocket>,
+    inner: Arc<dyn UdpSocket>,
+    local: SocketAddr,
     judge: Judge,
+    source: Source,
+    sockets: Sockets,
 }
 
 impl UdpSocket for Socket {
     fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.inner.local_addr()
+        Ok(self.local)
     }
 
     fn try_send_to(&self, datagram: &[u8], remote: SocketAddr) -> io::Result<()> {
         match (self.judge)(datagram, remote) {
             Fate::Pass => self.inner.try_send_to(datagram, remote),
             Fate::Lose => Ok(()),
-            Fate::Deny => Err(io::Error::from_raw_os_error(1)),
+            Fate::Refuse(error) => Err(io::Error::from_raw_os_error(error)),
+            Fate::Stray => {
+                let other = self.sockets.other(self.local);
+                other.as_ref().unwrap_or(&self.inner).try_send_to(datagram, remote)
+            }
         }
     }
 
     fn poll_recv_from(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<(usize, SocketAddr)>> {
-        self.inner.poll_recv_from(cx, buffer)
+        let arrived = self.inner.poll_recv_from(cx, buffer);
+        arrived.map_ok(|(length, from)| (length, (self.source)(&buffer[..length], from)))
     }
 }

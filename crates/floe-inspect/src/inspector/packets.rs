@@ -63,14 +63,14 @@ impl Inspector {
             PacketKind::Stun => self.on_stun(packet),
             PacketKind::Dtls => {
                 self.count_dtls(packet);
-                self.on_media(packet);
+                self.on_media(packet, kind);
             }
-            PacketKind::Rtp | PacketKind::Rtcp => self.on_media(packet),
+            PacketKind::Rtp | PacketKind::Rtcp => self.on_media(packet, kind),
             PacketKind::ChannelData | PacketKind::Unknown => {}
         }
     }
 
-    fn on_media(&mut self, packet: &Packet) {
+    fn on_media(&mut self, packet: &Packet, kind: PacketKind) {
         let (at, place) = (self.picture.at, self.here());
         let selected = self.picture.selections.last().map(|selection| selection.pair);
         let selected = selected.filter(|id| (id.base, id.remote) == (packet.base, packet.remote));
@@ -85,6 +85,9 @@ impl Inspector {
             Direction::Inbound => {
                 add_traffic(&mut view.media_received, packet);
                 view.signs.last_media_received = Some(at);
+                if kind == PacketKind::Rtp {
+                    view.signs.last_audio_received = Some(at);
+                }
             }
         }
     }

@@ -127,6 +127,8 @@ fn c15_a_public_server_that_sees_a_private_address_reveals_two_nats() {
     let mut private = Script::with_base();
     private.server_sees("10.0.0.1:3478", "10.9.9.9:5000");
     assert_eq!(ids(&private), [] as [&str; 0], "a server inside says nothing about the outside");
+    script.server_sees("198.51.100.2:3478", "203.0.113.21:6001");
+    assert_eq!(ids(&script), ["C15"], "what is seen before and behind the carrier's NAT cannot be compared");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use floe_wire::{
     note::{AudioMeasure, EndReason, InterfaceAddress},
 };
 
-use crate::script::{GENERATION, Script, WLAN, addr, candidate, finding, ids, two_nat_call};
+use crate::script::{ETH, GENERATION, Script, WLAN, addr, candidate, finding, ids, two_nat_call};
 
 const REMOTE: &str = "203.0.113.9:4000";
 
@@ -60,7 +60,7 @@ fn c22_media_from_another_pair_than_ours_means_that_the_ends_disagree() {
     }
     assert_eq!(
         finding(&script, "C22").evidence,
-        "we send to 203.0.113.9:4000, their media comes from 192.168.7.7:6000"
+        "we send to 203.0.113.9:4000, their audio comes from 192.168.7.7:6000"
     );
 }
 
@@ -135,6 +135,23 @@ fn c25_a_loss_beside_an_interface_event_is_a_network_change() {
     let found = finding(&script, "C25");
     assert_eq!(found.confidence, Confidence::Certain);
     assert!(found.evidence.contains("moved to 203.0.113.9:4000 in"), "{}", found.evidence);
+    assert_eq!(found.advice, "Nothing has to be done: the call goes on over the new path.");
+    script.note(Note::Ended { reason: EndReason::HungUp });
+    assert_eq!(finding(&script, "C25").advice, "Nothing had to be done: the call went on over the new path.");
+}
+
+#[test]
+fn c25_names_the_change_that_took_the_path_and_not_the_one_after_it() {
+    let mut script = two_nat_call();
+    script.open_base(WLAN, "wlan0", "10.0.0.2:5000");
+    media(&mut script, 100);
+    let eth = || vec![InterfaceAddress { interface: "eth0".to_owned(), ip: addr("192.168.1.2:5000").ip() }];
+    script.wait(500).note(Note::NetworkChanged { appeared: Vec::new(), vanished: eth() });
+    script.note(Note::BaseClosed { base: ETH });
+    script.wait(20).note(Note::PairSelected { generation: GENERATION, base: WLAN, remote: addr(REMOTE) });
+    script.wait(1_500).note(Note::NetworkChanged { appeared: eth(), vanished: Vec::new() });
+    let found = finding(&script, "C25");
+    assert!(found.evidence.contains("went away") && found.evidence.contains("in 20 ms"), "{}", found.evidence);
 }
 
 #[test]

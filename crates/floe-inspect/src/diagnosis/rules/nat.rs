@@ -57,12 +57,16 @@ pub(super) fn own_dependence(picture: &Picture) -> Option<(Mapping, Mapping)> {
 }
 
 fn describe_dependence(first: &Mapping, second: &Mapping) -> String {
+    let seen = |mapping: &Mapping| match first.mapped.ip() == second.mapped.ip() {
+        true => format!("port {}", mapping.mapped.port()),
+        false => mapping.mapped.to_string(),
+    };
     format!(
-        "this router is \"symmetric\": {} sees port {}, {} sees port {} of one socket",
+        "this router is \"symmetric\": {} sees {}, {} sees {} of one socket",
         first.destination,
-        first.mapped.port(),
+        seen(first),
         second.destination,
-        second.mapped.port()
+        seen(second)
     )
 }
 

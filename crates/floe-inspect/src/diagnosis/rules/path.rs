@@ -36,7 +36,7 @@ pub(in crate::diagnosis) fn nomination_lost(picture: &Picture) -> Option<Verdict
         return Some(renominate(Confidence::Likely, evidence));
     }
     let (ours, theirs) = disagreement(picture)?;
-    let evidence = format!("we send to {ours}, their media comes from {theirs}");
+    let evidence = format!("we send to {ours}, their audio comes from {theirs}");
     Some(renominate(Confidence::Likely, evidence))
 }
 
@@ -45,14 +45,14 @@ fn renominate(confidence: Confidence, evidence: String) -> Verdict {
     Verdict { confidence, evidence, advice }
 }
 
-/// Media that has come over another pair than ours for some seconds: for a moment both ends may differ.
+/// Audio that has come over another pair than ours for some seconds: for a moment both ends may differ.
 fn disagreement(picture: &Picture) -> Option<(std::net::SocketAddr, std::net::SocketAddr)> {
     let (selection, selected) = (picture.selections.last()?, picture.selected_pair()?);
     let is_settled = picture.at.since(selection.at) >= MEDIA_PATIENCE;
     let is_recent =
-        |pair: &PairView| pair.signs.last_media_received.is_some_and(|at| picture.at.since(at) < SAME_EVENT);
+        |pair: &PairView| pair.signs.last_audio_received.is_some_and(|at| picture.at.since(at) < SAME_EVENT);
     let other = picture.pairs.iter().find(|pair| pair.id != selected.id && is_recent(pair))?;
-    let silent_since = selected.signs.last_media_received.unwrap_or(selection.at);
+    let silent_since = selected.signs.last_audio_received.map_or(selection.at, |at| at.max(selection.at));
     let is_silent = picture.at.since(silent_since) >= MEDIA_PATIENCE;
     (is_settled && is_silent && picture.ended.is_none()).then_some((selected.id.remote, other.id.remote))
 }
@@ -75,24 +75,37 @@ pub(in crate::diagnosis) fn path_mtu(picture: &Picture) -> Option<Verdict> {
     })
 }
 
-/// C28: checks are answered, and nothing else gets through.
+/// C28: checks are answered, and nothing else gets through. A handshake that begins with large packets may as well have
+/// met a small path MTU.
 pub(in crate::diagnosis) fn only_stun_passes(picture: &Picture) -> Option<Verdict> {
     let pair = picture.selected_pair().filter(|pair| pair.state == PairState::Succeeded)?;
-    let verdict = |evidence| Verdict {
-        confidence: Confidence::Likely,
-        evidence,
-        advice: "Something on the way lets only some protocols pass: use a relay over TLS or another network."
-            .to_owned(),
-    };
     if let Some(since) = handshaking_since(picture) {
         let is_stalled = now(picture).since(since) >= MEDIA_PATIENCE || gave_up_handshake(picture);
-        return (is_stalled && picture.dtls.received == 0)
-            .then(|| verdict(format!("checks with {} are answered, the handshake is not", pair.id.remote)));
+        let signs = &picture.dtls;
+        return (is_stalled && signs.received == 0).then(|| match signs.large_sent {
+            0 => some_protocols(
+                Confidence::Likely,
+                format!("checks with {} are answered, the handshake is not", pair.id.remote),
+            ),
+            _ => some_protocols(
+                Confidence::Possible,
+                format!(
+                    "checks with {} are answered, the handshake is not; its packets of {} bytes may also be too large",
+                    pair.id.remote, signs.largest_sent
+                ),
+            ),
+        });
     }
     let secured = picture.timings.secured.filter(|_| matches!(picture.security, SecurityView::Secured(_)))?;
     let is_silent = media_received(picture) == 0 && now(picture).since(secured) >= MEDIA_PATIENCE;
     let is_sending = picture.audio.as_ref().is_some_and(|audio| audio.packets_sent > 50);
-    (is_silent && is_sending).then(|| verdict(format!("checks with {} are answered, no media arrives", pair.id.remote)))
+    let evidence = || format!("checks with {} are answered, no media arrives", pair.id.remote);
+    (is_silent && is_sending).then(|| some_protocols(Confidence::Likely, evidence()))
+}
+
+fn some_protocols(confidence: Confidence, evidence: String) -> Verdict {
+    let advice = "Something on the way lets only some protocols pass: use a relay over TLS or another network.";
+    Verdict { confidence, evidence, advice: advice.to_owned() }
 }
 
 /// The handshake that is under way or has failed; it began when the pair was selected.
@@ -161,7 +174,10 @@ pub(in crate::diagnosis) fn network_changed(picture: &Picture) -> Option<Verdict
                 selection.pair.remote,
                 millis(selection.at.since(lost_at))
             ),
-            advice: "Nothing has to be done: the call goes on over the new path.".to_owned(),
+            advice: match &picture.ended {
+                None => "Nothing has to be done: the call goes on over the new path.".to_owned(),
+                Some(_) => "Nothing had to be done: the call went on over the new path.".to_owned(),
+            },
         },
         None => Verdict {
             confidence: Confidence::Likely,
@@ -171,15 +187,17 @@ pub(in crate::diagnosis) fn network_changed(picture: &Picture) -> Option<Verdict
     })
 }
 
-/// The newest network change that a loss stands next to.
+/// The newest loss beside a network change, and the change that is nearest to it.
 fn change_and_loss(picture: &Picture) -> Option<(&Marker, Stamp)> {
-    let near = |a: Stamp, b: Stamp| a.since(b) <= SAME_EVENT && b.since(a) <= SAME_EVENT;
-    let losses = || {
-        let noted = picture.markers.iter().filter(|marker| marker.kind == MarkerKind::Loss).map(|marker| marker.at);
-        noted.chain(lost_pair(picture).and_then(silent_from)).chain(bases_taken_away(picture))
-    };
-    let mut changes = picture.markers.iter().rev().filter(|marker| marker.kind == MarkerKind::NetworkChange);
-    changes.find_map(|change| Some((change, losses().find(|loss| near(*loss, change.at))?)))
+    let noted = picture.markers.iter().filter(|marker| marker.kind == MarkerKind::Loss).map(|marker| marker.at);
+    let losses = noted.chain(lost_pair(picture).and_then(silent_from)).chain(bases_taken_away(picture));
+    let apart = |change: &Marker, loss: Stamp| change.at.since(loss).max(loss.since(change.at));
+    let beside = losses.filter_map(|loss| {
+        let changes = picture.markers.iter().filter(|marker| marker.kind == MarkerKind::NetworkChange);
+        let near = changes.filter(|change| apart(change, loss) <= SAME_EVENT);
+        Some((near.min_by_key(|change| apart(change, loss))?, loss))
+    });
+    beside.max_by_key(|(_, loss)| *loss)
 }
 
 /// When bases that audio went over were closed, because it moved elsewhere before anybody noticed a silence.
