@@ -6,6 +6,7 @@ mod candidates;
 pub(crate) mod changes;
 mod names;
 mod patience;
+mod preferences;
 mod relays;
 mod servers;
 mod tcp;

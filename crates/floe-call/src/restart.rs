@@ -80,7 +80,9 @@ impl Restarts {
     /// The peer has this candidate as well.
     pub fn add_candidate(&mut self, candidate: &Candidate) {
         let key = |candidate: &Candidate| (candidate.address, candidate.protocol, candidate.tcp_type);
-        if self.remote.iter().any(|known| key(known) == key(candidate)) {
+        if let Some(known) = self.remote.iter_mut().find(|known| key(known) == key(candidate)) {
+            // What was told last counts: both ends are to rank pairs alike.
+            known.clone_from(candidate);
             return;
         }
         if self.remote.len() >= MOST_CANDIDATES {

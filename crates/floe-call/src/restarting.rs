@@ -42,7 +42,7 @@ impl Session {
     /// Begins and ends the generations whose time has come.
     pub(crate) async fn renew(&mut self, now: Instant) {
         for generation in self.restarts.take_retired(now) {
-            self.retire(generation).await;
+            self.retire(generation);
         }
         let has_standby = !self.path.standby().is_empty();
         if let Some((generation, cause)) = self.restarts.take_due(has_standby, now) {
@@ -57,7 +57,7 @@ impl Session {
             return false;
         }
         for base in removed {
-            self.path.remove_base(base, now).await;
+            self.path.remove_base(base, now);
         }
         let has_path = self.path.selected().is_some();
         // A generation that can begin takes all bases with it; else the new ones join the newest there is.
@@ -84,7 +84,7 @@ impl Session {
         self.tap.note(Note::LocalCredentials { generation, ufrag: ours.ufrag.clone() });
         self.tap.note(Note::RemoteCredentials { generation, ufrag: theirs.ufrag.clone() });
         for ended in self.restarts.begin(generation, cause, now) {
-            self.retire(ended).await;
+            self.retire(ended);
         }
         self.talk.control.on_generation();
         if cause != RestartCause::Peer {
@@ -104,8 +104,8 @@ impl Session {
         self.drain_path();
     }
 
-    async fn retire(&mut self, generation: Generation) {
-        self.path.retire(generation).await;
+    fn retire(&mut self, generation: Generation) {
+        self.path.retire(generation);
         self.tap.note(Note::GenerationRetired { generation });
     }
 }

@@ -1,14 +1,24 @@
 //! `floe call`, run on a machine of the lab as a person would run it.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{
+    fs,
+    io::{self, Write as _},
+    path::PathBuf,
+    process::Command,
+    time::Duration,
+};
 
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use crate::{Host, Lab, Process, Recording, floe};
+use crate::{Host, Lab, Process, Recording, floe, lab};
 
 /// How long a code may take: two STUN servers that do not answer are given up after five seconds.
 const CODE: Duration = Duration::from_secs(15);
+/// The extension of records.
+const RECORD: &str = "floe";
+/// So many lines of a record are told of a call in a test that fails.
+const LAST_WORDS: usize = 400;
 
 /// How a peer calls.
 #[derive(Debug, Clone, Default)]
@@ -50,8 +60,10 @@ impl CallProcess {
     pub fn start(lab: &Lab, host: &Host, options: &CallOptions) -> Result<Self> {
         let report = lab.file(&format!("{}.json", host.name()));
         let recording = lab.file(&format!("{}.wav", host.name()));
+        let record = lab.file(&format!("{}.{RECORD}", host.name()));
         let mut command = host.command(floe()?);
         command.args(["call", "--audio", "tone", "--report"]).arg(&report).arg("--record").arg(&recording);
+        command.arg("--save").arg(&record);
         command.args(options.stun.iter().flat_map(|url| ["--stun", url]));
         command.args(options.turn.iter().flat_map(|url| ["--turn", url]));
         if let Some(file) = &options.turn_ca {
@@ -152,5 +164,18 @@ impl CallOutcome {
     pub fn ice_states(&self) -> Vec<&str> {
         let visits = self.report["states"]["iceConnection"].as_array().map_or(&[][..], Vec::as_slice);
         visits.iter().filter_map(|visit| visit["state"].as_str()).collect()
+    }
+}
+
+/// Prints what the calls of this lab recorded, for whoever looks for the reason of a failure.
+pub(crate) fn tell_records() {
+    let records = fs::read_dir(lab::FOLDER).into_iter().flatten().flatten().map(|entry| entry.path());
+    for record in records.filter(|path| path.extension().is_some_and(|extension| extension == RECORD)) {
+        let report = floe().and_then(|floe| Ok(Command::new(floe).arg("report").arg(&record).output()?));
+        let text =
+            report.map_or_else(|error| error.to_string(), |output| String::from_utf8_lossy(&output.stdout).into());
+        let lines: Vec<&str> = text.lines().collect();
+        let last = lines[lines.len().saturating_sub(LAST_WORDS)..].join("\n");
+        let _nobody_listens = writeln!(io::stderr(), "\n{}:\n{last}", record.display());
     }
 }

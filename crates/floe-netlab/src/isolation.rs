@@ -4,12 +4,15 @@ use std::{
     any::type_name,
     env, fs,
     io::Write as _,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     path::PathBuf,
     process::{Command, id},
 };
 
 /// Set in the copy of the test that runs inside: a file it creates to show that it ran.
 const INSIDE: &str = "FLOE_NETLAB_INSIDE";
+/// A folder to keep the files of a lab in, for whoever wants to look at them.
+const KEEP: &str = "FLOE_NETLAB_KEEP";
 /// The programs a lab is made of.
 const TOOLS: &[&str] = &["unshare", "nsenter", "mount", "ip", "nft", "ss"];
 
@@ -24,7 +27,16 @@ pub fn isolated<F: FnOnce()>(body: F) {
     if let Some(witness) = env::var_os(INSIDE) {
         fs::write(witness, test).expect("the witness can be written");
         mount_private_run();
-        return body();
+        let outcome = catch_unwind(AssertUnwindSafe(body));
+        if let Some(folder) = env::var_os(KEEP) {
+            crate::lab::keep_files(folder.as_ref()).expect("the files can be kept");
+        }
+        if let Err(panic) = outcome {
+            // What the calls recorded is gone with the namespaces.
+            crate::call::tell_records();
+            resume_unwind(panic);
+        }
+        return;
     }
     match obstacle() {
         Some(obstacle) => cannot_run(test, &obstacle),

@@ -17,7 +17,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 
 /// Where a lab keeps recordings, captures and reports: the private /run of the test, gone with it.
-const FOLDER: &str = "/run/floe-netlab";
+pub(crate) const FOLDER: &str = "/run/floe-netlab";
 /// The bridge in the middle of a lab.
 const BRIDGE: &str = "br0";
 
@@ -293,6 +293,11 @@ table ip filter {
     }
 }
 "#;
+
+/// Copies everything that a lab wrote.
+pub(crate) fn keep_files(folder: &Path) -> Result<()> {
+    checked(Command::new("cp").arg("-r").arg(FOLDER).arg(folder))
+}
 
 fn ip(arguments: &[&str]) -> Result<()> {
     checked(Command::new("ip").args(arguments))

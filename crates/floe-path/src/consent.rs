@@ -30,7 +30,7 @@ const DEAFNESS: Duration = Duration::from_secs(4);
 const THREE_FRAMES: Duration = Duration::from_millis(60);
 /// Between questions while the peer sends elsewhere.
 const DOUBT: Duration = Duration::from_millis(50);
-/// A pair in reserve is not hurried again sooner.
+/// A pair that has just answered is not hurried again sooner.
 const HURRY: Duration = Duration::from_millis(200);
 /// How long an answer may take at least and at most before another pair takes over.
 const SHORTEST_ANSWER: Duration = Duration::from_millis(100);
@@ -90,15 +90,17 @@ impl Consent {
         self.is_doubted = false;
     }
 
-    /// The peer's media comes over another pair: if none came over this one for three frames, it is asked at once.
+    /// The peer's media comes over another pair: if none came over this one for three frames, it is asked at once, unless
+    /// it has just answered.
     pub(crate) fn doubt(&mut self, now: Instant) {
         let is_quiet = match self.media {
             Media::None => true,
             Media::Flowing { last } => now.saturating_duration_since(last) >= THREE_FRAMES,
         };
-        if is_quiet && !self.is_doubted {
+        let age = now.saturating_duration_since(self.answered_at);
+        if is_quiet && !self.is_doubted && age >= HURRY {
             self.is_doubted = true;
-            self.interval = self.interval.min(now.saturating_duration_since(self.answered_at));
+            self.interval = self.interval.min(age);
         }
     }
 

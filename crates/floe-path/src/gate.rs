@@ -50,6 +50,10 @@ const SLOW_RESERVE: u32 = 4;
 const WORSE_PAUSE: Duration = Duration::from_secs(5);
 /// The selected pair is asked at least this often when it stopped answering.
 const SELECTED_RTO: Duration = Duration::from_secs(1);
+/// A peer that sends over another pair than the one it confirmed is told again after this long, beyond two round trips…
+const INSIST_AFTER: Duration = Duration::from_millis(200);
+/// … and as long as it does not help, after this long.
+const INSIST_AGAIN: Duration = Duration::from_secs(1);
 /// A better pair counts as tried after so many unanswered checks (about four seconds).
 const TRIED: u32 = 5;
 
@@ -114,6 +118,8 @@ pub(crate) struct Gate {
     waiting: Option<Waiting>,
     /// When the selected pair is left for one in reserve that answers.
     leaving_at: Option<Instant>,
+    /// When the peer, which sends over another pair, is told the choice again.
+    insist_at: Option<Instant>,
     random: StdRng,
 }
 
@@ -132,6 +138,7 @@ impl Gate {
             has_fallen: false,
             waiting: None,
             leaving_at: None,
+            insist_at: None,
             random: StdRng::seed_from_u64(seed),
         }
     }
@@ -187,9 +194,11 @@ impl Gate {
         admission
     }
 
-    /// Makes sure that the pair of an authentic request is known; it may be one with a peer-reflexive candidate.
+    /// Makes sure that the pair of an authentic request is known, with this rank; it may be one with a peer-reflexive
+    /// candidate.
     pub(crate) fn hear(&mut self, key: PairKey, rank: Rank, now: Instant) -> Admission {
-        if self.pairs.contains_key(&key) {
+        if let Some(pair) = self.pairs.get_mut(&key) {
+            (pair.rank, pair.priority) = (rank, rank.priority(self.role));
             return Admission::Admitted;
         }
         if self.pairs.len() >= MAX_PAIRS || self.learned().count() >= MAX_LEARNED {
@@ -338,14 +347,29 @@ impl Gate {
     pub(crate) fn on_media(&mut self, key: PairKey, now: Instant) {
         let Some(consent) = self.pairs.get_mut(&key).and_then(Pair::consent_mut) else { return };
         consent.on_media(now);
-        if self.role == IceRole::Controlling
-            && let Some(selected) = self.selected.filter(|selected| selected.key != key)
-            && let Some(consent) = self.pairs.get_mut(&selected.key).and_then(Pair::consent_mut)
-        {
-            // The controlled side cannot nominate; where it sends is all it can say about a base that it lost.
-            consent.doubt(now);
+        match self.selected.filter(|selected| selected.key != key) {
+            Some(selected) if self.role == IceRole::Controlling => self.on_media_elsewhere(selected.key, now),
+            Some(_) => {}
+            None => self.insist_at = None,
         }
         self.update_liveness(now);
+    }
+
+    /// The controlled side cannot nominate; where it sends is all it can say. Either it lost the base of the selected pair,
+    /// which has to prove itself then; or it followed another nomination, because it ranks pairs by what it was told of
+    /// our candidates when they were told. Then it gets one that leaves no choice.
+    fn on_media_elsewhere(&mut self, selected: PairKey, now: Instant) {
+        let Some(pair) = self.pairs.get_mut(&selected) else { return };
+        let rtt = pair.rtt;
+        let Some(consent) = pair.consent_mut() else { return };
+        consent.doubt(now);
+        let does_answer = consent.unanswered_since().is_none();
+        let insist_at = *self.insist_at.get_or_insert(now + INSIST_AFTER + rtt.unwrap_or_default() * 2);
+        if insist_at <= now && does_answer && self.nominator.chosen() == Some(selected) && self.nominator.is_confirmed()
+        {
+            self.nominator.choose(selected, rtt, now);
+            self.insist_at = Some(now + INSIST_AGAIN);
+        }
     }
 
     /// Everything that only the passing of time brings about.

@@ -11,7 +11,7 @@ use std::{
 
 use bytes::Bytes;
 use floe_wire::{
-    BaseId, Candidate, Generation, IceConnectionState, IceRole, Protocol, TcpType,
+    BaseId, Candidate, CandidateType, Generation, IceConnectionState, IceRole, Protocol, TcpType,
     note::{DropKind, RefusalReason},
     stun::{Check, Class, StunMessage, TransactionId, binding_error, binding_success, is_authentic},
 };
@@ -97,6 +97,8 @@ struct Remote {
 #[derive(Debug, Clone)]
 struct RemoteCandidate {
     priority: u32,
+    /// The peer itself told of it; otherwise it was met there once, and its checks know their priority better.
+    is_told: bool,
     foundation: Arc<str>,
 }
 
@@ -177,14 +179,13 @@ impl GenerationState {
         }
     }
 
-    /// Forgets a base and what was paired with it.
-    pub(crate) async fn remove_base(&mut self, base: BaseId, now: Instant, out: &mut Outputs) {
-        let Some(LocalBase { agent, .. }) = self.bases.remove(&base) else { return };
+    /// Forgets a base and what was paired with it. Its agent ends in its own time: media waits for nobody.
+    pub(crate) fn remove_base(&mut self, base: BaseId, now: Instant, out: &mut Outputs) {
+        if self.bases.remove(&base).is_none() {
+            return;
+        }
         if let Some(remote) = &mut self.remote {
             remote.gate.remove_base(base, now);
-        }
-        if let Some(agent) = agent {
-            agent.close().await;
         }
         self.tell(now, out);
     }
@@ -246,10 +247,14 @@ impl GenerationState {
             out.drops.count(DropKind::Candidates);
             return;
         }
-        let told = RemoteCandidate { priority: candidate.priority, foundation: candidate.foundation.as_str().into() };
+        let told = RemoteCandidate {
+            priority: worth(candidate.priority),
+            is_told: candidate.candidate_type != CandidateType::PeerReflexive,
+            foundation: candidate.foundation.as_str().into(),
+        };
         let key = (candidate.tcp_type, candidate.address);
         let known = remote.candidates.entry(key).or_insert_with(|| told.clone());
-        if known.priority < told.priority {
+        if (known.is_told, known.priority) < (told.is_told, told.priority) {
             // A redundant candidate is pruned (RFC 8445 section 6.1.2.4); the better one of the two stays.
             *known = told;
         }
@@ -358,8 +363,8 @@ impl GenerationState {
     fn hear(&mut self, key: PairKey, prflx_priority: u32, now: Instant, out: &mut Outputs) -> bool {
         let (Some(remote), Some(local)) = (&mut self.remote, self.bases.get(&key.base)) else { return false };
         let told = (local.base.tcp_type.map(TcpType::counterpart), key.remote);
-        let signaled = remote.candidates.get(&told).map(|candidate| candidate.priority);
-        let rank = Rank { local: local.base.priority, remote: signaled.unwrap_or(prflx_priority) };
+        let signaled = remote.candidates.get(&told).filter(|known| known.is_told).map(|known| known.priority);
+        let rank = Rank { local: local.base.priority, remote: signaled.unwrap_or_else(|| worth(prflx_priority)) };
         match remote.gate.hear(key, rank, now) {
             Admission::Admitted | Admission::Replaced => true,
             Admission::NoRoom => {
@@ -586,6 +591,18 @@ impl GenerationState {
     }
 }
 
+/// The priority of a peer-reflexive candidate, as it counts beside the candidates that the peer tells.
+///
+/// By its type preference alone (RFC 8445 section 7.3.1.3) the new mobile network of a peer would go before the Wi-Fi in
+/// use, just because no server has told yet where it is seen. So it comes right before the server-reflexive one of its
+/// base: which of the peer's networks is better, its local preference tells.
+fn worth(prflx_priority: u32) -> u32 {
+    const LOCAL: u32 = 0x00FF_FFFF;
+    let is_learned = prflx_priority >> 24 == u32::from(CandidateType::PeerReflexive.preference());
+    let reflexive = u32::from(CandidateType::ServerReflexive.preference()) << 24;
+    if is_learned { reflexive + (prflx_priority & LOCAL) + 1 } else { prflx_priority }
+}
+
 /// Checks keep the agent's own transaction, so that it learns of the answer. The request itself is written anew:
 /// agents put a host candidate's PRIORITY and a tie-breaker of their own into theirs.
 fn transaction(release: &Release, agent: Option<&AgentHandle>, gate: &mut Gate) -> TransactionId {
@@ -605,4 +622,22 @@ fn can_reach(local: SocketAddr, remote: SocketAddr) -> bool {
 fn is_unicast(address: SocketAddr) -> bool {
     let is_broadcast = matches!(address.ip(), IpAddr::V4(ip) if ip.is_broadcast());
     address.port() != 0 && !address.ip().is_unspecified() && !address.ip().is_multicast() && !is_broadcast
+}
+
+#[cfg(test)]
+mod tests {
+    use floe_wire::candidate::priority;
+
+    use super::*;
+
+    #[test]
+    fn a_learned_address_is_worth_a_little_more_than_a_told_one_of_the_same_network_only() {
+        use CandidateType::{Host, PeerReflexive, ServerReflexive};
+        let (wifi, mobile) = (50_000, 40_000);
+        let learned = |preference| worth(priority(PeerReflexive, preference));
+        assert!(learned(mobile) > priority(ServerReflexive, mobile));
+        assert!(learned(mobile) < priority(ServerReflexive, wifi));
+        assert!(learned(u16::MAX) > learned(wifi) && learned(u16::MAX) < priority(Host, mobile));
+        assert_eq!(worth(priority(CandidateType::Relayed, wifi)), priority(CandidateType::Relayed, wifi));
+    }
 }

@@ -214,9 +214,7 @@ impl Path {
         for base in bases {
             state.add_base(*base, self.outbox.clone(), None, &mut self.outputs).await;
         }
-        if let Some(replaced) = self.generations.insert(generation, state) {
-            replaced.close().await;
-        }
+        self.generations.insert(generation, state);
     }
 
     /// Installs the peer's credentials and candidates in the newest generation and begins to check.
@@ -234,9 +232,9 @@ impl Path {
     }
 
     /// Forgets a base that was closed, in every generation. The best pair in reserve takes over at once.
-    pub async fn remove_base(&mut self, base: BaseId, now: Instant) {
+    pub fn remove_base(&mut self, base: BaseId, now: Instant) {
         for state in self.generations.values_mut() {
-            state.remove_base(base, now, &mut self.outputs).await;
+            state.remove_base(base, now, &mut self.outputs);
         }
         self.advance(now);
     }
@@ -416,11 +414,10 @@ impl Path {
         pairs.into_iter().map(|pair| (pair.base, pair.remote)).collect()
     }
 
-    /// Ends a generation whose successor has taken over: its credentials mean nothing from here on.
-    pub async fn retire(&mut self, generation: Generation) {
-        if let Some(state) = self.generations.remove(&generation) {
-            state.close().await;
-        }
+    /// Ends a generation whose successor has taken over: its credentials mean nothing from here on. Its agents end in
+    /// their own time, of which the call that goes on has none to spare.
+    pub fn retire(&mut self, generation: Generation) {
+        self.generations.remove(&generation);
     }
 
     /// Ends everything; takes at most half a second per base, however stuck an agent is.

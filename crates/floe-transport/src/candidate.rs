@@ -1,80 +1,48 @@
 //! Candidates out of bases and mapped addresses: local preferences, foundations, priorities.
 
-use std::{
-    collections::BTreeMap,
-    net::{IpAddr, SocketAddr},
-};
+use std::net::{IpAddr, SocketAddr};
 
 use floe_wire::{
-    Candidate, CandidateType, InterfaceInfo, InterfaceKind, Protocol, TcpType,
+    Candidate, CandidateType, InterfaceKind, Protocol, TcpType,
     candidate::{priority, tcp_priority},
 };
 
-/// Distance between the local preferences of two bases. What lies between is free for further reflexive candidates
+/// Distance between the local preferences of two addresses. What lies between is free for further reflexive candidates
 /// of the same base, so that priorities stay unique (RFC 8445 section 5.1.2.1).
 pub const PREFERENCE_STEP: u16 = 256;
+/// Addresses of one group that get preferences of their own.
+const PLACES: u16 = 13;
+/// A place has room for one address of each group.
+const GROUPS: u16 = 3;
 
-/// Gives each address its local preference, in the order they stand.
+/// The highest free local preference for an address. It depends on the link and on the kind of address, and hardly on
+/// what else is there: a network that comes in the middle of a call has its place before or after the ones in use,
+/// whose preferences the peer knows already and which therefore stay what they are.
 ///
-/// Preferences are unique. Families alternate, IPv6 first (RFC 8421 section 4), and within a family wired goes before
-/// wireless and global before unique local addresses. Mobile data comes after all of these, and tunnels after that,
-/// whatever their family: a VPN is rarely the way two people meant (RFC 8445 section 5.1.2.2). Above 255 addresses the
-/// rest share 0.
+/// Wired goes before wireless and this before mobile data; a tunnel comes last, because a VPN is rarely the way two
+/// people meant (RFC 8445 section 5.1.2.2). On one link families alternate, IPv6 first (RFC 8421 section 4), and unique
+/// local addresses follow. A machine with a single address does not give it the value of 65535 that RFC 8445 section
+/// 5.1.2.1 suggests, unless that is a wired global one of IPv6. Beyond 13 addresses of a sort the rest take the last
+/// places of all; 255 addresses have a preference of their own.
 #[must_use]
-pub fn local_preferences(addresses: &[(InterfaceInfo, IpAddr)]) -> Vec<u16> {
-    let mut turns: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for (index, (interface, ip)) in addresses.iter().enumerate() {
-        let turn = turns.entry((cost(interface.kind), ip.is_ipv4())).or_default();
-        turn.push((link_rank(interface.kind), is_unique_local(ip), index));
-    }
-    // Cost, then rank, then family: the first IPv6, the first IPv4, the second IPv6, ...
-    let mut order = Vec::with_capacity(addresses.len());
-    for ((cost, is_ipv4), members) in &mut turns {
-        members.sort_unstable();
-        order.extend(members.iter().enumerate().map(|(rank, (.., index))| (*cost, rank, *is_ipv4, *index)));
-    }
-    order.sort_unstable();
-    let mut preferences = vec![0; addresses.len()];
-    for (place, (.., index)) in order.into_iter().enumerate() {
-        let below = u16::try_from(place).unwrap_or(u16::MAX).saturating_mul(PREFERENCE_STEP);
-        preferences[index] = u16::MAX.saturating_sub(below);
-    }
-    preferences
+pub fn local_preference(kind: InterfaceKind, ip: IpAddr, taken: &[u16]) -> u16 {
+    let first = link_rank(kind) * PLACES * GROUPS + group(ip);
+    let preference = |place: u16| u16::MAX - (first + place * GROUPS) * PREFERENCE_STEP;
+    let own = (0..PLACES).map(preference);
+    let last = (1..=u16::MAX / PREFERENCE_STEP).map(|place| place * PREFERENCE_STEP + PREFERENCE_STEP - 1);
+    own.chain(last).find(|preference| !taken.contains(preference)).unwrap_or(0)
 }
 
-/// How far apart the local preferences of two addresses are at least: enough for the reflexive candidates of one and for
-/// its TCP candidates, whose priorities have room for every eighth preference only (RFC 6544 section 4.2).
-pub const PREFERENCE_GAP: u16 = 128;
-
-/// The local preference of an address that came later: the highest one up to `wanted` that keeps its distance from those
-/// `taken`, or else the lowest one above.
-#[must_use]
-pub fn unused_preference(wanted: u16, taken: impl IntoIterator<Item = u16>) -> u16 {
-    let taken: Vec<u16> = taken.into_iter().collect();
-    let is_free = |preference: &u16| {
-        *preference >= PREFERENCE_GAP && taken.iter().all(|taken| taken.abs_diff(*preference) >= PREFERENCE_GAP)
-    };
-    let below = taken.iter().filter_map(|taken| taken.checked_sub(PREFERENCE_GAP)).filter(|below| *below <= wanted);
-    let above = taken.iter().filter_map(|taken| taken.checked_add(PREFERENCE_GAP)).filter(|above| *above > wanted);
-    let highest = below.chain([wanted]).filter(is_free).max();
-    highest.or_else(|| above.chain([PREFERENCE_GAP]).filter(is_free).min()).unwrap_or(0)
-}
-
-fn is_unique_local(ip: &IpAddr) -> bool {
-    matches!(ip, IpAddr::V6(ip) if ip.is_unique_local())
-}
-
-/// Links of a class compete with each other only.
-const fn cost(kind: InterfaceKind) -> u8 {
-    match kind {
-        InterfaceKind::Ethernet | InterfaceKind::Wireless | InterfaceKind::Unknown => 0,
-        InterfaceKind::Cellular => 1,
-        InterfaceKind::Tunnel => 2,
-        InterfaceKind::Loopback => 3,
+/// Addresses of a link take turns by group.
+const fn group(ip: IpAddr) -> u16 {
+    match ip {
+        IpAddr::V6(ip) if ip.is_unique_local() => 2,
+        IpAddr::V6(_) => 0,
+        IpAddr::V4(_) => 1,
     }
 }
 
-const fn link_rank(kind: InterfaceKind) -> u8 {
+const fn link_rank(kind: InterfaceKind) -> u16 {
     match kind {
         InterfaceKind::Ethernet => 0,
         InterfaceKind::Wireless => 1,
@@ -154,13 +122,20 @@ fn fnv1a(bytes: &[u8]) -> u32 {
 mod tests {
     use std::collections::HashSet;
 
-    use floe_wire::candidate::passive_preference;
+    use floe_wire::{InterfaceInfo, candidate::passive_preference};
     use proptest::prelude::*;
 
     use super::*;
 
     fn address(kind: InterfaceKind, ip: &str) -> (InterfaceInfo, IpAddr) {
         (InterfaceInfo { name: format!("{kind:?}"), kind, addresses: Vec::new() }, ip.parse().unwrap())
+    }
+
+    fn local_preferences(addresses: &[(InterfaceInfo, IpAddr)]) -> Vec<u16> {
+        addresses.iter().fold(Vec::new(), |mut given, (interface, ip)| {
+            given.push(local_preference(interface.kind, *ip, &given));
+            given
+        })
     }
 
     /// The addresses from the most preferred to the least.
@@ -200,23 +175,34 @@ mod tests {
     }
 
     #[test]
-    fn preferences_are_unique_and_a_single_address_gets_the_highest() {
-        assert_eq!(local_preferences(&[address(InterfaceKind::Ethernet, "192.0.2.1")]), [u16::MAX]);
-        let many: Vec<_> = (1..=200).map(|host| address(InterfaceKind::Unknown, &format!("192.0.2.{host}"))).collect();
-        let preferences: HashSet<_> = local_preferences(&many).into_iter().collect();
-        assert_eq!(preferences.len(), 200);
+    fn more_addresses_of_a_sort_than_there_is_room_for_take_the_last_places() {
+        let many: Vec<_> = (1..=200).map(|host| address(InterfaceKind::Ethernet, &format!("192.0.2.{host}"))).collect();
+        let preferences = local_preferences(&many);
+        assert_eq!(preferences.iter().collect::<HashSet<_>>().len(), 200);
+        assert!(preferences[14] < local_preference(InterfaceKind::Loopback, "127.0.0.1".parse().unwrap(), &[]));
     }
+
+    #[test]
+    fn a_better_link_goes_before_a_worse_one_whichever_came_first() {
+        let (wifi, mobile) =
+            (address(InterfaceKind::Wireless, "192.0.2.2"), address(InterfaceKind::Cellular, "10.0.0.2"));
+        let both = local_preferences(&[mobile.clone(), wifi.clone()]);
+        assert!(both[1] > both[0]);
+        assert_eq!(both[..1], local_preferences(&[mobile]), "what was there keeps its preference");
+        assert_eq!(both[1..], local_preferences(&[wifi]));
+    }
+
+    const KINDS: [InterfaceKind; 3] = [InterfaceKind::Ethernet, InterfaceKind::Cellular, InterfaceKind::Loopback];
 
     proptest! {
         #[test]
         fn priorities_stay_unique_however_addresses_come_and_go(
-            steps in prop::collection::vec((any::<u16>(), any::<bool>(), any::<u8>()), 1..60),
+            steps in prop::collection::vec((0..3_usize, any::<bool>(), any::<u8>(), any::<u8>()), 1..60),
         ) {
-            let mut taken = local_preferences(&vec![address(InterfaceKind::Ethernet, "192.0.2.1"); 4]);
-            for (wanted, comes, which) in steps {
-                if comes && taken.len() < 16 {
-                    let preference = unused_preference(wanted, taken.iter().copied());
-                    taken.push(preference);
+            let mut taken = Vec::new();
+            for (kind, comes, which, last) in steps {
+                if comes && taken.len() < 32 {
+                    taken.push(local_preference(KINDS[kind], [192, 0, 2, last].into(), &taken));
                 } else if !taken.is_empty() {
                     taken.swap_remove(usize::from(which) % taken.len());
                 }
@@ -236,14 +222,6 @@ mod tests {
         let others =
             [priority(CandidateType::Host, preference), tcp(Active, preference), tcp(SimultaneousOpen, preference)];
         mapped.chain(passive).chain(others).collect()
-    }
-
-    #[test]
-    fn a_later_address_is_preferred_as_it_would_have_been_if_there_is_room() {
-        assert_eq!(unused_preference(1000, []), 1000);
-        assert_eq!(unused_preference(1000, [1000]), 1000 - PREFERENCE_GAP);
-        assert_eq!(unused_preference(150, [150, 200]), 328, "there is no room below");
-        assert_eq!(unused_preference(0, [u16::MAX]), PREFERENCE_GAP, "the lowest has room below it");
     }
 
     #[test]

@@ -3,14 +3,10 @@
 use std::net::{IpAddr, SocketAddr};
 
 use floe_path::PathBase;
-use floe_transport::{
-    Base,
-    candidate::{local_preferences, unused_preference},
-    relay::RelayIds,
-};
+use floe_transport::{Base, relay::RelayIds};
 use floe_wire::{BaseId, InterfaceInfo, Note};
 
-use super::{Gathering, any_base::AnyBase, relays::Origin};
+use super::{Gathering, any_base::AnyBase, preferences::Preferences, relays::Origin};
 
 /// Machines with more addresses than this use the first ones.
 pub(super) const MAX_ADDRESSES: usize = 16;
@@ -52,6 +48,7 @@ impl OwnBase {
 pub(super) struct Bases {
     list: Vec<OwnBase>,
     next: u32,
+    preferences: Preferences,
 }
 
 impl Bases {
@@ -98,9 +95,10 @@ impl Bases {
         self.list.is_empty()
     }
 
-    /// A local preference near `wanted` for an address that came later than others.
-    pub fn unused_preference(&self, wanted: u16) -> u16 {
-        unused_preference(wanted, self.list.iter().map(|own| own.local_preference))
+    /// The local preference of an address, the same as it ever had in this call.
+    pub fn preference_of(&mut self, interface: &InterfaceInfo, ip: IpAddr) -> u16 {
+        let Self { list, preferences, .. } = self;
+        preferences.of(interface, ip, |preference| list.iter().any(|own| own.local_preference == preference))
     }
 }
 
@@ -113,11 +111,12 @@ impl Gathering {
         }
         let mut addresses = super::changes::addresses_of(interfaces);
         addresses.truncate(MAX_ADDRESSES);
-        let preferences = local_preferences(&addresses);
-        for ((interface, ip), preference) in addresses.iter().zip(&preferences) {
-            self.open_udp(interface.clone(), *ip, *preference);
+        for (interface, ip) in &addresses {
+            let preference = self.bases.preference_of(interface, *ip);
+            self.open_udp(interface.clone(), *ip, preference);
         }
-        for ((interface, ip), preference) in addresses.iter().zip(preferences) {
+        for (interface, ip) in &addresses {
+            let preference = self.bases.preference_of(interface, *ip);
             self.open_tcp(interface, *ip, preference);
         }
     }

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use floe_transport::{Inbound, Network, candidate::local_preferences};
+use floe_transport::{Inbound, Network};
 use floe_wire::{BaseId, GatheringState, InterfaceInfo, InterfaceKind, Note, note::InterfaceAddress};
 use tokio::sync::mpsc;
 
@@ -119,13 +119,9 @@ impl Gathering {
         let addresses = addresses_of(interfaces);
         let is_there = |own: &OwnBase| addresses.iter().any(|(interface, ip)| is_at(own, interface, *ip));
         let gone = self.bases.take(|own| !is_there(own));
-        let preferences = local_preferences(&addresses);
-        let fresh: Vec<_> = addresses
-            .iter()
-            .zip(preferences)
-            .filter(|((interface, ip), _)| !self.bases.iter().any(|own| is_at(own, interface, *ip)))
-            .map(|((interface, ip), preference)| (interface.clone(), *ip, preference))
-            .collect();
+        let is_open =
+            |(interface, ip): &(InterfaceInfo, IpAddr)| self.bases.iter().any(|own| is_at(own, interface, *ip));
+        let fresh: Vec<_> = addresses.iter().filter(|address| !is_open(address)).cloned().collect();
         if gone.is_empty() && fresh.is_empty() {
             return Followed::default();
         }
@@ -135,7 +131,8 @@ impl Gathering {
         let removed: Vec<BaseId> = gone.iter().map(|own| own.base.id()).collect();
         self.candidates.forget_bases(&removed);
         drop(gone);
-        let added: Vec<BaseId> = fresh.into_iter().flat_map(|fresh| self.open_address(fresh)).collect();
+        let added: Vec<BaseId> =
+            fresh.into_iter().flat_map(|(interface, ip)| self.open_address(interface, ip)).collect();
         if self.ask_servers_from(&added, now) && self.state == GatheringState::Complete {
             self.enter(GatheringState::Gathering);
         }
@@ -145,20 +142,20 @@ impl Gathering {
         Followed { added, removed }
     }
 
-    fn note_change(&self, fresh: &[(InterfaceInfo, IpAddr, u16)], gone: &[OwnBase]) {
+    fn note_change(&self, fresh: &[(InterfaceInfo, IpAddr)], gone: &[OwnBase]) {
         let at = |interface: &InterfaceInfo, ip: IpAddr| InterfaceAddress { interface: interface.name.clone(), ip };
-        let appeared = fresh.iter().map(|(interface, ip, _)| at(interface, *ip)).collect();
+        let appeared = fresh.iter().map(|(interface, ip)| at(interface, *ip)).collect();
         let mut vanished: Vec<_> = gone.iter().map(|own| at(own.base.interface(), own.base.address().ip())).collect();
         vanished.dedup();
         self.tap.note(Note::NetworkChanged { appeared, vanished });
     }
 
-    fn open_address(&mut self, (interface, ip, preference): (InterfaceInfo, IpAddr, u16)) -> Vec<BaseId> {
+    fn open_address(&mut self, interface: InterfaceInfo, ip: IpAddr) -> Vec<BaseId> {
         if self.bases.asking().count() >= MAX_ADDRESSES {
             return Vec::new();
         }
         self.tap.note(Note::InterfaceListed(interface.clone()));
-        let preference = self.bases.unused_preference(preference);
+        let preference = self.bases.preference_of(&interface, ip);
         let udp = self.open_udp(interface.clone(), ip, preference);
         udp.into_iter().chain(self.open_tcp(&interface, ip, preference)).collect()
     }

@@ -42,6 +42,10 @@ async fn moved_to(call: &Call, interface: &str) {
     hears_more(call).await;
 }
 
+fn is_told(snapshot: &Snapshot, text: &str) -> bool {
+    snapshot.picture.events.iter().any(|event| event.text == text)
+}
+
 fn concealed(call: &Call) -> u64 {
     call.snapshot().picture.audio.as_ref().map_or(0, |audio| audio.concealed_samples)
 }
@@ -62,6 +66,19 @@ async fn a_network_that_comes_is_moved_to_without_a_gap() {
     let gap = gap_since(&pair.a, before);
     // Three frames are allowed; the rest is a busy machine's.
     assert!(gap <= Duration::from_millis(200), "{gap:?}\n{}", log_of(&snapshot.picture));
+    hears_more(&pair.b).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_network_that_is_no_better_goes_into_reserve() {
+    let pair = connected_with(&[WIFI]).await;
+    set(&pair.world, MOBILE, true);
+    for call in [&pair.a, &pair.b] {
+        until(call, "the first generation is over", |snapshot| is_told(snapshot, "Generation 0 is over")).await;
+    }
+    assert_eq!(interface_in_use(&pair.a.snapshot()).as_deref(), Some(WIFI), "{}", log_of(&pair.a.snapshot().picture));
+    set(&pair.world, WIFI, false);
+    moved_to(&pair.a, MOBILE).await;
     hears_more(&pair.b).await;
 }
 

@@ -113,6 +113,9 @@ impl Gate {
 
     pub(super) fn select(&mut self, key: PairKey, now: Instant) {
         let answered_at = self.pairs.get(&key).and_then(Pair::consent).map_or(now, Consent::answered_at);
+        if self.selected().is_none_or(|selected| selected != key) {
+            self.insist_at = None;
+        }
         self.selected = Some(Selected { key, answered_at });
         self.has_fallen = false;
     }

@@ -123,6 +123,8 @@ struct World {
     dead: BTreeSet<Line>,
     delay: Duration,
     loss: f64,
+    /// This end takes the other end's bases for ranked the other way round.
+    is_reversed: Option<End>,
     random: StdRng,
     flying: BTreeMap<(Instant, u64), (End, Line, Wire)>,
     flown: u64,
@@ -150,6 +152,7 @@ impl World {
             dead: BTreeSet::new(),
             delay: Duration::from_micros(200),
             loss: 0.0,
+            is_reversed: None,
             random: StdRng::seed_from_u64(seed),
             flying: BTreeMap::new(),
             flown: 0,
@@ -175,16 +178,23 @@ impl World {
     /// The peer's code is pasted at this end.
     fn begin(&mut self, end: End) {
         let (now, lines) = (self.now, self.lines.clone());
+        let ranks: Vec<Rank> = lines.iter().map(|line| self.rank(end, *line)).collect();
         let side = self.side(end);
         side.has_begun = true;
         side.connection.begin(now);
-        for line in lines {
-            side.gate.add(end.key(line), end.rank(line), foundation(end.key(line)), now);
+        for (line, rank) in lines.into_iter().zip(ranks) {
+            side.gate.add(end.key(line), rank, foundation(end.key(line)), now);
         }
         for (key, nomination) in std::mem::take(&mut side.early) {
             side.gate.on_request_answered(key, nomination, now);
         }
         self.note(end);
+    }
+
+    fn rank(&self, end: End, line: Line) -> Rank {
+        let rank = end.rank(line);
+        let is_reversed = self.is_reversed == Some(end);
+        if is_reversed { Rank { remote: 2000 - rank.remote, ..rank } } else { rank }
     }
 
     /// Both ends send media from here on, whenever a pair is selected.
@@ -299,12 +309,13 @@ impl World {
 
     fn on_request(&mut self, to: End, line: Line, transaction: TransactionId, nomination: Option<u32>) {
         let (key, now, at) = (to.key(line), self.now, self.at());
+        let rank = self.rank(to, line);
         let side = self.side(to);
         if side.has_begun {
             if side.connection.on_request(now) {
                 side.states.push((at, State::Checking));
             }
-            side.gate.hear(key, to.rank(line), now);
+            side.gate.hear(key, rank, now);
             side.gate.on_request_answered(key, nomination, now);
         } else {
             side.early.push((key, nomination));

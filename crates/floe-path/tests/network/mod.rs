@@ -325,8 +325,8 @@ impl Body {
                 }
                 self.path.start(generation, credentials, &bases).await;
             }
-            Order::Retire(generation) => self.path.retire(generation).await,
-            Order::RemoveBase(base) => self.path.remove_base(base, now).await,
+            Order::Retire(generation) => self.path.retire(generation),
+            Order::RemoveBase(base) => self.path.remove_base(base, now),
             Order::Block(base, remote) => self.path.block(base, remote, now),
             Order::Talk => self.speak_at = Some(Instant::now()),
             Order::Skip(time) => {

@@ -132,6 +132,25 @@ fn within_200_ms_of_noticing_a_loss_a_pair_in_reserve_carries_the_media() {
 }
 
 #[test]
+fn ends_that_rank_pairs_differently_soon_send_over_one_pair_without_a_flood_of_requests() {
+    for seed in 0..30 {
+        let mut world = World::new(&[(0, 0), (1, 0)], seed);
+        world.delay = 15 * MS;
+        // One end knows better priorities than it told; and neither sees by the numbers that the other one differs.
+        world.is_reversed = Some(End::B);
+        world.begin(End::A);
+        world.begin(End::B);
+        world.talk();
+        world.run_to(1000);
+        world.assert_both_on((0, 0));
+        world.run_to(6000);
+        world.assert_both_on((0, 0));
+        let asked = world.sent_between(End::A, 1000, 6000);
+        assert!(asked <= 10, "seed {seed}: {asked} requests in five seconds");
+    }
+}
+
+#[test]
 fn a_path_that_stutters_is_left_once_and_not_again_and_again() {
     let mut world = World::square(1);
     world.delay = 15 * MS;
