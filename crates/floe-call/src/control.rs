@@ -11,7 +11,7 @@ use std::{
 use floe_signal::control::{CONTROL_VERSION, ControlMessage, Features};
 use floe_transport::{Clock, Tap};
 use floe_wire::{
-    Candidate, Generation, Note, Protocol,
+    Candidate, Generation, Note, Protocol, Sightings,
     note::DropKind,
     peer::{Digest, RestartCause},
 };
@@ -29,7 +29,7 @@ const MOST_LATE_CANDIDATES: usize = 64;
 /// Candidates that are remembered as told; telling one again does no harm.
 const MOST_TOLD: usize = 512;
 /// What this version can do.
-const OWN_FEATURES: Features = Features::RESTART.union(Features::DIGEST);
+const OWN_FEATURES: Features = Features::RESTART.union(Features::DIGEST).union(Features::SIGHTINGS);
 
 /// What the peer wants done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +40,14 @@ pub(crate) enum Request {
     Restart { generation: Generation, cause: RestartCause },
     /// The peer hangs up.
     Goodbye,
+}
+
+/// What there is to tell of our record.
+pub(crate) trait Recorded {
+    /// What it says in numbers.
+    fn digest(&mut self) -> Digest;
+    /// Messages that were not told yet.
+    fn sightings(&mut self) -> Sightings;
 }
 
 /// What a candidate is known by.
@@ -124,6 +132,7 @@ impl Control {
                 }
             }
             ControlMessage::Digest(digest) => self.tap.note(Note::PeerDigest(digest)),
+            ControlMessage::Sightings(told) => self.tap.note(Note::PeerSightings(told)),
             ControlMessage::Goodbye => return Some(Request::Goodbye),
         }
         None
@@ -197,8 +206,8 @@ impl Control {
         self.next_round
     }
 
-    /// Says what is due: a digest and a question about the time, once a second.
-    pub fn on_time(&mut self, now: Instant, buffered: usize, digest: impl FnOnce() -> Digest) {
+    /// Says what is due: what the record says, and a question about the time, once a second.
+    pub fn on_time(&mut self, now: Instant, buffered: usize, record: &mut impl Recorded) {
         if self.next_round.is_none_or(|at| at > now) {
             return;
         }
@@ -206,7 +215,10 @@ impl Control {
         if buffered > CONGESTED || !self.features.contains(Features::DIGEST) {
             return;
         }
-        self.say(ControlMessage::Digest(digest()));
+        self.say(ControlMessage::Digest(record.digest()));
+        if self.features.contains(Features::SIGHTINGS) {
+            self.say(ControlMessage::Sightings(record.sightings()));
+        }
         if self.clocks.is_question_due() {
             self.say(ControlMessage::ClockAsk { asked: self.clock.stamp() });
         }

@@ -6,13 +6,14 @@ use std::{
 };
 
 use floe_inspect::Inspector;
-use floe_signal::control::MAX_DIGEST_PAIRS;
+use floe_signal::control::{MAX_DIGEST_PAIRS, MAX_SIGHTINGS};
 use floe_transport::Clock;
-use floe_wire::{Note, Record, RecordBody, Stamp, note::DropKind, peer::Digest};
+use floe_wire::{Note, Record, RecordBody, Sightings, Stamp, note::DropKind, peer::Digest};
 use tokio::sync::{mpsc, watch};
 
 use crate::{
     CallConfig,
+    control::Recorded,
     snapshot::{PasteOutcome, Snapshot},
 };
 
@@ -75,11 +76,6 @@ impl Publisher {
         }
     }
 
-    /// What the record says, for the peer.
-    pub fn digest(&mut self) -> Digest {
-        self.inspector.digest(MAX_DIGEST_PAIRS)
-    }
-
     /// When the next snapshot is due.
     pub fn poll_timeout(&self) -> Instant {
         self.last_published + if self.is_dirty { SNAPSHOT_INTERVAL } else { TICK_INTERVAL }
@@ -107,6 +103,16 @@ impl Publisher {
         if self.snapshots.send_if_modified(|last| replace_if_news(last, snapshot)) {
             (self.repaint)();
         }
+    }
+}
+
+impl Recorded for Publisher {
+    fn digest(&mut self) -> Digest {
+        self.inspector.digest(MAX_DIGEST_PAIRS)
+    }
+
+    fn sightings(&mut self) -> Sightings {
+        self.inspector.sightings(MAX_SIGHTINGS)
     }
 }
 

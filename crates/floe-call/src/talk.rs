@@ -76,7 +76,7 @@ impl Session {
             self.talk.offered = count;
             self.talk.control.tell_candidates(self.restarts.current(), &self.gathering.candidates());
         }
-        self.talk.control.on_time(now, media.control_buffered(), || self.publisher.digest());
+        self.talk.control.on_time(now, media.control_buffered(), &mut self.publisher);
         let mut is_sent = false;
         while let Some(message) = self.talk.control.poll_message() {
             media.send_control(&message);

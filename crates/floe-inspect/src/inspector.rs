@@ -8,6 +8,7 @@ mod packets;
 mod pairing;
 mod peer;
 mod relay;
+mod sightings;
 mod signaling;
 
 use std::{net::SocketAddr, time::Duration};
@@ -15,6 +16,10 @@ use std::{net::SocketAddr, time::Duration};
 use floe_wire::{BaseId, Generation, IceConnectionState, Note, Record, RecordBody, Stamp};
 
 use self::peer::BothEnds;
+pub(crate) use self::{
+    peer::{digest_of, media_digest},
+    sightings::sighting_of,
+};
 use crate::{
     Picture,
     candidates::CandidateIndex,
@@ -25,7 +30,7 @@ use crate::{
     pair_state::{Circumstances, judge},
     pairs::PairTable,
     phases::{Ending, phases},
-    picture::{PairId, PairState, Severity},
+    picture::{Fragments, PairId, PairState, Severity},
     states::GenerationStates,
     transactions::Transactions,
     why::why,
@@ -136,7 +141,10 @@ impl Inspector {
             Note::SignalingChanged { state } => self.on_signaling_changed(*state),
             Note::SignalingRefused { state, message } => self.on_signaling_refused(*state, message),
             Note::LocalCredentials { generation, ufrag } => self.on_local_credentials(*generation, ufrag),
-            Note::RemoteCredentials { generation, ufrag } => self.credentials.note_remote(*generation, ufrag),
+            Note::RemoteCredentials { generation, ufrag } => {
+                self.credentials.note_remote(*generation, ufrag);
+                Fragments::add(&mut self.picture.fragments.peer, ufrag);
+            }
             Note::LocalCandidate { generation, base, candidate, server } => {
                 self.on_local_candidate(*generation, *base, candidate, server.as_deref());
             }
@@ -177,6 +185,9 @@ impl Inspector {
             Note::PeerPairSelected { generation, address } => self.on_peer_pair_selected(*generation, *address),
             Note::ClocksCompared(clocks) => self.on_clocks_compared(*clocks),
             Note::PeerDigest(digest) => self.on_peer_digest(digest),
+            Note::PeerSideAdded { matched } => self.on_peer_side_added(*matched),
+            Note::ClocksMatched { at, clocks } => self.on_clocks_matched(*at, *clocks),
+            Note::PeerSightings(told) => self.on_peer_sightings(told),
             Note::NetworkChanged { appeared, vanished } => self.on_network_changed(appeared, vanished),
             Note::RestartStarted { generation, cause } => self.on_restart_started(*generation, *cause),
             Note::RestartImpossible { reason } => self.on_restart_impossible(reason),

@@ -9,7 +9,7 @@ mod build;
 use std::{collections::BTreeMap, net::SocketAddr, ops::Range, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use floe_wire::{BaseId, Direction, IceRole, Stamp, describe::Description};
+use floe_wire::{BaseId, Direction, IceRole, SightedKind, Stamp, describe::Description};
 
 pub(crate) use self::build::{Asked, Facts};
 use crate::{Log, picture::PairId};
@@ -75,6 +75,8 @@ pub struct Message {
     pub role: Option<IceRole>,
     /// The round trip, on the answer that ended it; none after a retransmission, which leaves it ambiguous.
     pub rtt: Option<Duration>,
+    /// When the peer received or sent it, by the peer's clock; none if the peer did not tell, or did not see it.
+    pub there: Option<Stamp>,
     /// Its bytes, as far as the record has them.
     pub bytes: Bytes,
 }
@@ -109,6 +111,15 @@ pub enum MessageKind {
 }
 
 impl MessageKind {
+    /// What the peer calls it when it tells that it saw it; none for what is not told.
+    pub(crate) const fn sighted(self) -> Option<SightedKind> {
+        match self {
+            Self::Request | Self::Retransmission => Some(SightedKind::Request),
+            Self::Success | Self::Error { .. } => Some(SightedKind::Answer),
+            Self::Indication | Self::Malformed => None,
+        }
+    }
+
     /// The word people read.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -252,6 +263,11 @@ impl Ladder {
     #[must_use]
     pub fn message(&self, number: u64) -> Option<&Message> {
         self.messages.get(number)
+    }
+
+    /// A message, to say what else is known of it.
+    pub(crate) fn message_mut(&mut self, number: u64) -> Option<&mut Message> {
+        self.messages.get_mut(number)
     }
 
     /// An exchange by its number ([`Message::exchange`]).

@@ -15,8 +15,10 @@
 
 mod bounded;
 mod candidates;
+pub mod clocks;
 mod credentials;
 pub mod diagnosis;
+pub mod directions;
 mod events;
 pub mod expectation;
 pub mod forecast;
@@ -36,6 +38,7 @@ mod phases;
 pub mod picture;
 pub mod report;
 mod series;
+pub mod side;
 mod states;
 mod transactions;
 mod why;

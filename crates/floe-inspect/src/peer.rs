@@ -8,7 +8,7 @@ use floe_wire::{
     peer::{ClockComparison, MediaDigest, PairDigest, RestartCause},
 };
 
-use crate::picture::PairId;
+use crate::{clocks::PeerClocks, picture::PairId};
 
 /// What is known of the peer's side. The default is a peer that said nothing yet.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -19,6 +19,10 @@ pub struct PeerView {
     pub muted: bool,
     /// Its clock against ours, newest.
     pub clocks: Option<ClockComparison>,
+    /// Its clock against ours at any moment.
+    pub clock_log: PeerClocks,
+    /// Spans of its record, by its clock, of which it told every message it saw; oldest first.
+    pub told_spans: Vec<(Stamp, Stamp)>,
     /// What it hears, newest.
     pub media: Option<MediaDigest>,
     /// Where it sends its media, as it sees us.
@@ -39,6 +43,11 @@ pub enum ChannelView {
     Open {
         /// Since when.
         since: Stamp,
+    },
+    /// None; a person gave us the other side's record after the fact.
+    Added {
+        /// Messages that both records have.
+        matched: u64,
     },
     /// Over.
     Closed {
@@ -63,6 +72,36 @@ impl PeerView {
         self.pairs.iter().find(|peer| peer.ours == Some(pair)).map(|peer| &peer.seen)
     }
 }
+
+impl PeerView {
+    /// Whether a message that was under way at a moment of ours, and that the peer did not tell of, was not seen there.
+    /// A second is left for it to arrive.
+    #[must_use]
+    pub fn has_told_of(&self, at: Stamp) -> bool {
+        let Some(clocks) = self.clock_log.at(at) else { return false };
+        let (at, slack) = (at.0, clocks.uncertainty + UNDER_WAY);
+        self.told_spans.iter().any(|(since, until)| {
+            clocks.to_ours(*since).0 <= at.saturating_sub(clocks.uncertainty) && at + slack < clocks.to_ours(*until).0
+        })
+    }
+
+    pub(crate) fn add_span(&mut self, since: Stamp, until: Stamp) {
+        match self.told_spans.last_mut().filter(|(_, end)| since <= *end) {
+            Some((begin, end)) => (*begin, *end) = (since.min(*begin), until.max(*end)),
+            None => {
+                if self.told_spans.len() >= SPANS_KEPT {
+                    self.told_spans.remove(0);
+                }
+                self.told_spans.push((since, until));
+            }
+        }
+    }
+}
+
+/// The longest that a message is under way, as a rule.
+const UNDER_WAY: Duration = Duration::from_secs(1);
+/// Spans kept; a gap is rare.
+const SPANS_KEPT: usize = 16;
 
 /// An ICE restart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,10 +4,13 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use floe_wire::{
     BaseId, BaseKind, Candidate, GatheringState, Generation, IceConnectionState, IceRole, InterfaceInfo, InterfaceKind,
-    PacketKind, RelayProtocol, SignalingState, Stamp,
+    PacketKind, RelayProtocol, Sighting, SignalingState, Stamp,
     note::{AudioMeasure, DropKind, EndReason, RefusalReason, SecurityFacts},
+    side::{FRAGMENTS_KEPT, fragment_print},
 };
 
+use crate::bounded::push_bounded;
+use crate::directions::WayCounts;
 use crate::expectation::{CodeView, ForecastView, NatView};
 use crate::peer::{PeerView, RestartView};
 use crate::{Ladder, LintFinding, Log, Marker};
@@ -107,8 +110,33 @@ pub struct Picture {
     pub markers: Log<Marker>,
     /// What the peer told of its side.
     pub peer: PeerView,
+    /// Fingerprints of the user fragments of both sides, oldest first: they tell which call this is.
+    pub fragments: Fragments,
+    /// RTP packets that both ends note, as this one saw them.
+    pub sampled_media: Log<Sighting>,
+    /// Lost and received packets of both directions.
+    pub ways: WayCounts,
     /// ICE restarts, oldest first.
     pub restarts: Vec<RestartView>,
+}
+
+/// Fingerprints of user fragments ([`floe_wire::side::fragment_print`]).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Fragments {
+    /// Ours.
+    pub own: Vec<u32>,
+    /// The peer's.
+    pub peer: Vec<u32>,
+}
+
+impl Fragments {
+    /// The first ones are the call's own; later generations are known to both sides by those.
+    pub(crate) fn add(list: &mut Vec<u32>, ufrag: &str) {
+        let print = fragment_print(ufrag);
+        if !list.contains(&print) {
+            push_bounded(list, print, FRAGMENTS_KEPT);
+        }
+    }
 }
 
 /// What the wire shows of the DTLS handshake.
@@ -628,6 +656,10 @@ pub struct Series {
     pub buffer_ms: Vec<Sample>,
     /// Level played, dBFS.
     pub level_dbfs: Vec<Sample>,
+    /// One-way delay from us to the peer, milliseconds.
+    pub delay_there_ms: Vec<Sample>,
+    /// One-way delay from the peer to us, milliseconds.
+    pub delay_here_ms: Vec<Sample>,
 }
 
 /// One point of a plot.

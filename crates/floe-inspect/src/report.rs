@@ -1,5 +1,6 @@
 //! The report: the JSON object that `--json` prints, and the same as one page of text or HTML that a person can send.
 
+mod directions;
 mod html;
 mod lint;
 mod media;
@@ -13,6 +14,7 @@ use floe_wire::Stamp;
 use serde::Serialize;
 
 pub use self::{
+    directions::{DirectionsReport, WayReport},
     html::html_page,
     lint::LintReport,
     media::{AudioReport, NatReport, SecurityReport, ServerReport},
@@ -55,6 +57,8 @@ pub struct Report {
     pub restarts: Vec<RestartReport>,
     /// What the peer told of its side; null if it told nothing.
     pub peer: Option<PeerReport>,
+    /// Each direction by itself; null while only this end is known.
+    pub directions: Option<DirectionsReport>,
     /// Audio counters, once measured.
     pub audio: Option<AudioReport>,
     /// The secure channel, once there is one.
@@ -103,6 +107,7 @@ impl Report {
                 .collect(),
             restarts: RestartReport::all(picture),
             peer: PeerReport::of(picture),
+            directions: DirectionsReport::of(picture),
             audio: picture.audio.as_ref().map(AudioReport::of),
             security: SecurityReport::of(&picture.security),
             servers: ServerReport::all(picture),

@@ -4,22 +4,24 @@
 //! fields is left for later versions. A reader passes over kinds it does not know ([`Unreadable::Unknown`]), so both
 //! ends may be of any age. Nothing here is a secret: what later generations authenticate with is derived, not told.
 
-mod fields;
-
 use std::time::Duration;
 
 use floe_wire::{
-    BaseId, Candidate, Generation, Stamp,
+    BaseId, Candidate, Generation, Sighting, Sightings, Stamp,
     peer::{Digest, MediaDigest, PairDigest, RestartCause},
 };
 
-use self::fields::{Reader, Writer};
-use crate::Unusable;
+use crate::{
+    Unusable,
+    fields::{Reader, Writer},
+};
 
 /// Version of this vocabulary.
 pub const CONTROL_VERSION: u16 = 1;
 /// Pairs in one digest; the rest goes into the next.
 pub const MAX_DIGEST_PAIRS: usize = 64;
+/// Sightings in one message; the rest goes into the next.
+pub const MAX_SIGHTINGS: usize = 128;
 
 /// What the maker of a [`ControlMessage::Hello`] can do, as bits that older readers ignore.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -30,6 +32,8 @@ impl Features {
     pub const RESTART: Self = Self(1);
     /// It answers [`ControlMessage::ClockAsk`] and sends [`ControlMessage::Digest`].
     pub const DIGEST: Self = Self(1 << 1);
+    /// It makes something of [`ControlMessage::Sightings`].
+    pub const SIGHTINGS: Self = Self(1 << 2);
 
     /// Whether every bit of `other` is set.
     #[must_use]
@@ -93,6 +97,8 @@ pub enum ControlMessage {
     },
     /// What the sender's record says.
     Digest(Digest),
+    /// Which messages the sender saw, and when.
+    Sightings(Sightings),
     /// The sender hangs up.
     Goodbye,
 }
@@ -126,6 +132,7 @@ const CLOCK_ASK: u8 = 6;
 const CLOCK_ANSWER: u8 = 7;
 const DIGEST: u8 = 8;
 const GOODBYE: u8 = 9;
+const SIGHTINGS: u8 = 10;
 
 const CAUSES: [RestartCause; 8] = [
     RestartCause::Asked,
@@ -170,6 +177,10 @@ impl ControlMessage {
                 out.u8(DIGEST);
                 write_digest(&mut out, digest);
             }
+            Self::Sightings(sightings) => {
+                out.u8(SIGHTINGS);
+                write_sightings(&mut out, sightings);
+            }
             Self::Goodbye => {
                 out.u8(GOODBYE);
             }
@@ -193,6 +204,7 @@ impl ControlMessage {
             CLOCK_ASK => body.stamp().map(|asked| Self::ClockAsk { asked }),
             CLOCK_ANSWER => body.clock_answer(),
             DIGEST => read_digest(&mut body).map(Self::Digest),
+            SIGHTINGS => read_sightings(&mut body).map(Self::Sightings),
             GOODBYE => Some(Self::Goodbye),
             _ => return Err(Unreadable::Unknown { kind }),
         };
@@ -279,6 +291,30 @@ fn read_pair(body: &mut Reader<'_>) -> Option<PairDigest> {
         responses_sent,
         newest_request: is_told.then_some(newest),
     })
+}
+
+/// Times are told as microseconds before the end of the span, at most 71 minutes.
+fn write_sightings(out: &mut Writer, Sightings { since, until, list }: &Sightings) {
+    let list = &list[..list.len().min(MAX_SIGHTINGS)];
+    out.stamp(*since).stamp(*until).u8(list.len() as u8);
+    for sighting in list {
+        let age = u32::try_from(until.since(sighting.at).as_micros()).unwrap_or(u32::MAX);
+        out.u32(sighting.key).u8(sighting.tag()).u32(age);
+    }
+}
+
+fn read_sightings(body: &mut Reader<'_>) -> Option<Sightings> {
+    let (since, until) = (body.stamp()?, body.stamp()?);
+    let count = usize::from(body.u8()?).min(MAX_SIGHTINGS);
+    let mut list = Vec::with_capacity(count);
+    for _ in 0..count {
+        let (key, tag, age) = (body.u32()?, body.u8()?, body.u32()?);
+        let at = Stamp(until.0.saturating_sub(Duration::from_micros(age.into())));
+        // What a later version sights beyond these is passed over.
+        let known = Sighting::read_tag(tag).map(|(kind, direction)| Sighting { key, kind, direction, at });
+        list.extend(known);
+    }
+    Some(Sightings { since, until, list })
 }
 
 /// The offset and uncertainty that one exchange of four timestamps gives; none if they cannot be true.

@@ -2,7 +2,7 @@
 //!
 //! Each side makes one [`Code`] and pastes the other's, in either order. A code says how to reach its maker and which
 //! certificate to expect; [`Signaling`] keeps who said what, [`role()`] decides who nominates. Once connected, both ends
-//! go on with [`control`] messages.
+//! go on with [`control`] messages. Where they cannot, people hand over what their side saw as a [`side_text`].
 
 mod alphabet;
 mod candidate_field;
@@ -12,12 +12,14 @@ pub mod control;
 mod credentials;
 mod describe;
 mod error;
+mod fields;
 mod frame;
 mod hidden_field;
 mod layout;
 mod paste;
 mod problem;
 mod role;
+pub mod side_text;
 mod signaling;
 mod tcp_field;
 

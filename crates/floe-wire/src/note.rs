@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     BaseId, BaseKind, Candidate, Direction, GatheringState, Generation, IceConnectionState, IceRole, InterfaceInfo,
-    NatFiltering, NatMapping, NatSummary, PacketKind, SignalingState,
+    NatFiltering, NatMapping, NatSummary, PacketKind, Sightings, SignalingState, Stamp,
     peer::{ClockComparison, Digest, RestartCause},
 };
 
@@ -402,6 +402,20 @@ pub enum Note {
     ClocksCompared(ClockComparison),
     /// The peer told what its record says.
     PeerDigest(Digest),
+    /// A person gave us the other side's record of this call, after the fact; what it says follows.
+    PeerSideAdded {
+        /// Messages that both records have.
+        matched: u64,
+    },
+    /// Both clocks, as messages that both records have tell.
+    ClocksMatched {
+        /// When those messages were under way, by our clock.
+        at: Stamp,
+        /// What they tell.
+        clocks: ClockComparison,
+    },
+    /// The peer told which messages it sent and received, and when.
+    PeerSightings(Sightings),
     /// Addresses of this machine came or went.
     NetworkChanged {
         /// Those that came.

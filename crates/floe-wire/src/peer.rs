@@ -70,9 +70,20 @@ impl ClockComparison {
     /// Our stamp of the moment that the peer's record calls `theirs`; zero if that was before our record began.
     #[must_use]
     pub fn to_ours(&self, theirs: Stamp) -> Stamp {
-        let us = i64::try_from(theirs.0.as_micros()).unwrap_or(i64::MAX).saturating_sub(self.offset_us);
+        let us = micros(theirs).saturating_sub(self.offset_us);
         Stamp(Duration::from_micros(u64::try_from(us).unwrap_or(0)))
     }
+
+    /// How long something took that left here at `ours` and arrived there at `theirs`, in microseconds. Less than nothing
+    /// is possible within the uncertainty.
+    #[must_use]
+    pub fn there_us(&self, ours: Stamp, theirs: Stamp) -> i64 {
+        micros(theirs).saturating_sub(self.offset_us).saturating_sub(micros(ours))
+    }
+}
+
+fn micros(stamp: Stamp) -> i64 {
+    i64::try_from(stamp.0.as_micros()).unwrap_or(i64::MAX)
 }
 
 /// Why ICE was restarted.

@@ -1,7 +1,7 @@
 //! Two conversations, one message after the other.
 
 use floe_transport::TapReceiver;
-use floe_wire::{CandidateType, RecordBody, peer::MediaDigest};
+use floe_wire::{CandidateType, RecordBody, Stamp, peer::MediaDigest};
 
 use super::*;
 
@@ -25,6 +25,36 @@ impl End {
     }
 }
 
+/// A record that says the same every time.
+struct Told;
+
+impl Recorded for Told {
+    fn digest(&mut self) -> Digest {
+        digest()
+    }
+
+    fn sightings(&mut self) -> Sightings {
+        sightings()
+    }
+}
+
+/// A record that nobody may ask.
+struct Untold;
+
+impl Recorded for Untold {
+    fn digest(&mut self) -> Digest {
+        panic!("no digest is wanted")
+    }
+
+    fn sightings(&mut self) -> Sightings {
+        panic!("no sightings are wanted")
+    }
+}
+
+fn sightings() -> Sightings {
+    Sightings { until: Stamp::from_millis(5), ..Sightings::default() }
+}
+
 fn digest() -> Digest {
     Digest { media: MediaDigest { packets_received: 3, ..MediaDigest::default() }, ..Digest::default() }
 }
@@ -45,8 +75,8 @@ fn candidate(port: u16) -> Candidate {
 fn exchange(a: &mut End, b: &mut End, now: Instant) -> Vec<Request> {
     let mut requests = Vec::new();
     loop {
-        a.control.on_time(now, 0, digest);
-        b.control.on_time(now, 0, digest);
+        a.control.on_time(now, 0, &mut Told);
+        b.control.on_time(now, 0, &mut Told);
         let (to_b, to_a) = (a.control.poll_message(), b.control.poll_message());
         if to_a.is_none() && to_b.is_none() {
             return requests;
@@ -78,10 +108,23 @@ async fn both_ends_learn_features_digests_clocks_and_mute() {
         .collect();
     assert!(notes.contains(&Note::PeerMuted { muted: true }), "{notes:?}");
     assert!(notes.contains(&Note::PeerDigest(digest())), "{notes:?}");
+    assert!(notes.contains(&Note::PeerSightings(sightings())), "{notes:?}");
     let compared =
         notes.iter().find_map(|note| if let Note::ClocksCompared(clocks) = note { Some(*clocks) } else { None });
     let clocks = compared.expect("clocks were compared");
     assert!(clocks.uncertainty < Duration::from_secs(1), "{clocks:?}");
+}
+
+#[tokio::test]
+async fn a_peer_that_makes_nothing_of_sightings_is_not_told_any() {
+    let (mut a, _, now) = opened();
+    let hello = ControlMessage::Hello { version: 1, features: Features::RESTART.union(Features::DIGEST) };
+    a.control.on_message(&hello.encode(), now);
+    a.control.on_time(now, 0, &mut Told);
+    let told: Vec<_> =
+        std::iter::from_fn(|| a.control.poll_message()).map(|bytes| ControlMessage::decode(&bytes)).collect();
+    assert!(told.contains(&Ok(ControlMessage::Digest(digest()))), "{told:?}");
+    assert!(!told.iter().any(|message| matches!(message, Ok(ControlMessage::Sightings(_)))), "{told:?}");
 }
 
 #[tokio::test]
@@ -118,7 +161,7 @@ async fn what_cannot_be_read_is_counted_and_passed_over() {
 async fn a_congested_channel_is_spared_digests() {
     let (mut a, mut b, now) = opened();
     exchange(&mut a, &mut b, now);
-    a.control.on_time(now + DIGEST_INTERVAL, CONGESTED + 1, || panic!("no digest is wanted"));
+    a.control.on_time(now + DIGEST_INTERVAL, CONGESTED + 1, &mut Untold);
     assert_eq!(a.control.poll_message(), None);
     assert_eq!(a.control.poll_timeout(), Some(now + 2 * DIGEST_INTERVAL));
 }

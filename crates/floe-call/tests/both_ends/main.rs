@@ -4,11 +4,12 @@ mod machine;
 mod pair;
 mod restarts;
 mod roaming;
+mod sides;
 
 use std::time::Duration;
 
 use floe_call::{Call, Command};
-use floe_inspect::peer::ChannelView;
+use floe_inspect::{directions::directions, peer::ChannelView};
 use floe_signal::{Capabilities, Code};
 use floe_simnet::Scenario;
 use floe_wire::note::EndReason;
@@ -82,4 +83,26 @@ async fn a_peer_without_a_channel_is_called_all_the_same() {
     assert!(snapshot.picture.peer.digests.is_none());
     let a = pair.a.finish().await;
     assert_eq!(a.picture.ended, Some(EndReason::HungUp));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_end_knows_when_the_other_one_saw_its_checks_and_what_a_direction_takes() {
+    let pair = Pair::exchanged(Scenario::TwoNat).await;
+    for call in [&pair.a, &pair.b] {
+        let snapshot = until(call, "both directions are measured", |snapshot| {
+            let found = directions(&snapshot.picture);
+            found.there.delay.is_some() && found.here.delay.is_some()
+        })
+        .await;
+        let picture = &snapshot.picture;
+        let rows = picture.ladder.rows(None);
+        let seen = rows.iter().filter(|(_, message)| message.there.is_some());
+        assert!(seen.count() >= 4, "a check and its answer in either direction");
+        let found = directions(picture);
+        let (there, here) = (found.there.delay.expect("just seen"), found.here.delay.expect("just seen"));
+        // The way takes 15 ms, and the machine some; no direction is slower.
+        let least = Duration::from_millis(15);
+        assert!(there.median + there.uncertainty >= least && here.median + here.uncertainty >= least, "{found:?}");
+    }
+    pair.finish().await;
 }

@@ -5,7 +5,8 @@ use std::{sync::Arc, time::Duration};
 use floe_call::{AudioSource, Call, CallConfig, Command, Snapshot};
 use floe_inspect::Picture;
 use floe_simnet::{Scenario, World};
-use tokio::time::timeout;
+use floe_wire::Record;
+use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
 
 /// A test that waits longer than this for an event has found a bug.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -22,8 +23,26 @@ impl Pair {
         Self::over(World::build(scenario, 7).expect("the world can be built"))
     }
 
+    /// Starts both calls; gives the records of the second one once it is over.
+    pub fn recorded(scenario: Scenario) -> (Self, JoinHandle<Vec<Record>>) {
+        let (records, mut batches) = mpsc::channel(1_024);
+        let kept = tokio::spawn(async move {
+            let mut kept = Vec::new();
+            while let Some(batch) = batches.recv().await {
+                kept.extend(batch);
+            }
+            kept
+        });
+        let world = World::build(scenario, 7).expect("the world can be built");
+        (Self::with_records(world, Some(records)), kept)
+    }
+
     /// Starts both calls over a world.
     pub fn over(world: World) -> Self {
+        Self::with_records(world, None)
+    }
+
+    fn with_records(world: World, records: Option<mpsc::Sender<Vec<Record>>>) -> Self {
         let config = CallConfig {
             stun_servers: world.stun_servers.clone(),
             include_loopback: world.include_loopback,
@@ -31,7 +50,7 @@ impl Pair {
             ..CallConfig::default()
         };
         let a = Call::start(config.clone(), Arc::clone(&world.a));
-        let b = Call::start(config, Arc::clone(&world.b));
+        let b = Call::start(CallConfig { records, ..config }, Arc::clone(&world.b));
         Self { a, b, world }
     }
 

@@ -62,6 +62,7 @@ impl Inspector {
                 push_sample(series, at, value);
             }
         }
+        self.picture.ways.here.push(measure.packets_lost, measure.packets_received, at);
         self.picture.audio = Some(measure.clone());
         self.measure_gaps();
     }

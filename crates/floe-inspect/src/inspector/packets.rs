@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use floe_wire::{
-    BaseId, BaseKind, Direction, Packet, PacketKind, Stamp, classify,
+    BaseId, BaseKind, Direction, Packet, PacketKind, SightedKind, Stamp, classify,
     note::TrafficCount,
     stun::{Class, METHOD_BINDING, StunMessage},
 };
@@ -65,7 +65,11 @@ impl Inspector {
                 self.count_dtls(packet);
                 self.on_media(packet, kind);
             }
-            PacketKind::Rtp | PacketKind::Rtcp => self.on_media(packet, kind),
+            PacketKind::Rtp => {
+                self.sight_media(packet);
+                self.on_media(packet, kind);
+            }
+            PacketKind::Rtcp => self.on_media(packet, kind),
             PacketKind::ChannelData | PacketKind::Unknown => {}
         }
     }
@@ -197,6 +201,7 @@ impl Inspector {
         (request.pair, request.exchange) = (pair, Some(exchange));
         let is_again = self.transactions.ask(key, request);
         if let Some(id) = pair {
+            self.sight_stun(packet, SightedKind::Request);
             self.lint_request(id, message, is_outbound, sent_before);
         }
         match pair {
@@ -325,6 +330,7 @@ impl Inspector {
         let server = Lane::Server { base: request.base, remote: request.remote };
         let facts = self.ladder_facts(packet, request.pair.map_or(server, Lane::Pair));
         if request.pair.is_some() {
+            self.sight_stun(packet, SightedKind::Answer);
             let outbound = packet.direction == Direction::Outbound;
             let (remote, asked) = (packet.remote, request.remote);
             let seen = SeenAnswer { outbound, message, remote, asked, from_elsewhere };

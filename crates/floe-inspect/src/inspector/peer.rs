@@ -6,14 +6,19 @@ use std::{
 };
 
 use floe_wire::{
-    Generation,
+    Direction, Generation, SightedKind, Stamp,
     note::InterfaceAddress,
     peer::{ClockComparison, Digest, MediaDigest, PairDigest, RestartCause},
     stun::TransactionId,
 };
 
-use super::Inspector;
+use super::{
+    Inspector,
+    sightings::{SightingLog, sighting_of},
+};
 use crate::{
+    Picture,
+    ladder::Lane,
     markers::MarkerKind,
     peer::{ChannelView, Gaps, PeerPair, RestartView, push_restart},
     picture::{PairId, PairView, Severity},
@@ -38,6 +43,7 @@ pub(super) struct BothEnds {
     /// What our last digest said.
     told: BTreeMap<PairId, PairDigest>,
     pub(super) gaps: Gaps,
+    pub(super) sightings: SightingLog,
 }
 
 impl BothEnds {
@@ -78,20 +84,7 @@ impl Inspector {
                 pairs.push(digest);
             }
         }
-        Digest { at: self.picture.at, pairs, media: self.media_digest() }
-    }
-
-    fn media_digest(&self) -> MediaDigest {
-        let Some(audio) = &self.picture.audio else { return MediaDigest::default() };
-        let jitter = audio.jitter_s.filter(|jitter| (0.0..60.0).contains(jitter)).unwrap_or(0.0);
-        MediaDigest {
-            packets_sent: audio.packets_sent,
-            packets_received: audio.packets_received,
-            packets_lost: audio.packets_lost,
-            jitter: std::time::Duration::from_secs_f64(jitter),
-            concealed_samples: audio.concealed_samples,
-            played_samples: audio.played_samples,
-        }
+        Digest { at: self.picture.at, pairs, media: media_digest(&self.picture) }
     }
 
     pub(super) fn on_control_opened(&mut self) {
@@ -119,10 +112,23 @@ impl Inspector {
     }
 
     pub(super) fn on_clocks_compared(&mut self, clocks: ClockComparison) {
+        self.on_clocks_matched(self.picture.at, clocks);
         if self.picture.peer.clocks.replace(clocks).is_none() {
             let within = millis(clocks.uncertainty);
             self.say(Severity::Detail, "call", format!("Both clocks were compared, to within {within}"));
         }
+    }
+
+    /// Both clocks at a moment of the past.
+    pub(super) fn on_clocks_matched(&mut self, at: Stamp, clocks: ClockComparison) {
+        self.picture.peer.clock_log.push(at, clocks);
+        self.place_early_sightings();
+    }
+
+    pub(super) fn on_peer_side_added(&mut self, matched: u64) {
+        self.picture.peer.channel = ChannelView::Added { matched };
+        let what = count(matched, "message");
+        self.say(Severity::Info, "call", format!("The other side's record was added: both have {what} in common"));
     }
 
     pub(super) fn on_peer_digest(&mut self, digest: &Digest) {
@@ -130,11 +136,29 @@ impl Inspector {
         let first = self.picture.peer.digests.map_or(at, |(first, _)| first);
         self.picture.peer.digests = Some((first, at));
         self.picture.peer.media = Some(digest.media);
+        self.picture.ways.there.push(digest.media.packets_lost, digest.media.packets_received, at);
         for seen in &digest.pairs {
-            let ours = seen.newest_request.and_then(|start| self.both_ends.pair_of(start));
+            let ours =
+                seen.newest_request.and_then(|start| self.both_ends.pair_of(start).or_else(|| self.pair_sent(start)));
             self.place(*seen, ours.filter(|pair| pair.generation == seen.generation));
         }
         self.is_pairs_stale = true;
+    }
+
+    /// A pair of long ago by one of its checks. Only a person can ask for it, so that it may take its time.
+    fn pair_sent(&self, start: u32) -> Option<PairId> {
+        if !matches!(self.picture.peer.channel, ChannelView::Added { .. }) {
+            return None;
+        }
+        let rows = self.picture.ladder.rows(None);
+        let sent = rows.iter().rev().filter_map(|(_, message)| Some((sighting_of(message)?, message.lane)));
+        let mut sent = sent.filter(|(sighting, _)| {
+            (sighting.key, sighting.kind, sighting.direction) == (start, SightedKind::Request, Direction::Outbound)
+        });
+        match sent.next()?.1 {
+            Lane::Pair(pair) => Some(pair),
+            Lane::Server { .. } | Lane::Other => None,
+        }
     }
 
     fn place(&mut self, seen: PairDigest, ours: Option<PairId>) {
@@ -250,7 +274,22 @@ fn gap_sentence(restart: &RestartView) -> Option<String> {
     })
 }
 
-fn digest_of(view: &PairView, newest_request: Option<u32>) -> PairDigest {
+/// What is heard.
+pub(crate) fn media_digest(picture: &Picture) -> MediaDigest {
+    let Some(audio) = &picture.audio else { return MediaDigest::default() };
+    let jitter = audio.jitter_s.filter(|jitter| (0.0..60.0).contains(jitter)).unwrap_or(0.0);
+    MediaDigest {
+        packets_sent: audio.packets_sent,
+        packets_received: audio.packets_received,
+        packets_lost: audio.packets_lost,
+        jitter: std::time::Duration::from_secs_f64(jitter),
+        concealed_samples: audio.concealed_samples,
+        played_samples: audio.played_samples,
+    }
+}
+
+/// A pair in numbers.
+pub(crate) fn digest_of(view: &PairView, newest_request: Option<u32>) -> PairDigest {
     let count = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
     PairDigest {
         generation: view.id.generation,

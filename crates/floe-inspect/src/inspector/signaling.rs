@@ -9,7 +9,7 @@ use crate::{
     events::is_milestone,
     lint::Linter,
     markers::MarkerKind,
-    picture::{PeerCode, Severity},
+    picture::{Fragments, PeerCode, Severity},
     states::enter,
     words::count,
 };
@@ -33,6 +33,7 @@ impl Inspector {
 
     pub(super) fn on_local_credentials(&mut self, generation: Generation, ufrag: &str) {
         self.credentials.note_local(generation, ufrag);
+        Fragments::add(&mut self.picture.fragments.own, ufrag);
         if generation > Generation(0) {
             self.mark(MarkerKind::Restart, format!("Generation {} begins", generation.0));
         }

@@ -126,6 +126,7 @@ impl Ladder {
             nomination: message.and_then(|message| message.nomination),
             role: message.and_then(role),
             rtt,
+            there: None,
             bytes: facts.packet.bytes.clone(),
         };
         let number = self.messages.push(row, MESSAGES_KEPT);

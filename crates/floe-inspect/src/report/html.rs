@@ -27,6 +27,7 @@ pub fn html_page(picture: &Picture) -> String {
     page.table("Every pair", &page::PAIR_COLUMNS, page::pair_rows(picture));
     page.table("Restarts", &page::RESTART_COLUMNS, page::restart_rows(picture));
     page.facts("What the other side says", page::peer_facts(picture));
+    page.facts("Each direction", page::direction_facts(picture));
     page.table("Both ends of each pair", &page::BOTH_ENDS_COLUMNS, page::both_ends_rows(picture));
     page.table("Our candidates", &page::CANDIDATE_COLUMNS, page::candidate_rows(&picture.local_candidates));
     page.table("Their candidates", &page::CANDIDATE_COLUMNS, page::candidate_rows(&picture.remote_candidates));

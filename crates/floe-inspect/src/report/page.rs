@@ -5,6 +5,7 @@ use floe_wire::Stamp;
 use crate::{
     Finding, Picture, diagnose,
     diagnosis::{CodeBit, explain_code, failure_code},
+    directions::{Delay, Way, directions},
     peer::RestartView,
     picture::{CandidateView, PairView, SecurityView, ServerVerdict},
     words::millis,
@@ -156,6 +157,28 @@ pub(super) fn peer_facts(picture: &Picture) -> Vec<Fact> {
     });
     let facts = [("Our audio", media), ("Their clock", clocks)];
     facts.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+}
+
+/// Each direction by itself, once the other end is known too.
+pub(super) fn direction_facts(picture: &Picture) -> Vec<Fact> {
+    let found = directions(picture);
+    if !found.is_known() {
+        return Vec::new();
+    }
+    let mut facts = vec![("You to them", way(&found.there)), ("Them to you", way(&found.here))];
+    facts.extend(found.sentences.into_iter().map(|sentence| ("What stands out", sentence)));
+    facts
+}
+
+/// One direction in a line; what is not known is said to be so.
+fn way(way: &Way) -> String {
+    let unknown = || "unknown".to_owned();
+    let loss = way.loss_percent.map_or_else(unknown, |percent| format!("{percent:.1} %"));
+    let delay = |delay: Delay| format!("{} ± {}", millis(delay.median), millis(delay.uncertainty));
+    let delay = way.delay.map_or_else(unknown, delay);
+    let jitter = way.jitter.map_or_else(unknown, millis);
+    let checks = way.checks.map_or_else(unknown, |(left, arrived)| format!("{left} sent, {arrived} arrived"));
+    format!("loss {loss}, delay {delay}, jitter {jitter}, checks {checks}")
 }
 
 pub(super) const LINT_COLUMNS: [&str; 6] = ["who", "rule", "section", "first at", "times", "what"];

@@ -89,6 +89,7 @@ fn every_object_has_exactly_its_documented_fields() {
             "candidatePairs",
             "selectedPairs",
             "restarts",
+            "directions",
             "peer",
             "audio",
             "security",

@@ -158,6 +158,11 @@ impl Script {
         self.encode("peer", "mine", None)
     }
 
+    /// A check of the peer that has not arrived yet.
+    pub fn write_peer_check(&mut self) -> Vec<u8> {
+        self.encode("mine", "peer", None)
+    }
+
     /// The answer to a check, not yet sent.
     pub fn write_answer(request: &[u8], mapped: &str) -> Vec<u8> {
         binding_success(request, addr(mapped), Some(PASSWORD)).expect("it is a request")

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use floe_wire::{CandidateType, Protocol, TcpType};
+use floe_wire::{CandidateType, Direction, Protocol, SightedKind, TcpType};
 use proptest::prelude::*;
 
 use super::*;
@@ -41,6 +41,17 @@ fn digest(pairs: u32) -> Digest {
     Digest { at: Stamp::from_millis(12_345), pairs: (0..pairs).map(pair).collect(), media }
 }
 
+fn sightings(count: u64) -> Sightings {
+    let sighting = |n: u64| Sighting {
+        key: 0xDEAD_0000 + n as u32,
+        kind: [SightedKind::Request, SightedKind::Answer, SightedKind::Media][n as usize % 3],
+        direction: if n.is_multiple_of(2) { Direction::Inbound } else { Direction::Outbound },
+        at: Stamp::from_millis(1_000 + n),
+    };
+    let list = (0..count).map(sighting).collect();
+    Sightings { since: Stamp::from_millis(900), until: Stamp::from_millis(2_000), list }
+}
+
 fn one_of_each() -> Vec<ControlMessage> {
     let generation = Generation(3);
     let tcp =
@@ -60,6 +71,7 @@ fn one_of_each() -> Vec<ControlMessage> {
             answered: Stamp::from_millis(9),
         },
         ControlMessage::Digest(digest(3)),
+        ControlMessage::Sightings(sightings(3)),
         ControlMessage::Goodbye,
     ]
 }
@@ -122,6 +134,19 @@ fn a_digest_has_a_longest_length() {
 }
 
 #[test]
+fn sightings_are_told_in_pieces_and_those_of_the_future_are_passed_over() {
+    let bytes = ControlMessage::Sightings(sightings(500)).encode();
+    assert!(bytes.len() < 1_200, "one packet or so: {}", bytes.len());
+    let Ok(ControlMessage::Sightings(read)) = ControlMessage::decode(&bytes) else { panic!("not read") };
+    assert_eq!(read.list, sightings(MAX_SIGHTINGS as u64).list);
+    let mut bytes = ControlMessage::Sightings(sightings(2)).encode();
+    let tag_of_first = 1 + 8 + 8 + 1 + 4;
+    bytes[tag_of_first] = 200;
+    let Ok(ControlMessage::Sightings(read)) = ControlMessage::decode(&bytes) else { panic!("not read") };
+    assert_eq!(read.list, sightings(2).list[1..]);
+}
+
+#[test]
 fn clocks_are_compared_as_ntp_does() {
     let ms = Stamp::from_millis;
     // The peer's record began 5 s later; 20 ms there, 3 ms in between, 10 ms back.
@@ -147,7 +172,7 @@ proptest! {
     }
 
     #[test]
-    fn every_kind_survives_arbitrary_bodies(kind in 0_u8..12, body in proptest::collection::vec(any::<u8>(), 0..300)) {
+    fn every_kind_survives_arbitrary_bodies(kind in 0_u8..13, body in proptest::collection::vec(any::<u8>(), 0..300)) {
         if let Ok(message) = ControlMessage::decode(&[&[kind], &body[..]].concat()) {
             prop_assert_eq!(ControlMessage::decode(&message.encode()), Ok(message));
         }

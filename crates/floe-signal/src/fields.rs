@@ -1,4 +1,4 @@
-//! Fixed fields of control messages, in network byte order.
+//! Fields of control messages and of sides: fixed ones in network byte order, and numbers of varying length.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -23,31 +23,45 @@ const LONGEST_FOUNDATION: usize = 32;
 
 /// Collects fields.
 #[derive(Debug, Default)]
-pub(super) struct Writer(Vec<u8>);
+pub(crate) struct Writer(Vec<u8>);
 
 impl Writer {
-    pub(super) fn u8(&mut self, value: u8) -> &mut Self {
+    pub(crate) fn u8(&mut self, value: u8) -> &mut Self {
         self.bytes(&[value])
     }
 
-    pub(super) fn u16(&mut self, value: u16) -> &mut Self {
+    pub(crate) fn u16(&mut self, value: u16) -> &mut Self {
         self.bytes(&value.to_be_bytes())
     }
 
-    pub(super) fn u32(&mut self, value: u32) -> &mut Self {
+    pub(crate) fn u32(&mut self, value: u32) -> &mut Self {
         self.bytes(&value.to_be_bytes())
     }
 
-    pub(super) fn u64(&mut self, value: u64) -> &mut Self {
+    pub(crate) fn u64(&mut self, value: u64) -> &mut Self {
         self.bytes(&value.to_be_bytes())
+    }
+
+    /// Seven bits an octet, the lowest ones first (LEB128).
+    pub(crate) fn varint(&mut self, mut value: u64) -> &mut Self {
+        while value >= 0x80 {
+            self.0.push(value as u8 | 0x80);
+            value >>= 7;
+        }
+        self.u8(value as u8)
+    }
+
+    /// A number that may be less than nothing, small ones in few octets.
+    pub(crate) fn signed_varint(&mut self, value: i64) -> &mut Self {
+        self.varint((value << 1 ^ value >> 63).cast_unsigned())
     }
 
     /// In microseconds.
-    pub(super) fn stamp(&mut self, stamp: Stamp) -> &mut Self {
+    pub(crate) fn stamp(&mut self, stamp: Stamp) -> &mut Self {
         self.u64(u64::try_from(stamp.0.as_micros()).unwrap_or(u64::MAX))
     }
 
-    pub(super) fn address(&mut self, address: SocketAddr) -> &mut Self {
+    pub(crate) fn address(&mut self, address: SocketAddr) -> &mut Self {
         match address.ip() {
             IpAddr::V4(ip) => self.u8(IPV4).bytes(&ip.octets()),
             IpAddr::V6(ip) => self.u8(IPV6).bytes(&ip.octets()),
@@ -55,7 +69,7 @@ impl Writer {
         self.u16(address.port())
     }
 
-    pub(super) fn candidate(&mut self, candidate: &Candidate) -> &mut Self {
+    pub(crate) fn candidate(&mut self, candidate: &Candidate) -> &mut Self {
         let kind = TYPES.iter().position(|kind| *kind == candidate.candidate_type).unwrap_or(0);
         let protocol = (candidate.protocol, candidate.tcp_type);
         let protocol = PROTOCOLS.iter().position(|known| *known == protocol).unwrap_or(0);
@@ -74,41 +88,58 @@ impl Writer {
         self
     }
 
-    pub(super) fn finish(self) -> Vec<u8> {
+    pub(crate) fn finish(self) -> Vec<u8> {
         self.0
     }
 }
 
 /// Takes fields; none once the message is over.
 #[derive(Debug)]
-pub(super) struct Reader<'a>(&'a [u8]);
+pub(crate) struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
-    pub(super) const fn new(bytes: &'a [u8]) -> Self {
+    pub(crate) const fn new(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
 
-    pub(super) fn u8(&mut self) -> Option<u8> {
+    pub(crate) fn u8(&mut self) -> Option<u8> {
         self.take::<1>().map(u8::from_be_bytes)
     }
 
-    pub(super) fn u16(&mut self) -> Option<u16> {
+    pub(crate) fn u16(&mut self) -> Option<u16> {
         self.take().map(u16::from_be_bytes)
     }
 
-    pub(super) fn u32(&mut self) -> Option<u32> {
+    pub(crate) fn u32(&mut self) -> Option<u32> {
         self.take().map(u32::from_be_bytes)
     }
 
-    pub(super) fn u64(&mut self) -> Option<u64> {
+    pub(crate) fn u64(&mut self) -> Option<u64> {
         self.take().map(u64::from_be_bytes)
     }
 
-    pub(super) fn stamp(&mut self) -> Option<Stamp> {
+    pub(crate) fn varint(&mut self) -> Option<u64> {
+        let mut value = 0;
+        for shift in (0..64).step_by(7) {
+            let octet = self.u8()?;
+            value |= u64::from(octet & 0x7F) << shift;
+            if octet < 0x80 {
+                return Some(value);
+            }
+        }
+        None
+    }
+
+    pub(crate) fn signed_varint(&mut self) -> Option<i64> {
+        let value = self.varint()?;
+        Some((value >> 1).cast_signed() ^ -(value & 1).cast_signed())
+    }
+
+    pub(crate) fn stamp(&mut self) -> Option<Stamp> {
         self.u64().map(|us| Stamp(Duration::from_micros(us)))
     }
 
-    pub(super) fn address(&mut self) -> Option<SocketAddr> {
+    pub(crate) fn address(&mut self) -> Option<SocketAddr> {
         let family = self.u8()?;
         self.address_of(family)
     }
@@ -122,7 +153,7 @@ impl<'a> Reader<'a> {
         Some(SocketAddr::new(ip, self.u16()?))
     }
 
-    pub(super) fn candidate(&mut self) -> Option<Candidate> {
+    pub(crate) fn candidate(&mut self) -> Option<Candidate> {
         let candidate_type = *TYPES.get(usize::from(self.u8()?))?;
         let (protocol, tcp_type) = *PROTOCOLS.get(usize::from(self.u8()?))?;
         let (address, priority) = (self.address()?, self.u32()?);
