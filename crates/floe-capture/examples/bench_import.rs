@@ -15,6 +15,7 @@ use std::{
 };
 
 use floe_capture::{ImportOptions, import};
+use floe_inspect::Inspector;
 use floe_wire::{
     RecordBody,
     stun::{Check, TransactionId, binding_success},
@@ -50,6 +51,11 @@ fn main() {
             let (count, bytes) = packets.fold((0_u64, 0), |(count, bytes), length| (count + 1, bytes + length));
             let ratio = peak as f64 * 1024.0 / bytes as f64;
             println!("{count} packets of ICE, {} KB; memory {peak} KB more at the most, {ratio:.2} x", bytes >> 10);
+            let held = memory("VmRSS:").saturating_sub(before);
+            let mut inspector = Inspector::new();
+            imported.records.iter().for_each(|record| inspector.ingest(record));
+            let folded = memory("VmRSS:").saturating_sub(before);
+            println!("{held} KB are held, {folded} KB with the picture of them");
             println!("{:?}", imported.counts);
         }
     }

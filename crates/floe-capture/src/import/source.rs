@@ -4,7 +4,7 @@ use std::io::{self, Read};
 
 /// How much is read at once, in the beginning and of large files. Larger pieces are not faster.
 const FIRST_CHUNK: usize = 1 << 16;
-const CHUNK: usize = 1 << 20;
+const CHUNK: usize = 1 << 18;
 
 /// A window over a file. Holds a chunk, or the longest thing asked for.
 #[derive(Debug)]
