@@ -74,7 +74,8 @@ pub struct Us {
 /// An ICE session in a capture.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
-    /// User fragments of both sides, one pair for each generation.
+    /// User fragments of both sides that checked each other, in the order they began. While ICE restarts, one side's new
+    /// fragment may meet the other's old one.
     pub generations: Vec<[String; 2]>,
     /// Some addresses of each side.
     pub addresses: [Vec<SocketAddr>; 2],
@@ -175,7 +176,7 @@ pub fn import(
 }
 
 fn conclude<R: Read>(collector: Collector, frames: Frames<R>, options: &ImportOptions) -> Result<Import, ImportError> {
-    let grouped = collector.checks.sessions();
+    let grouped = collector.checks.sessions(&collector.flows);
     let chosen = choose(&grouped, options)?;
     let us = chosen.map(|chosen| {
         let (side, why) = us::infer(&grouped[chosen], &grouped, &collector.flows, &collector.checks, &collector.relays);

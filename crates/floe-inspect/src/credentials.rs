@@ -47,6 +47,14 @@ impl Credentials {
         (!self.noted).then(|| self.learn(ours, theirs))
     }
 
+    /// Whether a check joins our user fragment of one generation with the peer's of another, as browsers do while ICE
+    /// restarts.
+    pub(crate) fn mixes_generations(&self, check: &StunMessage, outbound: bool) -> bool {
+        let (Some(receiver), Some(sender)) = (check.receiver_ufrag(), check.sender_ufrag()) else { return false };
+        let (ours, theirs) = if outbound { (sender, receiver) } else { (receiver, sender) };
+        matches!((self.local.get(ours), self.remote.get(theirs)), (Some(ours), Some(theirs)) if ours != theirs)
+    }
+
     fn learn(&mut self, ours: &str, theirs: &str) -> Generation {
         let newest = self.local.values().chain(self.remote.values()).max();
         let generation = newest.map_or(Generation(0), |newest| Generation(newest.0.saturating_add(1)));

@@ -10,6 +10,10 @@
 //!   within two seconds. The rule on consent looks at pairs that answer.
 //! - Loopback addresses are candidates when a call stays within one computer (RFC 8445 section 5.1.1.1).
 //!
+//! While ICE restarts, one side's new user fragment may meet the other side's old one, whose candidates are there already:
+//! browsers check such pairs. Nominations of these pairs are no second ones, and a fragment counts as kept only when it is
+//! in use 10 s later.
+//!
 //! What records cannot show is not judged: the length of passwords, pruned redundant pairs (their packets would leave from
 //! the same base), and framing on TCP (records hold whole frames).
 
@@ -20,7 +24,7 @@ mod relays;
 
 use std::collections::{BTreeMap, VecDeque};
 
-use floe_wire::{BaseId, Generation, Stamp};
+use floe_wire::{BaseId, Stamp};
 use serde::Serialize;
 
 pub(crate) use self::checks::{SeenAnswer, SeenRequest};
@@ -39,6 +43,13 @@ impl Side {
     /// The side that sends what goes out (or comes in).
     const fn sender(outbound: bool) -> Self {
         if outbound { Self::Us } else { Self::Peer }
+    }
+
+    const fn other(self) -> Self {
+        match self {
+            Self::Us => Self::Peer,
+            Self::Peer => Self::Us,
+        }
     }
 }
 
@@ -80,7 +91,7 @@ pub(crate) struct Place {
 pub(crate) struct Linter {
     new_checks: BySide<VecDeque<Stamp>>,
     roles: BySide<Option<checks::Claim>>,
-    fragments: BySide<BTreeMap<String, Generation>>,
+    fragments: BySide<checks::Fragments>,
     consent: BySide<path::ConsentPace>,
     sources: BySide<checks::Sources>,
     last_packet: BySide<Option<Stamp>>,

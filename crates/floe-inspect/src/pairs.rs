@@ -35,6 +35,8 @@ pub(crate) struct PairFacts {
     pub error_at: Option<Stamp>,
     /// Answers that came from another address than asked.
     pub answers_from_elsewhere: u64,
+    /// Whether its checks join the user fragment of one generation with that of another.
+    pub mixes_generations: bool,
 }
 
 /// Why a pair is to be in the list.

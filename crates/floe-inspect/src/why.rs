@@ -75,7 +75,7 @@ fn succeeded(view: &PairView, facts: &PairFacts, now: &Circumstances) -> String 
     let answered = view.rtt.map_or_else(|| "answered".to_owned(), |rtt| format!("answered in {}", millis(rtt)));
     match now.selected {
         Some((id, _)) if id == view.id => format!("{answered}; in use"),
-        Some((id, _)) if id.generation > view.id.generation => format!("{answered}; replaced after a network change"),
+        Some((id, _)) if id.generation > view.id.generation => format!("{answered}; replaced after a restart"),
         Some((_, rank)) if rank >= facts.rank => format!("{answered}; better pair selected"),
         Some(_) => format!("{answered}; another pair selected"),
         None if view.nominated => format!("{answered}; nominated"),

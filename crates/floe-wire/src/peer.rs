@@ -106,6 +106,8 @@ pub enum RestartCause {
     DefaultRoute,
     /// The computer had slept.
     Resumed,
+    /// A capture shows that ICE was restarted and not why.
+    Untold,
 }
 
 impl RestartCause {
@@ -121,6 +123,7 @@ impl RestartCause {
             Self::RelayLost => "a relay was lost",
             Self::DefaultRoute => "the default route moved",
             Self::Resumed => "the computer had slept",
+            Self::Untold => "the capture does not tell why",
         }
     }
 }

@@ -1,8 +1,13 @@
 //! Who checks whom: pairs of user fragments, the flows they were seen on, and the sessions they make up.
+//!
+//! A restart changes user fragments, in browsers the sockets as well, and for a moment one side's new fragment meets the
+//! other side's old one. Pairs of fragments are generations of one session when they share a flow; when the same two
+//! tie-breakers check, which an agent keeps for as long as it lives; or when they share a fragment at one address and on
+//! the other side the tie-breaker or an address. A shared fragment alone is not enough: some servers have one for all.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
 };
 
 use super::flows::{FlowId, Flows};
@@ -24,6 +29,16 @@ struct Fragments {
     flows: BTreeMap<FlowId, bool>,
     /// Whether the first check was sent by the first of the two.
     first_asks: bool,
+    /// The tie-breakers of both, where their checks bear one.
+    tie_breakers: [Option<u64>; 2],
+}
+
+/// A check with user fragments.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub sender: &'a str,
+    pub receiver: &'a str,
+    pub tie_breaker: Option<u64>,
 }
 
 /// Everything that USERNAMEs tell.
@@ -61,11 +76,14 @@ pub(super) struct Generated {
     pub fragments: FragmentsId,
     /// The user fragments of both sides.
     pub names: [String; 2],
+    /// Where they were seen.
+    pub flows: Vec<FlowId>,
 }
 
 impl Checks {
     /// Takes a check.
-    pub fn note(&mut self, flow: FlowId, from_a: bool, at: u64, sender: &str, receiver: &str) -> Option<FragmentsId> {
+    pub fn note(&mut self, flow: FlowId, from_a: bool, at: u64, asked: Asked<'_>) -> Option<FragmentsId> {
+        let Asked { sender, receiver, tie_breaker } = asked;
         let sender_is_first = sender <= receiver;
         let (first, second) = if sender_is_first { (sender, receiver) } else { (receiver, sender) };
         let names = [first.to_owned(), second.to_owned()];
@@ -78,8 +96,15 @@ impl Checks {
             None => {
                 let id = FragmentsId::try_from(self.list.len()).ok()?;
                 self.index.insert(names.clone(), id);
-                let flows = BTreeMap::new();
-                self.list.push(Fragments { names, first: at, last: at, checks: 0, flows, first_asks: sender_is_first });
+                self.list.push(Fragments {
+                    names,
+                    first: at,
+                    last: at,
+                    checks: 0,
+                    flows: BTreeMap::new(),
+                    first_asks: sender_is_first,
+                    tie_breakers: [None; 2],
+                });
                 id
             }
         };
@@ -88,6 +113,8 @@ impl Checks {
         fragments.last = fragments.last.max(at);
         fragments.first = fragments.first.min(at);
         fragments.flows.entry(flow).or_insert(from_a == sender_is_first);
+        let known = &mut fragments.tie_breakers[usize::from(!sender_is_first)];
+        *known = known.or(tie_breaker);
         Some(id)
     }
 
@@ -113,27 +140,22 @@ impl Checks {
         self.questions.iter().copied()
     }
 
-    /// Groups user fragments into sessions: pairs of them that share a flow are generations of one.
-    pub fn sessions(&self) -> Vec<Grouped> {
-        let mut on_flow: BTreeMap<FlowId, Vec<FragmentsId>> = BTreeMap::new();
-        for (id, fragments) in (0..).zip(&self.list) {
-            for flow in fragments.flows.keys() {
-                on_flow.entry(*flow).or_default().push(id);
-            }
-        }
+    /// Groups user fragments into sessions.
+    pub fn sessions(&self, flows: &Flows) -> Vec<Grouped> {
+        let links = Links::of(&self.list, flows);
         let mut known = vec![false; self.list.len()];
         let mut sessions = Vec::new();
         for start in 0..self.list.len() {
             if !known[start] {
-                sessions.push(self.gather(start, &on_flow, &mut known));
+                sessions.push(self.gather(start, &links, &mut known));
             }
         }
         sessions.sort_by_key(|session: &Grouped| session.span.0);
         sessions
     }
 
-    /// Everything reachable from one pair of fragments over shared flows.
-    fn gather(&self, start: usize, on_flow: &BTreeMap<FlowId, Vec<FragmentsId>>, known: &mut [bool]) -> Grouped {
+    /// Everything reachable from one pair of fragments.
+    fn gather(&self, start: usize, links: &Links<'_>, known: &mut [bool]) -> Grouped {
         known[start] = true;
         // Whether the first side is the first of the two names.
         let mut found = vec![(start, true)];
@@ -142,12 +164,11 @@ impl Checks {
         while let Some((id, is_first)) = found.get(next).copied() {
             next += 1;
             for (flow, a_is_first_name) in &self.list[id].flows {
-                let a_is_first_side = *flows.entry(*flow).or_insert(*a_is_first_name == is_first);
-                for other in on_flow.get(flow).into_iter().flatten().map(|other| *other as usize) {
-                    if !std::mem::replace(&mut known[other], true) {
-                        let other_a_is_first_name = self.list[other].flows[flow];
-                        found.push((other, other_a_is_first_name == a_is_first_side));
-                    }
+                flows.entry(*flow).or_insert(*a_is_first_name == is_first);
+            }
+            for (other, is_alike) in links.from(id) {
+                if !std::mem::replace(&mut known[other], true) {
+                    found.push((other, is_first == is_alike));
                 }
             }
         }
@@ -169,7 +190,86 @@ impl Checks {
     fn generated(&self, id: usize, is_first: bool) -> Generated {
         let [first, second] = self.list[id].names.clone();
         let names = if is_first { [first, second] } else { [second, first] };
-        Generated { fragments: FragmentsId::try_from(id).unwrap_or(FragmentsId::MAX), names }
+        let flows = self.list[id].flows.keys().copied().collect();
+        Generated { fragments: FragmentsId::try_from(id).unwrap_or(FragmentsId::MAX), names, flows }
+    }
+}
+
+/// Which pairs of user fragments belong together.
+struct Links<'a> {
+    list: &'a [Fragments],
+    on_flow: BTreeMap<FlowId, Vec<usize>>,
+    by_tie_breakers: BTreeMap<[u64; 2], Vec<usize>>,
+    by_name: BTreeMap<&'a str, Vec<usize>>,
+    /// The addresses of both sides of each.
+    addresses: Vec<[BTreeSet<IpAddr>; 2]>,
+}
+
+impl<'a> Links<'a> {
+    fn of(list: &'a [Fragments], flows: &Flows) -> Self {
+        let addresses = list.iter().map(|fragments| fragments.addresses(flows)).collect();
+        let (on_flow, by_tie_breakers, by_name) = Default::default();
+        let mut links = Self { list, on_flow, by_tie_breakers, by_name, addresses };
+        for (id, fragments) in list.iter().enumerate() {
+            for flow in fragments.flows.keys() {
+                links.on_flow.entry(*flow).or_default().push(id);
+            }
+            if let Some(both) = fragments.both_tie_breakers() {
+                links.by_tie_breakers.entry(both).or_default().push(id);
+            }
+            for name in &fragments.names {
+                links.by_name.entry(name).or_default().push(id);
+            }
+        }
+        links
+    }
+
+    /// What belongs to a pair of fragments, and whether its first name is of the same side.
+    fn from(&self, id: usize) -> Vec<(usize, bool)> {
+        let this = &self.list[id];
+        let mut found = Vec::new();
+        for (flow, a_is_first_name) in &this.flows {
+            let others = self.on_flow.get(flow).into_iter().flatten();
+            found.extend(others.map(|other| (*other, self.list[*other].flows[flow] == *a_is_first_name)));
+        }
+        if let Some(both) = this.both_tie_breakers() {
+            let others = self.by_tie_breakers.get(&both).into_iter().flatten();
+            found.extend(others.map(|other| (*other, self.list[*other].tie_breakers == this.tie_breakers)));
+        }
+        for side in [0, 1] {
+            let others = self.by_name.get(&this.names[side][..]).into_iter().flatten().copied();
+            found.extend(others.filter_map(|other| Some((other, self.share_a_name(id, side, other)?))));
+        }
+        found
+    }
+
+    /// Whether two pairs that share a user fragment belong together, and then whether it is the same one of the two.
+    fn share_a_name(&self, id: usize, side: usize, other: usize) -> Option<bool> {
+        let (this, that) = (&self.list[id], &self.list[other]);
+        let there = usize::from(that.names[0] != this.names[side]);
+        let meet = |side: usize, there: usize| !self.addresses[id][side].is_disjoint(&self.addresses[other][there]);
+        let tie_breaker = this.tie_breakers[1 - side];
+        let is_same_peer = tie_breaker.is_some() && tie_breaker == that.tie_breakers[1 - there];
+        (meet(side, there) && (is_same_peer || meet(1 - side, 1 - there))).then_some(side == there)
+    }
+}
+
+impl Fragments {
+    fn addresses(&self, flows: &Flows) -> [BTreeSet<IpAddr>; 2] {
+        let mut sides = [BTreeSet::new(), BTreeSet::new()];
+        for (flow, a_is_first) in &self.flows {
+            let flow = flows.get(*flow);
+            sides[usize::from(!a_is_first)].insert(flow.a.ip());
+            sides[usize::from(*a_is_first)].insert(flow.b.ip());
+        }
+        sides
+    }
+
+    /// The tie-breakers of both sides in order of their size, where they can be told apart.
+    fn both_tie_breakers(&self) -> Option<[u64; 2]> {
+        let [first, second] = self.tie_breakers;
+        let (first, second) = (first?, second?);
+        (first != second).then_some([first.min(second), first.max(second)])
     }
 }
 

@@ -11,7 +11,7 @@ use floe_wire::{
 
 use super::{
     Counts,
-    checks::{Checks, FragmentsId},
+    checks::{Asked, Checks, FragmentsId},
     flows::{Bucket, Flow, FlowId, Flows},
     frames::Frame,
     layers::{self, Carried, Segment, TcpFacts},
@@ -118,7 +118,6 @@ impl Collector {
     fn udp(&mut self, frame: &Frame<'_>, segment: &Segment<'_>) {
         self.counts.udp += 1;
         self.counts.fragments += u64::from(segment.is_fragment);
-        let direction = frame.direction.or(segment.direction);
         let found = match classify(segment.payload) {
             PacketKind::Stun | PacketKind::Dtls | PacketKind::Rtp | PacketKind::Rtcp => {
                 self.flows.find_or_add(Protocol::Udp, segment.from, segment.to, frame.interface)
@@ -129,17 +128,19 @@ impl Collector {
             self.counts.other += 1;
             return;
         };
-        self.hint(flow, from_a, direction);
+        self.hint(flow, from_a, frame, segment);
         let (bytes, wire_len) = (segment.payload, segment.wire_len);
         self.packet(Seen { at: frame.at, flow, from_a, bytes, wire_len });
     }
 
     /// Remembers which end the machine is that captured. Where a machine talks to itself, both are.
     #[inline]
-    fn hint(&mut self, flow: FlowId, from_a: bool, direction: Option<Direction>) {
-        if let Some(direction) = direction {
+    fn hint(&mut self, flow: FlowId, from_a: bool, frame: &Frame<'_>, segment: &Segment<'_>) {
+        let flow = self.flows.get_mut(flow);
+        flow.hops[usize::from(!from_a)] = segment.hops;
+        if let Some(direction) = frame.direction.or(segment.direction) {
             let a_is_here = from_a == (direction == Direction::Outbound);
-            self.flows.get_mut(flow).is_here[usize::from(!a_is_here)] = true;
+            flow.is_here[usize::from(!a_is_here)] = true;
         }
     }
 
@@ -151,7 +152,7 @@ impl Collector {
             self.counts.other += 1;
             return;
         };
-        self.hint(flow, from_a, frame.direction.or(segment.direction));
+        self.hint(flow, from_a, frame, segment);
         if facts.is_syn {
             let a_opens = from_a != facts.is_ack;
             self.flows.get_mut(flow).a_opened.get_or_insert(a_opens);
@@ -221,14 +222,10 @@ impl Collector {
             self.counts.malformed_stun += 1;
             return None;
         };
-        match (message.receiver_ufrag(), message.sender_ufrag()) {
-            (Some(receiver), Some(sender)) => self.note_check(flow, from_a, at, (sender, receiver), message.priority),
-            (None, _) => {
-                self.checks.note_question(flow, from_a);
-                None
-            }
-            (Some(_), None) => None,
+        if message.username.is_none() {
+            self.checks.note_question(flow, from_a);
         }
+        self.note_check(flow, from_a, at, &message)
     }
 
     fn channel_data(&mut self, seen: Seen<'_>) {
@@ -257,26 +254,19 @@ impl Collector {
             return None;
         }
         let message = StunMessage::decode(&seen.bytes[inner.range]).ok()?;
-        let is_check = message.class == Class::Request && message.method == METHOD_BINDING;
-        let (receiver, sender) = (message.receiver_ufrag()?, message.sender_ufrag()?);
-        if !is_check {
+        if message.class != Class::Request || message.method != METHOD_BINDING {
             return None;
         }
-        self.note_check(inner.flow, inner.from_a, seen.at, (sender, receiver), message.priority)
+        self.note_check(inner.flow, inner.from_a, seen.at, &message)
     }
 
-    fn note_check(
-        &mut self,
-        flow: FlowId,
-        from_a: bool,
-        at: u64,
-        (sender, receiver): (&str, &str),
-        priority: Option<u32>,
-    ) -> Option<FragmentsId> {
-        if let Some(priority) = priority {
+    fn note_check(&mut self, flow: FlowId, from_a: bool, at: u64, message: &StunMessage) -> Option<FragmentsId> {
+        let (receiver, sender) = (message.receiver_ufrag()?, message.sender_ufrag()?);
+        if let Some(priority) = message.priority {
             self.checks.note_priority(flow, from_a, priority);
         }
-        self.checks.note(flow, from_a, at, sender, receiver)
+        let tie_breaker = message.controlling.or(message.controlled);
+        self.checks.note(flow, from_a, at, Asked { sender, receiver, tie_breaker })
     }
 
     fn dtls(&mut self, seen: Seen<'_>) {

@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use floe_wire::{BaseId, Direction, Generation, InterfaceInfo, InterfaceKind, Note, Packet, Record, RecordBody, Stamp};
+use floe_wire::{BaseId, Direction, InterfaceInfo, InterfaceKind, Note, Packet, Record, RecordBody, Stamp};
 
 use self::{bases::Bases, ice::Ice, media::Media};
 use super::{
@@ -72,7 +72,7 @@ pub(super) fn compose(composition: Composition<'_>) -> Vec<Record> {
         start: start * 1_000_000,
         records: Vec::with_capacity(kept.len() + kept.len() / 8 + counted.len() + 64),
         bases: Bases::default(),
-        ice: Ice::of(session, us),
+        ice: Ice::of(session, us, &collector.flows, &collector.checks),
         media: Media::default(),
         ours,
         collector,
@@ -98,6 +98,12 @@ fn flows_of(collector: &Collector, session: Option<&Grouped>, us: usize) -> BTre
         addresses.insert(local.ip());
         sockets.insert(local);
     }
+    // Who owns the relayed address of a session is us, with everything else it asked.
+    for (flow, relay) in collector.relays.iter() {
+        if relay.relayed.iter().any(|relayed| sockets.contains(relayed)) {
+            addresses.insert(flows.get(flow).ends(relay.a_is_client).0.ip());
+        }
+    }
     for (flow, a_asks) in collector.checks.questions() {
         let is_us = session.is_none() || addresses.contains(&flows.get(flow).ends(a_asks).0.ip());
         if is_us {
@@ -106,10 +112,7 @@ fn flows_of(collector: &Collector, session: Option<&Grouped>, us: usize) -> BTre
     }
     for (flow, relay) in collector.relays.iter() {
         let client = flows.get(flow).ends(relay.a_is_client).0;
-        let is_us = session.is_none()
-            || addresses.contains(&client.ip())
-            || relay.relayed.iter().any(|relayed| sockets.contains(relayed));
-        if is_us {
+        if session.is_none() || addresses.contains(&client.ip()) {
             ours.insert(flow, Ours { role: Role::Client, a_is_us: relay.a_is_client });
         }
     }
@@ -225,16 +228,11 @@ impl Composer {
     fn packet(&mut self, packet: Kept) {
         let Some(seen) = self.seen(packet.flow, packet.from_a) else { return };
         let Kept { wire_len, bytes, fragments, .. } = packet;
-        let generation = fragments.and_then(|fragments| self.ice.generation_of(fragments));
-        self.before_packet(&seen, &bytes, generation);
+        self.before_packet(&seen, &bytes, fragments);
         let record =
             Packet { base: seen.base, direction: seen.direction, remote: seen.remote, bytes: bytes.clone(), wire_len };
         self.records.push(Record { at: self.at, body: RecordBody::Packet(record) });
         self.after_packet(&seen, &bytes);
-    }
-
-    fn generation(&self) -> Generation {
-        self.ice.current
     }
 
     /// What can only be said once everything was seen.

@@ -34,6 +34,8 @@ pub(super) struct Flow {
     pub has_stun: bool,
     /// Whether the file tells that `a`, and `b`, is the machine that captured.
     pub is_here: [bool; 2],
+    /// How many routers packets of `a`, and of `b`, could still pass when they were captured; zero is not known.
+    pub hops: [u8; 2],
     /// Who opened the connection, for TCP: `true` is `a`.
     pub a_opened: Option<bool>,
     /// DTLS packets kept, from `a` and from `b`.
@@ -116,6 +118,14 @@ impl Flow {
         (self.is_here[0] != self.is_here[1]).then_some(self.is_here[0])
     }
 
+    /// Whether only `a` is as near as can be to where the packets were captured; none where the ends do not differ.
+    pub fn a_is_near(&self) -> Option<bool> {
+        // What systems begin with: Linux and Apple 64, Windows 128, some routers 255.
+        let [a, b] = self.hops.map(|hops| matches!(hops, 64 | 128 | 255));
+        let both_known = self.hops.iter().all(|hops| *hops > 0);
+        (both_known && a != b).then_some(a)
+    }
+
     /// The two ends, the sender of a packet first.
     pub fn ends(&self, from_a: bool) -> (SocketAddr, SocketAddr) {
         if from_a { (self.a, self.b) } else { (self.b, self.a) }
@@ -185,6 +195,7 @@ impl Flows {
             interface,
             has_stun: false,
             is_here: [false; 2],
+            hops: [0; 2],
             a_opened: None,
             dtls_kept: [0; 2],
             buckets: Vec::new(),

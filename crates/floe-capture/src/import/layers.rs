@@ -49,6 +49,8 @@ pub(super) struct Segment<'a> {
     pub wire_len: u32,
     /// Which way it went, where the link layer tells.
     pub direction: Option<Direction>,
+    /// How many routers it may still pass: IPv4's time to live, IPv6's hop limit.
+    pub hops: u8,
     /// Whether it is the first part of a packet that IP cut up.
     pub is_fragment: bool,
 }
@@ -62,6 +64,16 @@ pub(super) struct TcpFacts {
     pub is_syn: bool,
     /// Acknowledges something.
     pub is_ack: bool,
+}
+
+impl Carried<'_> {
+    #[inline]
+    fn with_hops(mut self, count: u8) -> Self {
+        if let Self::Udp(segment) | Self::Tcp(segment, _) = &mut self {
+            segment.hops = count;
+        }
+        self
+    }
 }
 
 /// Looks through the layers.
@@ -146,7 +158,8 @@ fn ipv4(packet: &[u8]) -> Option<Carried<'_>> {
     };
     let payload = packet.get(header.max(20)..packet.len().min(total))?;
     let whole = total.saturating_sub(header);
-    transport(head[9], (from.into(), to.into()), payload, whole, fragment & 0x2000 != 0)
+    let carried = transport(head[9], (from.into(), to.into()), payload, whole, fragment & 0x2000 != 0)?;
+    Some(carried.with_hops(head[8]))
 }
 
 fn ipv6(packet: &[u8]) -> Option<Carried<'_>> {
@@ -175,7 +188,10 @@ fn ipv6(packet: &[u8]) -> Option<Carried<'_>> {
                 is_fragment = offset & 1 != 0;
                 8
             }
-            _ => return transport(next, (from.into(), to.into()), payload, whole, is_fragment),
+            _ => {
+                let carried = transport(next, (from.into(), to.into()), payload, whole, is_fragment)?;
+                return Some(carried.with_hops(head[7]));
+            }
         };
         next = *payload.first()?;
         payload = payload.get(header..)?;
@@ -205,7 +221,7 @@ fn transport(
             };
             let payload = &bytes[8..bytes.len().min(length.max(8))];
             let wire_len = u32::try_from(length.checked_sub(8)?).ok()?;
-            Some(Carried::Udp(Segment { from, to, payload, wire_len, direction: None, is_fragment }))
+            Some(Carried::Udp(Segment { from, to, payload, wire_len, direction: None, hops: 0, is_fragment }))
         }
         6 => {
             let head = bytes.get(..20)?;
@@ -217,7 +233,7 @@ fn transport(
             };
             let payload = bytes.get(header.max(20)..).unwrap_or_default();
             let wire_len = u32::try_from(whole.checked_sub(header)?).ok()?;
-            Some(Carried::Tcp(Segment { from, to, payload, wire_len, direction: None, is_fragment }, facts))
+            Some(Carried::Tcp(Segment { from, to, payload, wire_len, direction: None, hops: 0, is_fragment }, facts))
         }
         _ => None,
     }

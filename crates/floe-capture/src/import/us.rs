@@ -1,8 +1,8 @@
 //! Which side of a session is the machine that captured.
 //!
 //! The wire does not say it. The first of these that tells the sides apart decides: the file's own marks of direction
-//! (pcapng flags, Linux cooked captures); who asked STUN or TURN servers; whose addresses take part in more of the
-//! file's sessions; who has private addresses where the other has none (captures are taken behind NATs more often than
+//! (pcapng flags, Linux cooked captures); who asked STUN or TURN servers; whose packets have passed no router yet where the
+//! other side's have; whose addresses take part in more of the file's sessions; who has private addresses where the other has none (captures are taken behind NATs more often than
 //! in front of them); who sent the first check.
 
 use std::{
@@ -25,6 +25,8 @@ pub enum Why {
     Direction,
     /// It asked STUN or TURN servers.
     AskedServers,
+    /// Its packets have passed no router yet, and those of the other side have.
+    Near,
     /// It takes part in more sessions of the file.
     InMoreSessions,
     /// It has private addresses and the other side has none.
@@ -41,6 +43,7 @@ impl Why {
             Self::Chosen => "you said so",
             Self::Direction => "the file marks its packets as sent",
             Self::AskedServers => "it asked STUN or TURN servers",
+            Self::Near => "its packets have passed no router yet and those of the other side have",
             Self::InMoreSessions => "it takes part in more sessions of this file",
             Self::Private => "it has private addresses and the other side has none",
             Self::FirstCheck => "it sent the first check, and nothing else tells the sides apart",
@@ -60,6 +63,7 @@ pub(super) fn infer(
     let by = [
         (by_direction(session, flows), Why::Direction),
         (by_servers(&sides, flows, checks, relays), Why::AskedServers),
+        (by_nearness(session, flows), Why::Near),
         (by_sessions(&sides, all, flows), Why::InMoreSessions),
         (by_privacy(&sides), Why::Private),
     ];
@@ -77,6 +81,16 @@ fn by_direction(session: &Grouped, flows: &Flows) -> Option<usize> {
     for (flow, a_is_first) in &session.flows {
         if let Some(a_is_here) = flows.get(*flow).a_is_here() {
             votes[usize::from(a_is_here != *a_is_first)] += 1;
+        }
+    }
+    more(votes)
+}
+
+fn by_nearness(session: &Grouped, flows: &Flows) -> Option<usize> {
+    let mut votes = [0; 2];
+    for (flow, a_is_first) in &session.flows {
+        if let Some(a_is_near) = flows.get(*flow).a_is_near() {
+            votes[usize::from(a_is_near != *a_is_first)] += 1;
         }
     }
     more(votes)

@@ -94,7 +94,8 @@ fn pairs_of_picture(picture: &Picture, records: &[Record], is_tcp: bool) -> BTre
     pairs
 }
 
-fn agree(name: &str, file: &[u8]) {
+/// Asserts that tshark and an import see the same in a file.
+pub fn agree(name: &str, file: &[u8]) {
     with_tshark(name, |tshark| {
         let path = tshark.file(file);
         let records = open(file).records;

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test ends at the first thing that is not as it should be")]
 #![allow(clippy::print_stderr, reason = "a test that cannot run says so")]
 
+mod browsers;
 mod call;
 mod corpus;
 mod crosscheck;

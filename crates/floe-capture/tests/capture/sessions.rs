@@ -110,6 +110,56 @@ fn a_restart_on_the_same_path_is_a_generation_of_the_same_session() {
     assert_eq!(credentials, [(0, "zzzz"), (1, "aaaa")]);
 }
 
+/// A browser's restart changes the sockets of both sides, and each side's new fragment may meet the other's old one.
+#[test]
+fn a_restart_on_new_sockets_is_a_generation_of_the_same_session() {
+    let mut call = Call::new();
+    let (old, new) = (udp(&mut call, 1, "192.168.1.2:5000"), udp(&mut call, 2, "192.168.1.2:5001"));
+    exchange(&mut call, old, PEER, (1, "aaaa", "bbbb"), true);
+    exchange(&mut call, new, PEER, (2, "cccc", "bbbb"), true);
+    exchange(&mut call, new, "203.0.113.9:4444", (3, "cccc", "dddd"), true);
+    // Somebody else behind the peer's address.
+    exchange(&mut call, new, "203.0.113.9:4999", (4, "zzzz", "yyyy"), true);
+
+    let import = open(&call.records, None);
+    let names = |session: &Session| session.generations.iter().map(|names| names.concat()).collect::<Vec<_>>();
+    assert_eq!(
+        import.sessions.iter().map(names).collect::<Vec<_>>(),
+        [vec!["aaaabbbb", "ccccbbbb", "ccccdddd"], vec!["yyyyzzzz"]]
+    );
+    let picture = fold(&import.records);
+    let of = |pair: &floe_inspect::picture::PairView| (pair.id.generation.0, pair.id.remote.port());
+    assert_eq!(picture.pairs.iter().map(of).collect::<Vec<_>>(), [(0, 4_000), (1, 4_000), (1, 4_444)]);
+}
+
+/// Some servers have one user fragment for everybody.
+#[test]
+fn a_fragment_that_many_peers_share_joins_nobody() {
+    let mut call = Call::new();
+    let base = udp(&mut call, 1, "203.0.113.77:5000");
+    exchange(&mut call, base, "198.51.100.7:4000", (1, "serv", "bbbb"), true);
+    exchange(&mut call, base, "198.51.100.8:4000", (2, "serv", "cccc"), true);
+    assert_eq!(open(&call.records, None).sessions.len(), 2);
+}
+
+/// Packets of ours as they leave, packets of the peer's behind a router.
+#[test]
+fn the_side_whose_packets_have_passed_no_router_is_us() {
+    let mut call = Call::new();
+    let base = udp(&mut call, 1, "203.0.113.77:5000");
+    exchange(&mut call, base, "198.51.100.7:4000", (1, "aaaa", "bbbb"), false);
+    let mut packets: Vec<Raw> =
+        raw_packets(&export(&call.records)).iter().map(|raw| Link::Ethernet.wrap(raw)).collect();
+    let ours = [203, 0, 113, 77];
+    for packet in &mut packets {
+        packet.bytes[14 + 8] = if packet.bytes[14 + 12..14 + 16] == ours { 64 } else { 57 };
+    }
+    let file = pcap(1, &packets, false, true);
+    let import = import(&file[..], &ImportOptions::default(), &mut |_| ControlFlow::Continue(())).unwrap();
+    assert_eq!(import.us.unwrap().why, Why::Near);
+    assert_eq!(fold(&import.records).bases[0].address, addr("203.0.113.77:5000"));
+}
+
 #[test]
 fn the_side_behind_a_nat_is_us_and_else_the_one_that_asked_first() {
     for (local, why) in [("192.168.1.2:5000", Why::Private), ("203.0.113.77:5000", Why::FirstCheck)] {

@@ -204,10 +204,13 @@ impl Inspector {
             self.sight_stun(packet, SightedKind::Request);
             self.lint_request(id, message, is_outbound, sent_before);
         }
-        match pair {
-            Some(id) if is_outbound => self.on_check_sent(id, message, is_again),
-            Some(id) => self.on_check_received(id, message, is_again),
-            None => {}
+        let Some(id) = pair else { return };
+        match is_outbound {
+            true => self.on_check_sent(id, message, is_again),
+            false => self.on_check_received(id, message, is_again),
+        }
+        if let Some((_, facts)) = self.pairs.get_mut(&mut self.picture.pairs, id) {
+            facts.mixes_generations = self.credentials.mixes_generations(message, is_outbound);
         }
     }
 
@@ -424,8 +427,12 @@ impl Inspector {
     }
 
     fn lint_nomination(&mut self, id: PairId, by_us: bool, is_numbered: bool) {
+        let is_mixed = |id| self.pairs.get(&self.picture, id).is_some_and(|(_, facts)| facts.mixes_generations);
+        if is_mixed(id) {
+            return;
+        }
         let others = self.picture.pairs.iter().filter(|pair| pair.id.generation == id.generation && pair.id != id);
-        let others = others.filter(|pair| pair.nominated).count();
+        let others = others.filter(|pair| pair.nominated && !is_mixed(pair.id)).count();
         let place = self.here();
         Linter::on_nominated(&mut self.picture.lint, place, by_us, is_numbered, others);
     }

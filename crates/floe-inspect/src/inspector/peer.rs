@@ -197,7 +197,7 @@ impl Inspector {
             | RestartCause::RelayLost
             | RestartCause::DefaultRoute
             | RestartCause::Resumed => true,
-            RestartCause::Asked | RestartCause::Peer | RestartCause::PathSilent => false,
+            RestartCause::Asked | RestartCause::Peer | RestartCause::PathSilent | RestartCause::Untold => false,
         };
         if is_of_the_network {
             self.mark(MarkerKind::NetworkChange, cause.name().to_owned());

@@ -1,7 +1,7 @@
 //! Rules about single messages: their attributes, their pace, their roles, and where answers come from.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeSet, VecDeque},
     net::SocketAddr,
     time::Duration,
 };
@@ -37,6 +37,29 @@ const TRANSMISSIONS_MAX: u32 = 7;
 /// Pairs one side may check.
 const PAIRS_MAX: usize = 100;
 const FRAGMENTS_KEPT: usize = 64;
+/// A side that restarts meets the other one's old fragment until its new candidates are there, which trickle.
+const RESTART_TAKES: Duration = Duration::from_secs(10);
+
+/// The user fragments that one side went through.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Fragments {
+    /// In the order they were seen.
+    seen: Vec<String>,
+    /// Since when the newest one meets a fragment of the other side that began later.
+    behind_since: Option<Stamp>,
+}
+
+impl Fragments {
+    /// Where a fragment stands in the order; none when there are too many.
+    fn number(&mut self, fragment: &str) -> Option<usize> {
+        let known = self.seen.iter().position(|seen| seen == fragment);
+        if known.is_none() && self.seen.len() < FRAGMENTS_KEPT {
+            self.seen.push(fragment.to_owned());
+            return Some(self.seen.len() - 1);
+        }
+        known
+    }
+}
 
 /// The role a side last claimed, with its tie-breaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,14 +146,20 @@ impl Linter {
         if letters < 4 {
             report(findings, UFRAG_SHORT, side, place, || format!("the user fragment has {letters} characters, not 4"));
         }
-        let known: &mut BTreeMap<String, Generation> = self.fragments.of(side);
-        if known.len() >= FRAGMENTS_KEPT {
-            known.pop_first();
+        let Some(receiver) = seen.message.receiver_ufrag() else { return };
+        let Some(number) = self.fragments.of(side).number(fragment) else { return };
+        let Some(met) = self.fragments.of(side.other()).number(receiver) else { return };
+        let fragments = self.fragments.of(side);
+        if number + 1 < fragments.seen.len() {
+            return;
         }
-        let generation = *known.entry(fragment.to_owned()).or_insert(seen.generation);
-        if generation != seen.generation {
-            let (old, new) = (generation.0, seen.generation.0);
-            let text = || format!("generation {new} uses the user fragment of generation {old}");
+        if number >= met {
+            fragments.behind_since = None;
+            return;
+        }
+        let behind = place.at.since(*fragments.behind_since.get_or_insert(place.at));
+        if behind >= RESTART_TAKES {
+            let text = || format!("the user fragment is the old one {} s after ICE was restarted", behind.as_secs());
             report(findings, UFRAG_REUSED, side, place, text);
         }
     }

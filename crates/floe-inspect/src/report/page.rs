@@ -211,7 +211,10 @@ pub(super) fn call_facts(picture: &Picture) -> Vec<Fact> {
     let security = match &picture.security {
         SecurityView::Secured(facts) => Some(format!("{}, {}", facts.dtls_version, facts.srtp_cipher)),
         SecurityView::Failed { error } => Some(format!("failed: {error}")),
-        SecurityView::None | SecurityView::Handshaking { .. } | SecurityView::Seen { .. } => None,
+        SecurityView::Seen { dtls_version } => {
+            Some(format!("{}, as far as a capture shows", dtls_version.as_deref().unwrap_or("encrypted")))
+        }
+        SecurityView::None | SecurityView::Handshaking { .. } => None,
     };
     let mapping = crate::nat::mapping(picture).map(|mapping| mapping.name().to_owned());
     let facts = [

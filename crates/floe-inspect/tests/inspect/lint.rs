@@ -140,6 +140,8 @@ fn fragments_have_four_characters_and_are_new_in_each_generation() {
     again.peer_checks(REMOTE, false);
     again.note(Note::LocalCredentials { generation: Generation(1), ufrag: "mine2".to_owned() });
     again.peer_checks_as("mine2", REMOTE, false);
+    assert_eq!(rules(&again), [], "its new candidates may be on their way");
+    again.wait(10_000).peer_checks_as("mine2", REMOTE, false);
     assert_eq!(rules(&again), [("ufrag-reused", Side::Peer)]);
 }
 

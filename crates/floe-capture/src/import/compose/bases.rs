@@ -4,7 +4,6 @@ use std::{collections::BTreeMap, net::SocketAddr};
 
 use floe_wire::{
     BaseId, BaseKind, Candidate, CandidateType, Direction, Note, Protocol, RelayProtocol, TcpType,
-    candidate::priority,
     turn::{Unwrapped, Unwrapper},
 };
 
@@ -122,11 +121,11 @@ impl Composer {
             protocol: Protocol::Udp,
             tcp_type: None,
             address: relayed,
-            priority: priority(CandidateType::Relayed, u16::MAX),
+            priority: self.priority_at(CandidateType::Relayed, relayed),
             foundation: format!("relay-{}", relayed.ip()),
             related_address: None,
         };
-        let (generation, server) = (self.generation(), Some(format!("turn:{server}")));
+        let (generation, server) = (self.ice.generation_at(relayed), Some(format!("turn:{server}")));
         self.note(Note::LocalCandidate { generation, base, candidate, server });
     }
 }

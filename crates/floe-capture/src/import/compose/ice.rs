@@ -9,12 +9,16 @@ use std::{
 use floe_wire::{
     BaseId, Candidate, CandidateType, Direction, Generation, IceConnectionState, IceRole, Note, PacketKind, Protocol,
     Stamp, classify,
+    peer::RestartCause,
     stun::{Class, METHOD_BINDING, StunMessage, TransactionId},
     turn::{Method, TurnMessage},
 };
 
 use super::{Composer, Role, Seen, bases::tcp_type};
-use crate::import::checks::{FragmentsId, Grouped};
+use crate::import::{
+    checks::{Checks, FragmentsId, Grouped},
+    flows::Flows,
+};
 
 /// Exchanges that wait for an answer; beyond that all are forgotten, which only a flood reaches.
 const ASKED_KEPT: usize = 1 << 16;
@@ -28,12 +32,12 @@ const BELOW_TYPE: u32 = 0x00FF_FFFF;
 /// What was said so far.
 #[derive(Debug, Default)]
 pub(super) struct Ice {
-    generations: BTreeMap<FragmentsId, Generation>,
-    names: Vec<[String; 2]>,
-    us: usize,
+    fragments: BTreeMap<FragmentsId, Fragments>,
+    /// What checks say about each socket of ours.
+    sockets: BTreeMap<SocketAddr, Socket>,
     /// The newest generation seen.
     pub current: Generation,
-    told: BTreeSet<Generation>,
+    told: BTreeSet<(bool, String)>,
     checking: BTreeMap<Generation, Stamp>,
     connected: BTreeSet<Generation>,
     selected_in: BTreeSet<Generation>,
@@ -44,6 +48,23 @@ pub(super) struct Ice {
     servers: BTreeMap<(BaseId, SocketAddr), bool>,
     /// The newest generation of each pair.
     pub pairs: BTreeMap<(BaseId, SocketAddr), Generation>,
+}
+
+/// A pair of user fragments, seen from us. A generation of ours is a user fragment of ours: while ICE restarts, our new
+/// one may meet the peer's old one.
+#[derive(Debug, Clone)]
+struct Fragments {
+    ours: (Generation, String),
+    theirs: (Generation, String),
+}
+
+/// A socket of ours that checks.
+#[derive(Debug, Clone, Copy)]
+struct Socket {
+    /// The first generation that it checks for.
+    generation: Generation,
+    /// The PRIORITY of its checks.
+    priority: Option<u32>,
 }
 
 /// A request that waits for its answer.
@@ -71,25 +92,46 @@ struct Inside<'a> {
 }
 
 impl Ice {
-    pub fn of(session: Option<&Grouped>, us: usize) -> Self {
-        let mut ice = Self { us, ..Self::default() };
-        for (number, generation) in (0..).zip(session.iter().flat_map(|session| &session.generations)) {
-            ice.generations.insert(generation.fragments, Generation(number));
-            ice.names.push(generation.names.clone());
+    pub fn of(session: Option<&Grouped>, us: usize, flows: &Flows, checks: &Checks) -> Self {
+        let mut ice = Self::default();
+        let mut names: [Vec<&str>; 2] = Default::default();
+        let Some(session) = session else { return ice };
+        for generated in &session.generations {
+            let [ours, theirs] = [us, 1 - us].map(|side| {
+                let name = &generated.names[side][..];
+                let number = names[side].iter().position(|known| *known == name).unwrap_or_else(|| {
+                    names[side].push(name);
+                    names[side].len() - 1
+                });
+                (Generation(u32::try_from(number).unwrap_or(u32::MAX)), name.to_owned())
+            });
+            for flow in &generated.flows {
+                let we_are_a = session.flows.get(flow).copied().unwrap_or_default() == (us == 0);
+                let local = flows.get(*flow).ends(we_are_a).0;
+                let new = Socket { generation: ours.0, priority: None };
+                let socket = ice.sockets.entry(local).or_insert(new);
+                socket.priority = socket.priority.or_else(|| checks.priority(*flow, we_are_a));
+            }
+            ice.fragments.insert(generated.fragments, Fragments { ours, theirs });
         }
         ice
     }
 
-    pub fn generation_of(&self, fragments: FragmentsId) -> Option<Generation> {
-        self.generations.get(&fragments).copied()
+    /// The generation that a socket of ours was opened for.
+    pub fn generation_at(&self, socket: SocketAddr) -> Generation {
+        self.sockets.get(&socket).map_or(self.current, |socket| socket.generation)
     }
 }
 
+/// The priority of a candidate, from the PRIORITY of checks from its base: only the type preference differs.
+fn priority_like(candidate_type: CandidateType, checked_with: Option<u32>) -> u32 {
+    u32::from(candidate_type.preference()) << 24 | (checked_with.unwrap_or(BELOW_TYPE) & BELOW_TYPE)
+}
+
 impl Composer {
-    pub(super) fn before_packet(&mut self, seen: &Seen, bytes: &[u8], generation: Option<Generation>) {
-        if let Some(generation) = generation {
-            self.tell_credentials(generation);
-        }
+    pub(super) fn before_packet(&mut self, seen: &Seen, bytes: &[u8], fragments: Option<FragmentsId>) {
+        let fragments = fragments.and_then(|fragments| self.ice.fragments.get(&fragments).cloned());
+        let generation = fragments.map(|fragments| self.tell_credentials(fragments));
         let Some(inside) = self.look_inside(seen, bytes) else { return };
         if inside.message.class != Class::Request || inside.message.method != METHOD_BINDING {
             return;
@@ -107,11 +149,13 @@ impl Composer {
     pub(super) fn after_packet(&mut self, seen: &Seen, bytes: &[u8]) {
         match classify(bytes) {
             PacketKind::Dtls => self.on_handshake(seen.direction, bytes),
-            PacketKind::Stun if seen.role == Role::Client => {
-                self.on_turn(seen, bytes);
+            PacketKind::Stun | PacketKind::ChannelData => {
+                if seen.role == Role::Client {
+                    self.on_turn(seen, bytes);
+                    self.on_relayed_handshake(seen, bytes);
+                }
                 self.on_answer(seen, bytes);
             }
-            PacketKind::Stun | PacketKind::ChannelData => self.on_answer(seen, bytes),
             PacketKind::Rtp | PacketKind::Rtcp | PacketKind::Unknown => {}
         }
     }
@@ -141,15 +185,19 @@ impl Composer {
         Some(Inside { message, base, local, remote: inner.peer, protocol: Protocol::Udp, seen, priorities })
     }
 
-    fn tell_credentials(&mut self, generation: Generation) {
+    fn tell_credentials(&mut self, fragments: Fragments) -> Generation {
+        let Fragments { ours: (generation, ours), theirs: (their_generation, theirs) } = fragments;
         self.ice.current = self.ice.current.max(generation);
-        if !self.ice.told.insert(generation) {
-            return;
+        if self.ice.told.insert((true, ours.clone())) {
+            if generation > Generation(0) {
+                self.note(Note::RestartStarted { generation, cause: RestartCause::Untold });
+            }
+            self.note(Note::LocalCredentials { generation, ufrag: ours });
         }
-        let Some(names) = self.ice.names.get(generation.0 as usize).cloned() else { return };
-        let us = self.ice.us;
-        self.note(Note::LocalCredentials { generation, ufrag: names[us].clone() });
-        self.note(Note::RemoteCredentials { generation, ufrag: names[1 - us].clone() });
+        if self.ice.told.insert((false, theirs.clone())) {
+            self.note(Note::RemoteCredentials { generation: their_generation, ufrag: theirs });
+        }
+        generation
     }
 
     fn on_check(&mut self, inside: &Inside<'_>, generation: Generation) {
@@ -209,7 +257,6 @@ impl Composer {
         address: SocketAddr,
         checked_with: Option<u32>,
     ) -> Candidate {
-        let below = checked_with.unwrap_or(BELOW_TYPE) & BELOW_TYPE;
         let we_opened = {
             let flow = self.flow(inside.seen.flow);
             flow.a_opened.map(|a_opened| a_opened == (flow.a == inside.seen.local))
@@ -220,7 +267,7 @@ impl Composer {
             protocol: inside.protocol,
             tcp_type: (inside.protocol == Protocol::Tcp).then(|| tcp_type(opened)),
             address,
-            priority: u32::from(candidate_type.preference()) << 24 | below,
+            priority: priority_like(candidate_type, checked_with),
             foundation: format!("{candidate_type}-{}", address.ip()),
             related_address: None,
         }
@@ -234,7 +281,7 @@ impl Composer {
         let Inside { base, local, remote, .. } = *inside;
         let asked = Asked {
             at: self.at,
-            generation: generation.unwrap_or(self.ice.current),
+            generation: generation.unwrap_or_else(|| self.ice.generation_at(local)),
             base,
             local,
             remote,
@@ -278,19 +325,52 @@ impl Composer {
         if !asked.is_repeated {
             self.note(Note::ServerAnswered { server: server.clone(), base, mapped, rtt });
         }
-        if mapped == local || !self.ice.local.insert((generation, base, mapped)) {
+        // A socket that asks and never checks need not be a candidate: browsers ask so where only relays may be used.
+        if !self.ice.sockets.is_empty() && !self.ice.sockets.contains_key(&local) {
             return;
         }
+        // The base of a reflexive candidate is a host candidate (RFC 8445 section 5.1.1.2).
+        self.tell_gathered(generation, base, local, None);
+        self.tell_gathered(generation, base, mapped, Some((local, server)));
+    }
+
+    /// A candidate that shows before its first check.
+    fn tell_gathered(
+        &mut self,
+        generation: Generation,
+        base: BaseId,
+        address: SocketAddr,
+        seen_by: Option<(SocketAddr, String)>,
+    ) {
+        if !self.ice.local.insert((generation, base, address)) {
+            return;
+        }
+        let (related_address, server) = seen_by.unzip();
+        let socket = related_address.unwrap_or(address);
+        let candidate_type =
+            if related_address.is_some() { CandidateType::ServerReflexive } else { CandidateType::Host };
         let candidate = Candidate {
-            candidate_type: CandidateType::ServerReflexive,
+            candidate_type,
             protocol: Protocol::Udp,
             tcp_type: None,
-            address: mapped,
-            priority: floe_wire::candidate::priority(CandidateType::ServerReflexive, u16::MAX),
-            foundation: format!("srflx-{}", mapped.ip()),
-            related_address: Some(local),
+            address,
+            priority: self.priority_at(candidate_type, socket),
+            foundation: format!("{candidate_type}-{}", address.ip()),
+            related_address,
         };
-        self.note(Note::LocalCandidate { generation, base, candidate, server: Some(server) });
+        self.note(Note::LocalCandidate { generation, base, candidate, server });
+    }
+
+    /// The PRIORITY of checks from an address of ours, in the candidate of this type that it is.
+    pub(super) fn priority_at(&self, candidate_type: CandidateType, address: SocketAddr) -> u32 {
+        priority_like(candidate_type, self.ice.sockets.get(&address).and_then(|socket| socket.priority))
+    }
+
+    fn on_relayed_handshake(&mut self, seen: &Seen, bytes: &[u8]) {
+        let inner = self.bases.unwrap(seen.flow, seen.direction, bytes).and_then(|inner| bytes.get(inner.range));
+        if let Some(inner) = inner.filter(|inner| classify(inner) == PacketKind::Dtls) {
+            self.on_handshake(seen.direction, inner);
+        }
     }
 
     fn on_turn(&mut self, seen: &Seen, bytes: &[u8]) {
