@@ -19,8 +19,8 @@ use std::{
 
 use floe_signal::{HiddenHost, MAX_HIDDEN};
 use floe_transport::{
-    Discovery, DiscoveryOutput, Inbound, NatSend, Network, Tap, candidate::server_reflexive_candidate,
-    relay::RelayEvent,
+    BrokenConnection, Discovery, DiscoveryOutput, Inbound, NatSend, Network, Tap,
+    candidate::server_reflexive_candidate, relay::RelayEvent,
 };
 use floe_wire::{BaseId, Candidate, GatheringState, Generation, NatSummary, Note, stun::StunMessage};
 use tokio::sync::mpsc;
@@ -41,12 +41,17 @@ use crate::{
     privacy::Privacy,
 };
 
+/// Connections whose end may wait to be told; a call has a few.
+const BROKEN_CAPACITY: usize = 64;
+
 /// What gathering waits for.
 pub(crate) enum Found {
     /// A server's name led somewhere, or nowhere.
     Resolved(Resolved),
     /// Something became of a relayed address.
     Relay(RelayEvent),
+    /// A TCP connection in use has ended.
+    Broken(BrokenConnection),
     /// Somebody in the local network asks for a hidden name, or answers for one.
     Name(Heard),
 }
@@ -62,6 +67,8 @@ pub(crate) enum BaseChange {
     },
     /// It is no more.
     Removed { id: BaseId },
+    /// It is there, and its connection to this address has ended.
+    Broken { id: BaseId, remote: SocketAddr },
 }
 
 /// The bases of a call and the search for candidates over them.
@@ -69,6 +76,7 @@ pub(crate) struct Gathering {
     tap: Tap,
     bases: Bases,
     tcp: TcpOpener,
+    broken: mpsc::Receiver<BrokenConnection>,
     surroundings: Surroundings,
     relays: Relays,
     discovery: Discovery,
@@ -93,10 +101,12 @@ impl Gathering {
         now: Instant,
     ) -> Self {
         tap.note(Note::GatheringChanged { generation: Generation(0), state: GatheringState::Gathering });
+        let (watcher, broken) = mpsc::channel(BROKEN_CAPACITY);
         let mut gathering = Self {
             tap: tap.clone(),
             bases: Bases::default(),
-            tcp: TcpOpener::new(config, network, tap, inbound),
+            tcp: TcpOpener::new(config, network, tap, inbound, watcher),
+            broken,
             surroundings: Surroundings::new(config, network, inbound),
             relays: Relays::new(network, tap, inbound, &config.turn_trust),
             discovery: Discovery::new(rand::random()),
@@ -120,6 +130,7 @@ impl Gathering {
             Some(resolved) = self.servers.next() => Found::Resolved(resolved),
             event = self.relays.next_event() => Found::Relay(event),
             heard = self.names.next() => Found::Name(heard),
+            Some(broken) = self.broken.recv() => Found::Broken(broken),
         }
     }
 
@@ -134,6 +145,7 @@ impl Gathering {
                 self.names.on_heard(heard, now);
                 None
             }
+            Found::Broken(BrokenConnection { base, remote }) => Some(BaseChange::Broken { id: base, remote }),
             Found::Relay(event) => self.relays.on_event(event, now).map(|change| self.on_relay_change(change)),
         };
         self.advance(now);

@@ -218,6 +218,7 @@ impl Session {
             Some(BaseChange::Added { id, address, priority }) => {
                 self.path.add_base(relayed_base(id, address, priority), now).await;
             }
+            Some(BaseChange::Broken { id, remote }) => self.path.connection_broke(id, remote, now),
             Some(BaseChange::Removed { id }) => self.path.remove_base(id, now),
             None => {}
         }

@@ -187,6 +187,17 @@ impl Consent {
     }
 }
 
+/// How long a pair that fell silent in use is not chosen again, doubled each time: a link that comes and goes must not
+/// take the call with it.
+const DISTRUST: Duration = Duration::from_secs(5);
+/// Doublings of [`DISTRUST`].
+const MAX_DOUBLINGS: u32 = 4;
+
+/// How long a pair that failed so often in use before is not chosen again.
+pub(crate) fn distrust(failures: u32) -> Duration {
+    DISTRUST * 2_u32.pow(failures.min(MAX_DOUBLINGS))
+}
+
 /// How long an answer may take on a living path.
 fn patience(rtt: Option<Duration>) -> Duration {
     rtt.map_or(LONGEST_ANSWER, |rtt| (rtt * 3 / 2).clamp(SHORTEST_ANSWER, LONGEST_ANSWER))

@@ -15,6 +15,7 @@
 //!
 //! Time is passed in, randomness is seeded.
 
+mod broken;
 mod choice;
 mod schedule;
 

@@ -494,6 +494,13 @@ impl GenerationState {
         }
     }
 
+    /// The connection of a pair over TCP has ended.
+    pub(crate) fn connection_broke(&mut self, key: PairKey, now: Instant, out: &mut Outputs) {
+        let (Some(remote), Some(local)) = (&mut self.remote, self.bases.get(&key.base)) else { return };
+        remote.gate.on_broken(key, local.base.tcp_type.is_some_and(TcpType::dials), now);
+        self.tell(now, out);
+    }
+
     pub(crate) fn media_heard(&mut self, key: PairKey, now: Instant, out: &mut Outputs) {
         if let Some(remote) = &mut self.remote {
             remote.gate.on_media(key, now);

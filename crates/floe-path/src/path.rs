@@ -304,6 +304,15 @@ impl Path {
         self.advance(now);
     }
 
+    /// The connection between a TCP base and this address has ended: the best pair in reserve takes over at once, and the
+    /// pair is checked anew, which dials where this side does.
+    pub fn connection_broke(&mut self, base: BaseId, remote: SocketAddr, now: Instant) {
+        for state in self.generations.values_mut() {
+            state.connection_broke(PairKey { base, remote }, now, &mut self.outputs);
+        }
+        self.advance(now);
+    }
+
     /// Authentic media arrived from there: the quick suspicion rests.
     pub fn media_heard(&mut self, base: BaseId, remote: SocketAddr, now: Instant) {
         for state in self.generations.values_mut() {

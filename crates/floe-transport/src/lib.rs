@@ -26,4 +26,4 @@ pub use network::{BoxFuture, Network, NetworkChanges, NoChanges, TcpListener, Tc
 pub use server_url::{ServerUrl, UrlError};
 pub use system::SystemNetwork;
 pub use tap::{Tap, TapReceiver};
-pub use tcp_base::TcpBase;
+pub use tcp_base::{BrokenConnection, TcpBase};

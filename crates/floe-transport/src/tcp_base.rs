@@ -16,7 +16,7 @@ use std::{
     future::poll_fn,
     io,
     net::SocketAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -39,6 +39,15 @@ const MAX_ACCEPT_ERRORS: u32 = 10;
 /// First pause after an error of accepting; doubles with each further one.
 const FIRST_BACKOFF: Duration = Duration::from_millis(5);
 
+/// A connection that was in use and has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BrokenConnection {
+    /// The base.
+    pub base: BaseId,
+    /// The other end.
+    pub remote: SocketAddr,
+}
+
 /// One interface address for TCP. Dropping it closes its connections and ends its tasks.
 pub struct TcpBase {
     interface: InterfaceInfo,
@@ -56,6 +65,8 @@ struct Shared {
     intake: Intake,
     /// Frames that a full queue did not take.
     unsent: DropCount,
+    /// Wants to know of connections that end.
+    watcher: OnceLock<mpsc::Sender<BrokenConnection>>,
     /// Connections that were closed because nobody had answered on them.
     strangers: DropCount,
     /// A lock, because sending is synchronous and connections come and go in tasks; held for a map access.
@@ -101,6 +112,7 @@ impl TcpBase {
             dials_from,
             intake: Intake::new(id, tap, inbound),
             unsent: DropCount::new(DropKind::Frames),
+            watcher: OnceLock::new(),
             strangers: DropCount::new(DropKind::Connections),
             table: Mutex::default(),
         });
@@ -108,6 +120,12 @@ impl TcpBase {
             shared.table().tasks.spawn(accept(Arc::clone(&shared), listener));
         }
         Ok(Self { interface, address, shared })
+    }
+
+    /// Tells from here on which connections end, without waiting: what does not fit shows as silence. The first watcher
+    /// stays.
+    pub fn watch(&self, watcher: mpsc::Sender<BrokenConnection>) {
+        self.shared.watcher.get_or_init(|| watcher);
     }
 
     /// Its id.
@@ -196,6 +214,12 @@ impl Drop for TcpBase {
 impl Shared {
     fn table(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell_broken(&self, remote: SocketAddr) {
+        if let Some(watcher) = self.watcher.get() {
+            let _full_or_gone = watcher.try_send(BrokenConnection { base: self.id, remote });
+        }
     }
 
     fn count_stranger(&self) {

@@ -104,6 +104,12 @@ impl TcpType {
         matches!((self, remote), (Self::Active, Self::Passive) | (Self::SimultaneousOpen, Self::SimultaneousOpen))
     }
 
+    /// Whether connections are made from it.
+    #[must_use]
+    pub const fn dials(self) -> bool {
+        matches!(self, Self::Active | Self::SimultaneousOpen)
+    }
+
     /// The role at the other end of a connection.
     #[must_use]
     pub const fn counterpart(self) -> Self {

@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use floe_transport::{Inbound, Network, Tap, TcpBase};
+use floe_transport::{BrokenConnection, Inbound, Network, Tap, TcpBase};
 use floe_wire::{BaseId, InterfaceInfo, Note, TcpType};
 use tokio::sync::mpsc;
 
@@ -19,6 +19,8 @@ pub(super) struct TcpOpener {
     tap: Tap,
     inbound: mpsc::Sender<Inbound>,
     is_wanted: bool,
+    /// Told of connections that end.
+    watcher: mpsc::Sender<BrokenConnection>,
     /// Ports that a person chose.
     ports: Vec<u16>,
     /// Ports that the system chose for the first address. The others take the same if they can: one number in the
@@ -27,8 +29,15 @@ pub(super) struct TcpOpener {
 }
 
 impl TcpOpener {
-    pub fn new(config: &CallConfig, network: &Arc<dyn Network>, tap: &Tap, inbound: &mpsc::Sender<Inbound>) -> Self {
+    pub fn new(
+        config: &CallConfig,
+        network: &Arc<dyn Network>,
+        tap: &Tap,
+        inbound: &mpsc::Sender<Inbound>,
+        watcher: mpsc::Sender<BrokenConnection>,
+    ) -> Self {
         Self {
+            watcher,
             network: Arc::clone(network),
             tap: tap.clone(),
             inbound: inbound.clone(),
@@ -86,7 +95,10 @@ impl TcpOpener {
     }
 
     fn base(&self, interface: &InterfaceInfo, local: SocketAddr, tcp_type: TcpType, id: BaseId) -> io::Result<TcpBase> {
-        TcpBase::open(&self.network, &self.tap, id, interface.clone(), local, tcp_type, self.inbound.clone())
+        let (interface, inbound) = (interface.clone(), self.inbound.clone());
+        let base = TcpBase::open(&self.network, &self.tap, id, interface, local, tcp_type, inbound)?;
+        base.watch(self.watcher.clone());
+        Ok(base)
     }
 
     fn refused(&self, interface: &InterfaceInfo, address: IpAddr, error: &str) {

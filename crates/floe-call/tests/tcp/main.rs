@@ -7,7 +7,7 @@ use floe_inspect::{
     Picture, Report,
     picture::{CandidateView, SecurityView},
 };
-use floe_simnet::{Scenario, Side, World};
+use floe_simnet::{NatConfig, PortAssignment, Scenario, Side, World};
 use floe_wire::{BaseKind, CandidateType, PacketKind, Protocol, TcpType};
 use tokio::time::timeout;
 
@@ -35,6 +35,11 @@ async fn hears_a_tone(call: &Call) {
         snapshot.picture.audio.as_ref().is_some_and(|audio| audio.tone_hz.is_some_and(|hz| (hz - 440.0).abs() < 2.0))
     })
     .await;
+}
+
+fn audio_packets(picture: &Picture) -> u64 {
+    let received = picture.counters.received_by_kind.iter();
+    received.filter(|(kind, _)| *kind == PacketKind::Rtp).map(|(_, count)| count).sum()
 }
 
 /// One behind a router that lets no UDP through, one public: both calls, once each has the other's code.
@@ -138,4 +143,27 @@ async fn udp_is_taken_where_it_works_although_tcp_does_too() {
         hears_a_tone(call).await;
         assert_eq!(base_kind(&call.snapshot().picture), &BaseKind::Udp);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_is_reset_in_the_middle_of_a_call_is_made_anew_and_the_call_goes_on() {
+    let world = World::build(Scenario::OneNat, 7).expect("the world can be built");
+    let [a, b] = exchanged(&world, CallConfig::default()).await;
+    hears_a_tone(&a).await;
+    hears_a_tone(&b).await;
+    // The router begins anew and maps connections elsewhere, so that the peer takes their segments for strangers'.
+    assert!(world.set_nat(Side::A, NatConfig { ports: PortAssignment::Random, ..NatConfig::HOME }));
+    until(&a, "the connection is reset", |snapshot| {
+        snapshot.picture.events.iter().any(|event| event.text.contains("connection") && event.text.contains("reset"))
+    })
+    .await;
+    for call in [&a, &b] {
+        let before = audio_packets(&call.snapshot().picture);
+        until(call, "audio goes on", |snapshot| audio_packets(&snapshot.picture) > before + 50).await;
+    }
+    let is_tcp = |snapshot: &Snapshot| {
+        let base = snapshot.picture.selected_pair().and_then(|pair| snapshot.picture.base(pair.id.base));
+        base.is_some_and(|base| matches!(base.base_kind, BaseKind::Tcp { .. }))
+    };
+    until(&a, "a connection is in use", is_tcp).await;
 }

@@ -2,14 +2,10 @@
 
 use super::{
     Consent, Duration, Gate, IceRole, Instant, Liveness, Offer, Pair, PairKey, Selected, Waiting,
+    consent::distrust,
     nomination::{self, Following},
 };
 
-/// How long a pair that fell silent in use is not chosen again, doubled each time: a link that comes and goes must not
-/// take the call with it.
-const DISTRUST: Duration = Duration::from_secs(5);
-/// Doublings of [`DISTRUST`].
-const MAX_DOUBLINGS: u32 = 4;
 /// A pair in reserve has proven itself if it answered after the silence began, or so shortly before.
 const FRESHNESS: Duration = Duration::from_millis(200);
 
@@ -47,7 +43,7 @@ impl Gate {
             return;
         };
         if let Some(pair) = self.pairs.get_mut(&key) {
-            pair.shunned_until = Some(now + DISTRUST * 2_u32.pow(pair.failures.min(MAX_DOUBLINGS)));
+            pair.shunned_until = Some(now + distrust(pair.failures));
             pair.failures = pair.failures.saturating_add(1);
         }
         self.nominator.choose(next, rtt, now);

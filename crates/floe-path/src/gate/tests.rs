@@ -7,6 +7,7 @@ use floe_wire::IceConnectionState as State;
 use super::*;
 use crate::connection::Connection;
 
+mod broken;
 mod freezing;
 mod takeover;
 
@@ -210,6 +211,15 @@ impl World {
         self.dead.extend(gone.collect::<Vec<_>>());
         self.side(end).gate.remove_base(BaseId(base), now);
         self.note(end);
+    }
+
+    /// The connection of a line ends at both ends, of which one dials; it can be made again.
+    fn break_connection(&mut self, line: Line, dialer: End) {
+        let now = self.now;
+        for end in [End::A, End::B] {
+            self.side(end).gate.on_broken(end.key(line), end == dialer, now);
+            self.note(end);
+        }
     }
 
     fn speak(&mut self, end: End) {

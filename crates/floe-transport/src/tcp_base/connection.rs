@@ -63,6 +63,7 @@ pub(super) async fn run(
     match outcome {
         Err(end) if connection.answered => {
             shared.tap.note(Note::ConnectionClosed { base: shared.id, remote, reason: end.to_string() });
+            shared.tell_broken(remote);
         }
         Ok(()) | Err(_) => shared.count_stranger(),
     }
