@@ -8,6 +8,7 @@ use std::{
 
 use floe_capture::ImportOptions;
 use floe_simnet::Scenario;
+use floe_transport::relay::TlsTrust;
 
 use super::{
     WindowOptions,
@@ -81,10 +82,26 @@ impl FloeWindow {
             (Some(scenario), _) => window.start_demo(scenario),
             // Whoever came to read a file does not want to be reachable meanwhile.
             (None, Some(path)) => window.open_file(path),
-            (None, None) => window.session.start_call(&window.settings),
+            (None, None) => window.start_call(),
         }
         window.refresh_devices(ctx);
         window
+    }
+
+    /// Begins a call of one's own.
+    pub(super) fn start_call(&mut self) {
+        self.playhead = Playhead::default();
+        let trust = self.turn_trust();
+        self.session.start_call(&self.settings, trust);
+    }
+
+    /// Whom to believe that it is a TURN server; the system's authorities, and a word of it, where the user's cannot be
+    /// used.
+    pub(super) fn turn_trust(&mut self) -> TlsTrust {
+        self.settings.turn_trust().unwrap_or_else(|why| {
+            self.notice = Some(why);
+            TlsTrust::default()
+        })
     }
 
     /// Begins a demo, or says why it cannot.
@@ -163,6 +180,7 @@ impl FloeWindow {
                 draft.path = path.display().to_string();
                 draft.error = None;
             }
+            (Some(Dialog::Settings(draft)), FileFor::Authorities) => draft.take_authorities(&path),
             // The dialog it was for is closed: the choice has no meaning any more.
             _ => {}
         }

@@ -2,14 +2,16 @@
 
 use std::{fmt::Write as _, sync::Arc};
 
-use egui::{RichText, Ui};
+use egui::{Align, Color32, RichText, Sense, Ui};
 use egui_extras::{Column, TableBuilder};
 use floe_inspect::picture::{Event, Severity};
+use floe_wire::Stamp;
 
 use super::{
     format,
     model::{Journey, Model},
     pen,
+    playhead::PlayheadWish,
     theme::{self, Palette},
     wish::Wish,
 };
@@ -24,11 +26,13 @@ pub struct EventsState {
     /// Whether single checks are shown.
     pub details: bool,
     found: Found,
+    /// Where the playhead was when the lines were last moved to it.
+    playhead: Option<Stamp>,
 }
 
 impl Default for EventsState {
     fn default() -> Self {
-        Self { filter: String::new(), details: true, found: Found::default() }
+        Self { filter: String::new(), details: true, found: Found::default(), playhead: None }
     }
 }
 
@@ -63,7 +67,8 @@ fn matches(event: &Event, wanted: &str, details: bool) -> bool {
 
 /// Draws the log.
 pub fn view(model: &Model<'_>, state: &mut EventsState, ui: &mut Ui) -> Vec<Wish> {
-    let picture = model.picture();
+    // The whole record, not the moment's: what comes after the playhead is dimmed and can be clicked.
+    let picture = &model.snapshot.picture;
     let mut wishes = Vec::new();
     if picture.events.is_empty() {
         let how = match model.journey {
@@ -91,45 +96,81 @@ pub fn view(model: &Model<'_>, state: &mut EventsState, ui: &mut Ui) -> Vec<Wish
         pen::note(ui, "No line contains this. Clear the search to see all of them.");
         return wishes;
     }
-    table(&picture.events, &state.found.lines, ui);
+    let reveal = line_to_show(model, &picture.events, state);
+    if let Some(at) = table(&picture.events, &state.found.lines, model.playhead.at(), reveal, ui) {
+        // The line that was clicked stays where it is.
+        state.playhead = Some(at);
+        wishes.push(Wish::Playhead(PlayheadWish::Seek(at)));
+    }
     if picture.counters.events_forgotten > 0 {
         pen::note(ui, format!("{} older lines are no longer kept", picture.counters.events_forgotten));
     }
     wishes
 }
 
-fn table(events: &[Arc<Event>], lines: &[usize], ui: &mut Ui) {
+/// The line that has to be in sight because the playhead moved.
+fn line_to_show(model: &Model<'_>, events: &[Arc<Event>], state: &mut EventsState) -> Option<usize> {
+    let at = model.playhead.at();
+    if std::mem::replace(&mut state.playhead, at) == at {
+        return None;
+    }
+    let lines = &state.found.lines;
+    let passed = at.map_or(lines.len(), |at| lines.partition_point(|line| events[*line].at <= at));
+    Some(passed.saturating_sub(1))
+}
+
+/// Draws the lines; the moment of the one that was clicked.
+fn table(
+    events: &[Arc<Event>],
+    lines: &[usize],
+    shown: Option<Stamp>,
+    reveal: Option<usize>,
+    ui: &mut Ui,
+) -> Option<Stamp> {
     let height = ui.available_height() - 8.0;
+    let palette = Palette::of(ui.visuals());
+    let mut clicked = None;
     ui.spacing_mut().item_spacing.y = 0.0;
-    TableBuilder::new(ui)
+    let mut builder = TableBuilder::new(ui)
         .id_salt("log")
         .striped(true)
         .auto_shrink(false)
         .stick_to_bottom(true)
+        .sense(Sense::click())
         .min_scrolled_height(0.0)
         .max_scroll_height(height)
         .column(Column::exact(76.0))
         .column(Column::exact(86.0))
-        .column(Column::remainder().clip(true))
-        .body(|body| {
-            body.rows(ROW, lines.len(), |mut row| {
-                let event = &events[lines[row.index()]];
+        .column(Column::remainder().clip(true));
+    if let Some(line) = reveal {
+        builder = builder.scroll_to_row(line, Some(Align::Center));
+    }
+    builder.body(|body| {
+        body.rows(ROW, lines.len(), |mut row| {
+            let event = &events[lines[row.index()]];
+            let is_ahead = shown.is_some_and(|shown| event.at > shown);
+            let dim = |color: Color32| if is_ahead { theme::blend(palette.background, color, 0.45) } else { color };
+            let text = format!("{}{}", sign(event.severity), event.text);
+            let mut write = |text: RichText, color: Color32| {
+                let label = egui::Label::new(text.color(dim(color))).truncate().selectable(false);
                 row.col(|ui| {
-                    let palette = Palette::of(ui.visuals());
-                    ui.label(RichText::new(format::stamp(event.at)).font(theme::mono()).color(palette.weak));
+                    ui.add(label);
                 });
-                row.col(|ui| {
-                    let palette = Palette::of(ui.visuals());
-                    ui.label(RichText::new(event.topic).size(theme::SMALL).color(palette.weak));
-                });
-                row.col(|ui| {
-                    let palette = Palette::of(ui.visuals());
-                    let text = format!("{}{}", sign(event.severity), event.text);
-                    let text = RichText::new(text).size(theme::SMALL).color(palette.severity(event.severity));
-                    ui.add(egui::Label::new(text).truncate());
-                });
+            };
+            write(RichText::new(format::stamp(event.at)).font(theme::mono()), palette.weak);
+            write(RichText::new(event.topic).size(theme::SMALL), palette.weak);
+            write(RichText::new(&text).size(theme::SMALL), palette.severity(event.severity));
+            let response = row.response();
+            response.widget_info(|| {
+                let words = format!("{} {}", format::stamp(event.at), event.topic);
+                egui::WidgetInfo::labeled(egui::Role::Row, true, words)
             });
+            if response.on_hover_text(format!("{text}\nClick to see this moment")).clicked() {
+                clicked = Some(event.at);
+            }
         });
+    });
+    clicked
 }
 
 /// What stands before a line, so that colour alone does not carry its severity.

@@ -90,10 +90,10 @@ pub fn view(model: &Model<'_>, state: &mut ViewState, ui: &mut Ui) -> Vec<Wish> 
     });
     if let Some(finding) = advice::advised(model) {
         let around =
-            Frame::new().fill(palette.background).inner_margin(Margin { left: 10, right: 10, top: 8, bottom: 0 });
-        Side::top("advice").resizable(false).show_separator_line(false).frame(around).show(ui, |ui| {
-            wishes.extend(advice::view(finding, model, ui));
-        });
+            Frame::new().fill(palette.background).inner_margin(Margin { left: 10, right: 10, top: 8, bottom: 8 });
+        let banner = Side::top("advice").resizable(false).show_separator_line(false).frame(around);
+        let height = banner.show(ui, |ui| wishes.extend(advice::view(finding, model, ui))).response.rect.height();
+        settle(egui::Id::unique("advice height"), height, ui);
     }
     CentralPanel::default().frame(Frame::new().fill(palette.background)).show(ui, |ui| {
         wishes.extend(dock::view(model, &mut state.dock, ui));
@@ -121,6 +121,15 @@ fn dropped(wishes: &mut Vec<Wish>, ui: &Ui) {
     painter.rect_stroke(area.shrink(12.0), 12.0, Stroke::new(2.0, palette.accent), egui::StrokeKind::Inside);
     let words = "Drop a record or a capture to look at it";
     painter.text(area.center(), egui::Align2::CENTER_CENTER, words, theme::large(), palette.text);
+}
+
+/// A panel that is as high as its contents learns how high they are while it draws them; what is below it follows a
+/// frame later, which nothing else may ask for.
+fn settle(id: egui::Id, height: f32, ui: &Ui) {
+    let before = ui.data_mut(|data| std::mem::replace(data.get_temp_mut_or_default::<f32>(id), height));
+    if before != height {
+        ui.ctx().request_repaint();
+    }
 }
 
 fn notice_line(notice: &str, wishes: &mut Vec<Wish>, ui: &mut Ui) {

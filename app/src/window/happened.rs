@@ -16,9 +16,13 @@ use super::{
     advice, format,
     model::{Model, Standing},
     pen,
+    playhead::PlayheadWish,
     theme::{self, Palette},
     wish::Wish,
 };
+
+/// From this height on, every phase tells its details.
+const ROOMY: f32 = 420.0;
 
 /// Draws the phases, the findings, the restarts and the lint.
 pub fn view(model: &Model<'_>, ui: &mut Ui) -> Vec<Wish> {
@@ -37,17 +41,19 @@ pub fn view(model: &Model<'_>, ui: &mut Ui) -> Vec<Wish> {
         if phases.is_empty() {
             pen::note(ui, "A call goes through seven phases, from gathering to conclusion. Each is ticked off here.");
             for kind in KINDS {
-                phase(&Phase { kind, progress: PhaseProgress::Ahead, detail: String::new() }, model, ui);
+                let ahead = Phase { kind, progress: PhaseProgress::Ahead, detail: String::new() };
+                phase(&ahead, false, model, &mut wishes, ui);
             }
         }
+        let is_short = ui.available_height() < ROOMY;
         for each in phases {
-            phase(each, model, ui);
+            phase(each, is_short, model, &mut wishes, ui);
         }
         if !advice_first {
             ui.add_space(theme::GRID);
             findings(model, ui);
         }
-        restarts(model, ui);
+        restarts(model, &mut wishes, ui);
         lint(model, &mut wishes, ui);
     });
     wishes
@@ -63,7 +69,7 @@ const KINDS: [PhaseKind; 7] = [
     PhaseKind::Conclusion,
 ];
 
-fn phase(phase: &Phase, model: &Model<'_>, ui: &mut Ui) {
+fn phase(phase: &Phase, is_short: bool, model: &Model<'_>, wishes: &mut Vec<Wish>, ui: &mut Ui) {
     let palette = Palette::of(ui.visuals());
     let (sign, color, time) = match phase.progress {
         PhaseProgress::Ahead => (Sign::Ahead, palette.weak, String::new()),
@@ -82,11 +88,32 @@ fn phase(phase: &Phase, model: &Model<'_>, ui: &mut Ui) {
             });
         })
         .response;
+    let moment = match phase.progress {
+        PhaseProgress::Ahead => None,
+        PhaseProgress::Running { since } => Some(since),
+        PhaseProgress::Done { until, .. } | PhaseProgress::Failed { until, .. } => Some(until),
+    };
+    let sense = if moment.is_some() { Sense::click() } else { Sense::hover() };
+    let response = ui.interact(response.rect, ui.scope_id().with(("phase", phase.kind.name())), sense);
     response.widget_info(|| {
         let words = format!("phase {}: {}", phase.kind.name(), sign.word());
-        egui::WidgetInfo::labeled(egui::Role::Label, true, words)
+        let role = if moment.is_some() { egui::Role::Button } else { egui::Role::Label };
+        egui::WidgetInfo::labeled(role, true, words)
     });
-    if !phase.detail.is_empty() {
+    if response.has_focus() {
+        let around = Stroke::new(1.0, palette.accent);
+        ui.painter().rect_stroke(response.rect, 3.0, around, egui::StrokeKind::Outside);
+    }
+    if let Some(at) = moment {
+        let words = format!("{}\nClick to see {}", phase.detail, format::stamp(at));
+        let response = response.on_hover_cursor(egui::CursorIcon::PointingHand).on_hover_text(words.trim_start());
+        if response.clicked() {
+            wishes.push(Wish::Playhead(PlayheadWish::Seek(at)));
+        }
+    }
+    // Where the column is short, what is done says no more than that, and what to do about the rest is in sight.
+    let is_told = !(is_short && sign == Sign::Done);
+    if is_told && !phase.detail.is_empty() {
         ui.horizontal(|ui| {
             ui.add_space(16.0);
             // Where the column is narrow, the whole line is in the tooltip.
@@ -159,7 +186,7 @@ fn findings(model: &Model<'_>, ui: &mut Ui) {
 }
 
 /// Restarts, each with its cause and what was heard of it. A long call keeps the newest in sight.
-fn restarts(model: &Model<'_>, ui: &mut Ui) {
+fn restarts(model: &Model<'_>, wishes: &mut Vec<Wish>, ui: &mut Ui) {
     const SHOWN: usize = 5;
     let restarts = &model.picture().restarts;
     if restarts.is_empty() {
@@ -176,7 +203,12 @@ fn restarts(model: &Model<'_>, ui: &mut Ui) {
             (None, None) => "looking for a path".to_owned(),
         };
         let text = format!("{}  {}", format::clock(restart.started.0), restart.cause.name());
-        ui.add(egui::Label::new(RichText::new(text).size(theme::SMALL)).wrap());
+        let line =
+            egui::Label::new(RichText::new(text).size(theme::SMALL)).wrap().selectable(false).sense(Sense::click());
+        let response = ui.add(line).on_hover_cursor(egui::CursorIcon::PointingHand);
+        if response.on_hover_text("Click to see this moment").clicked() {
+            wishes.push(Wish::Playhead(PlayheadWish::Seek(restart.started)));
+        }
         pen::note(ui, format!("generation {}: {gap}", restart.generation.0));
     }
 }

@@ -4,11 +4,11 @@ use egui::{Frame, Margin, RichText, ScrollArea, Stroke, Ui, vec2};
 use floe_call::probe::{ForecastRow, ProbeReport, ServerReport};
 use floe_inspect::{
     Picture,
-    picture::{BaseView, ServerVerdict, ServerView},
+    picture::{ServerVerdict, ServerView},
 };
 
 use super::{
-    format,
+    format, interfaces,
     model::{Journey, Model},
     network_test::TestState,
     pen,
@@ -39,13 +39,10 @@ pub fn view(model: &Model<'_>, ui: &mut Ui) -> Vec<Wish> {
         servers(model, picture, &mut wishes, ui);
         ui.add_space(theme::GRID / 2.0);
         pen::heading(ui, "Interfaces");
-        for base in &picture.bases {
-            card(ui, |ui| base_facts(base, picture, ui));
-        }
+        interfaces::view(picture, ui);
         for (place, words) in &picture.base_failures {
             pen::trouble(ui, &format!("{place} could not be used: {words}"));
         }
-        idle_interfaces(picture, ui);
     });
     wishes
 }
@@ -121,7 +118,8 @@ fn prospect(row: &ForecastRow, ui: &mut Ui) {
     pen::note(ui, format!("{}{relay}: {}", without.outlook.name(), without.why));
 }
 
-fn card(ui: &mut Ui, content: impl FnOnce(&mut Ui)) {
+/// A framed part of the panel.
+pub fn card(ui: &mut Ui, content: impl FnOnce(&mut Ui)) {
     let palette = Palette::of(ui.visuals());
     Frame::new()
         .fill(palette.surface)
@@ -175,94 +173,4 @@ fn server_line(server: &ServerView, picture: &Picture, ui: &mut Ui) {
             ui.label(RichText::new(format!("{from} {error}")).size(theme::SMALL).color(palette.failed));
         }
     });
-}
-
-fn base_facts(base: &BaseView, picture: &Picture, ui: &mut Ui) {
-    let palette = Palette::of(ui.visuals());
-    ui.spacing_mut().interact_size.y = 20.0;
-    ui.horizontal(|ui| {
-        ui.label(RichText::new(&base.interface).font(theme::strong(theme::BODY)));
-        pen::note(ui, format::interface_kind(base.kind));
-        ui.label(RichText::new(base.address.to_string()).font(theme::mono()).color(palette.accent));
-        if let Some(closed) = base.closed {
-            pen::note(ui, format!("closed at {}", format::stamp(closed)));
-        }
-    });
-    let rows = [
-        ("Protocol", base.base_kind.protocol().name().to_uppercase()),
-        ("Router", router(base, picture)),
-        ("Sent", traffic(base.sent)),
-        ("Received", traffic(base.received)),
-        ("Opened", format::stamp(base.opened)),
-        ("Sends refused", base.send_failures.to_string()),
-    ];
-    pen::facts(ui, &format!("base {}", base.base.0), &rows);
-    if let Some(error) = &base.last_send_error {
-        pen::trouble(ui, &format!("The system refused to send: {error}"));
-    }
-}
-
-/// What the servers say of the router in front of a base.
-fn router(base: &BaseView, picture: &Picture) -> String {
-    let mut seen: Vec<_> = picture
-        .servers
-        .iter()
-        .filter(|server| server.base == Some(base.base))
-        .filter_map(|server| match &server.verdict {
-            ServerVerdict::Answered { mapped, .. } => Some(*mapped),
-            ServerVerdict::Failed { .. } => None,
-        })
-        .collect();
-    seen.sort_unstable();
-    seen.dedup();
-    match seen.as_slice() {
-        [] => format::UNKNOWN.to_owned(),
-        [one] if *one == base.address => "none in between".to_owned(),
-        [one] => format!("seen as {one}"),
-        [first, ..] => format!("{} differs per server: symmetric", first.ip()),
-    }
-}
-
-fn traffic(traffic: floe_inspect::picture::Traffic) -> String {
-    format!("{}, {}", format::count(traffic.packets, "packet"), format::bytes(traffic.bytes))
-}
-
-fn idle_interfaces(picture: &Picture, ui: &mut Ui) {
-    let unused = picture.interfaces.iter().filter(|interface| {
-        picture.bases.iter().all(|base| base.interface != interface.name)
-            && picture.base_failures.iter().all(|(place, _)| !place.starts_with(&interface.name))
-    });
-    for interface in unused {
-        let addresses: Vec<String> = interface.addresses.iter().map(ToString::to_string).collect();
-        let kind = format::interface_kind(interface.kind);
-        pen::note(ui, format!("{} ({kind}) is not used: {}", interface.name, addresses.join(", ")));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::window::fixtures;
-
-    #[test]
-    fn a_router_that_shows_two_faces_is_called_symmetric() {
-        let mut snapshot = fixtures::connected();
-        let picture = std::sync::Arc::make_mut(&mut snapshot.picture);
-        assert_eq!(router(&picture.bases[0], picture), "seen as 203.0.113.21:61044");
-        let mut second = picture.servers[0].clone();
-        second.verdict = ServerVerdict::Answered {
-            mapped: "203.0.113.21:9".parse().unwrap(),
-            rtt: std::time::Duration::from_millis(9),
-        };
-        picture.servers.push(second);
-        assert!(router(&picture.bases[0], picture).contains("symmetric"));
-    }
-
-    #[test]
-    fn a_silent_server_leaves_the_router_unknown() {
-        let mut snapshot = fixtures::connected();
-        let picture = std::sync::Arc::make_mut(&mut snapshot.picture);
-        picture.servers.clear();
-        assert_eq!(router(&picture.bases[0], picture), "–");
-    }
 }

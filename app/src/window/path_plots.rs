@@ -1,13 +1,15 @@
 //! Plots of the path in use: round trip, loss, jitter, buffer.
 
 use egui::{Color32, RichText, Ui, vec2};
-use egui_plot::{AxisHints, GridMark, Line, Plot, PlotPoints};
+use egui_plot::{AxisHints, GridMark, Line, Plot, PlotPoints, VLine};
 use floe_inspect::picture::Sample;
+use floe_wire::Stamp;
 
 use super::{
     format,
     model::{Journey, Model},
     pen,
+    playhead::PlayheadWish,
     theme::{self, Palette},
     wish::Wish,
 };
@@ -20,11 +22,15 @@ struct Series<'a> {
     least_top: f64,
     color: Color32,
     samples: &'a [Sample],
+    /// Value at the moment shown.
+    shown: Option<f64>,
 }
 
 /// Draws the four plots, two by two where there is room.
 pub fn view(model: &Model<'_>, ui: &mut Ui) -> Vec<Wish> {
-    let series = &model.picture().series;
+    // The whole record, with a line where the playhead stands: a click on what comes later leads there.
+    let (series, shown) = (&model.snapshot.picture.series, &model.picture().series);
+    let newest = |samples: &[Sample]| samples.last().map(|sample| sample.value);
     if series.rtt_ms.is_empty() && series.jitter_ms.is_empty() {
         let how = match model.journey {
             Journey::Idle => "Press New call on the left, or choose a demo above.",
@@ -43,6 +49,7 @@ pub fn view(model: &Model<'_>, ui: &mut Ui) -> Vec<Wish> {
             least_top: 10.0,
             color: palette.accent,
             samples: &series.rtt_ms,
+            shown: newest(&shown.rtt_ms),
         },
         Series {
             title: "Loss",
@@ -51,6 +58,7 @@ pub fn view(model: &Model<'_>, ui: &mut Ui) -> Vec<Wish> {
             least_top: 5.0,
             color: palette.failed,
             samples: &series.loss_percent,
+            shown: newest(&shown.loss_percent),
         },
         Series {
             title: "Jitter",
@@ -59,6 +67,7 @@ pub fn view(model: &Model<'_>, ui: &mut Ui) -> Vec<Wish> {
             least_top: 5.0,
             color: palette.selected,
             samples: &series.jitter_ms,
+            shown: newest(&shown.jitter_ms),
         },
         Series {
             title: "Buffer",
@@ -67,8 +76,10 @@ pub fn view(model: &Model<'_>, ui: &mut Ui) -> Vec<Wish> {
             least_top: 20.0,
             color: palette.succeeded,
             samples: &series.buffer_ms,
+            shown: newest(&shown.buffer_ms),
         },
     ];
+    let mut asked = None;
     egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         let gap = theme::GRID;
         ui.spacing_mut().item_spacing = vec2(gap, gap);
@@ -84,16 +95,17 @@ pub fn view(model: &Model<'_>, ui: &mut Ui) -> Vec<Wish> {
                 for series in row {
                     ui.allocate_ui_with_layout(size, egui::Layout::top_down(egui::Align::Min), |ui| {
                         ui.set_min_size(size);
-                        plot(series, size, ui);
+                        asked = plot(series, model.playhead.at(), size, ui).or(asked);
                     });
                 }
             });
         }
     });
-    Vec::new()
+    asked.map(|at| Wish::Playhead(PlayheadWish::Seek(at))).into_iter().collect()
 }
 
-fn plot(series: &Series<'_>, size: egui::Vec2, ui: &mut Ui) {
+/// Draws one plot; the moment that was clicked.
+fn plot(series: &Series<'_>, playhead: Option<Stamp>, size: egui::Vec2, ui: &mut Ui) -> Option<Stamp> {
     let palette = Palette::of(ui.visuals());
     let title_height = 20.0;
     ui.spacing_mut().item_spacing.y = 0.0;
@@ -102,14 +114,13 @@ fn plot(series: &Series<'_>, size: egui::Vec2, ui: &mut Ui) {
     ui.style_mut().text_styles.insert(egui::TextStyle::Body, theme::small());
     ui.horizontal(|ui| {
         ui.label(RichText::new(series.title).font(theme::strong(theme::SMALL))).on_hover_text(series.meaning);
-        let newest = series.samples.last().map(|sample| sample.value);
-        let text = format::or_unknown(newest, |value| number(value, series.unit));
+        let text = format::or_unknown(series.shown, |value| number(value, series.unit));
         ui.label(RichText::new(text).size(theme::SMALL).color(series.color));
     });
     let points: PlotPoints<'_> =
         series.samples.iter().map(|sample| [sample.at.0.as_secs_f64(), sample.value]).collect();
     let unit = series.unit;
-    Plot::new(series.title)
+    let drawn = Plot::new(series.title)
         .height((size.y - title_height).max(60.0))
         .width(size.x)
         .include_y(0.0)
@@ -136,7 +147,15 @@ fn plot(series: &Series<'_>, size: egui::Vec2, ui: &mut Ui) {
             }
             egui_plot::HoverPosition::Elsewhere { .. } => None,
         })
-        .show(ui, |plot| plot.line(Line::new(series.title, points).color(series.color).width(2.0)));
+        .show(ui, |plot| {
+            if let Some(at) = playhead {
+                plot.vline(VLine::new("playhead", at.0.as_secs_f64()).color(palette.selected_line).width(1.5));
+            }
+            plot.line(Line::new(series.title, points).color(series.color).width(2.0));
+        });
+    let clicked = drawn.response.clicked().then(|| drawn.response.interact_pointer_pos()).flatten()?;
+    let seconds = drawn.transform.value_from_position(clicked).x;
+    Some(Stamp(std::time::Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or_default()))
 }
 
 fn clock(seconds: f64) -> String {

@@ -45,6 +45,10 @@ impl Picker {
                 let dialog = dialog.add_filter("Records and captures", &["floe", "pcapng", "pcap", "cap"]);
                 Box::pin(dialog.add_filter("Any file", &["*"]).pick_file())
             }
+            FileFor::Authorities => {
+                let dialog = dialog.set_title("Certificate authorities").add_filter("PEM", &["pem", "crt", "cer"]);
+                Box::pin(dialog.add_filter("Any file", &["*"]).pick_file())
+            }
             FileFor::Wav => Box::pin(dialog.set_title("Send a WAV file").add_filter("WAV", &["wav"]).pick_file()),
         };
         let (sender, answer) = channel();

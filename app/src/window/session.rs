@@ -9,7 +9,7 @@ use std::{
 use floe_call::{AudioSource, Call, CallConfig, Command, Playback, probe::ProbeConfig};
 use floe_capture::ImportOptions;
 use floe_simnet::Scenario;
-use floe_transport::{Network, SystemNetwork};
+use floe_transport::{Network, SystemNetwork, relay::TlsTrust};
 
 use super::{
     archive::{Archive, OpenFile, OpenState, Repaint},
@@ -152,7 +152,7 @@ impl Session {
     }
 
     /// Tests the network: the simulated one in a demo, as the side shown sees it, and else the system's.
-    pub fn test_network(&mut self, settings: &Settings) {
+    pub fn test_network(&mut self, settings: &Settings, trust: TlsTrust) {
         let (config, network): (_, Arc<dyn Network>) = match &self.active {
             Active::Demo(demo) => {
                 let world = demo.world();
@@ -168,7 +168,7 @@ impl Session {
             Active::Idle | Active::Call(_) => {
                 let (stun_servers, interfaces) = (settings.stun_servers.clone(), settings.interfaces.clone());
                 let turn_servers = settings.turn_servers.iter().map(TurnServer::to_call).collect();
-                let config = ProbeConfig { stun_servers, turn_servers, interfaces, ..ProbeConfig::default() };
+                let config = ProbeConfig { stun_servers, turn_servers, trust, interfaces, ..ProbeConfig::default() };
                 (config, Arc::new(SystemNetwork::new()))
             }
         };
@@ -221,8 +221,8 @@ impl Session {
         }
     }
 
-    /// Begins a call of one's own; a running one is hung up.
-    pub fn start_call(&mut self, settings: &Settings) {
+    /// Begins a call of one's own; a running one is hung up. `trust` says whom to believe that it is a TURN server.
+    pub fn start_call(&mut self, settings: &Settings, trust: TlsTrust) {
         self.end();
         self.network_test.forget();
         let (source, playback) = (settings.source.to_call(), settings.playback.to_call());
@@ -231,6 +231,7 @@ impl Session {
         let config = CallConfig {
             stun_servers: settings.stun_servers.clone(),
             turn_servers: settings.turn_servers.iter().map(TurnServer::to_call).collect(),
+            turn_trust: trust,
             interfaces: settings.interfaces.clone(),
             privacy: settings.privacy.to_call(),
             tcp: settings.tcp,

@@ -7,6 +7,7 @@ use std::{
 };
 
 use floe_call::{AudioSource, Playback, Privacy};
+use floe_transport::relay::TlsTrust;
 use serde::{Deserialize, Serialize};
 
 use super::turn_server::TurnServer;
@@ -25,6 +26,8 @@ pub struct Settings {
     pub stun_servers: Vec<String>,
     /// TURN servers. None are contacted unless named here.
     pub turn_servers: Vec<TurnServer>,
+    /// A PEM file of certificate authorities to believe besides those of the system, with `turns:`.
+    pub turn_authorities: Option<PathBuf>,
     /// Names of the interfaces to use; empty means all.
     pub interfaces: Vec<String>,
     /// What the friend learns of our addresses.
@@ -111,6 +114,7 @@ impl Default for Settings {
         Self {
             stun_servers: Vec::new(),
             turn_servers: Vec::new(),
+            turn_authorities: None,
             interfaces: Vec::new(),
             privacy: PrivacyLevel::Everything,
             tcp: true,
@@ -133,6 +137,19 @@ impl Settings {
         self.recent_files.insert(0, path);
         self.recent_files.truncate(RECENT_FILES);
         self
+    }
+}
+
+impl Settings {
+    /// Whom to believe that it is a TURN server that TLS leads to.
+    ///
+    /// # Errors
+    /// A sentence when the file of authorities cannot be used.
+    pub fn turn_trust(&self) -> Result<TlsTrust, String> {
+        let Some(file) = &self.turn_authorities else { return Ok(TlsTrust::default()) };
+        let cannot = |error: String| format!("{} cannot be used for TURN servers: {error}", file.display());
+        let pem = fs::read(file).map_err(|error| cannot(error.to_string()))?;
+        TlsTrust::with_authorities(&pem).map_err(|error| cannot(error.to_string()))
     }
 }
 
@@ -282,6 +299,7 @@ mod tests {
                 password: "hunter2".to_owned(),
                 is_remembered: true,
             }],
+            turn_authorities: Some(PathBuf::from("/tmp/authorities.pem")),
             interfaces: vec!["eth0".to_owned()],
             privacy: PrivacyLevel::HideLan,
             tcp: false,
@@ -350,6 +368,20 @@ mod tests {
         settings = settings.with_recent(PathBuf::from("/nowhere/7.floe"));
         assert_eq!(settings.recent_files.len(), 8);
         assert_eq!(settings.recent_files[..2], ["/nowhere/7.floe", "/nowhere/11.floe"].map(PathBuf::from));
+    }
+
+    #[test]
+    fn a_file_without_certificates_is_named_and_none_is_no_mistake() {
+        assert!(Settings::default().turn_trust().is_ok());
+        let folder = folder("authorities");
+        let file = folder.join("ca.pem");
+        fs::write(&file, "no certificate").unwrap();
+        for path in [file, folder.join("missing.pem")] {
+            let settings = Settings { turn_authorities: Some(path.clone()), ..Settings::default() };
+            let why = settings.turn_trust().err().unwrap();
+            assert!(why.contains(&path.display().to_string()), "{why}");
+        }
+        fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]

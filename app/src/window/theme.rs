@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use egui::{
-    Color32, Context, CornerRadius, FontData, FontDefinitions, FontFamily, FontId, Margin, Stroke, Style, TextStyle,
-    Theme as Brightness, Visuals,
+    Color32, Context, CornerRadius, FontData, FontDefinitions, FontFamily, FontId, Margin, RichText, Stroke, Style,
+    TextStyle, Theme as Brightness, Visuals,
     style::{ScrollStyle, WidgetVisuals},
 };
 use floe_inspect::picture::{PairState, Severity};
@@ -170,6 +170,12 @@ pub fn large() -> FontId {
     FontId::proportional(LARGE)
 }
 
+/// An example in an empty field: slanted, so that nobody takes it for what the field holds.
+#[must_use]
+pub fn hint(text: &str) -> RichText {
+    RichText::new(text).italics().size(SMALL)
+}
+
 /// The emphasised font in a given size.
 #[must_use]
 pub fn strong(size: f32) -> FontId {
@@ -252,6 +258,10 @@ fn apply_visuals(visuals: &mut Visuals, palette: &Palette) {
     set(&mut widgets.hovered, hovered, palette.accent, palette.text);
     set(&mut widgets.active, pressed, palette.accent, palette.text);
     set(&mut widgets.open, hovered, palette.border, palette.text);
+    // Scroll handles and boxes to tick are drawn with this one; buttons have a fill of their own.
+    widgets.inactive.bg_fill = blend(palette.surface, palette.weak, 0.55);
+    widgets.hovered.bg_fill = blend(palette.surface, palette.accent, 0.6);
+    widgets.active.bg_fill = palette.accent;
 }
 
 fn set(widget: &mut WidgetVisuals, fill: Color32, border: Color32, text: Color32) {
@@ -307,6 +317,16 @@ mod tests {
             for widget in [&w.noninteractive, &w.inactive, &w.hovered, &w.active, &w.open] {
                 assert!(contrast(widget.fg_stroke.color, widget.weak_bg_fill) >= 4.5);
             }
+        }
+    }
+
+    #[test]
+    fn scroll_handles_stand_out_from_what_they_run_in() {
+        for palette in [DARK, LIGHT] {
+            let mut visuals = Visuals::dark();
+            apply_visuals(&mut visuals, &palette);
+            let ratio = contrast(visuals.widgets.inactive.bg_fill, palette.sunken);
+            assert!(ratio >= 1.8, "{ratio:.2}");
         }
     }
 

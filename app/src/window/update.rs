@@ -20,10 +20,7 @@ impl FloeWindow {
     pub(super) fn carry_out(&mut self, wish: Wish, ctx: &egui::Context) {
         match wish {
             Wish::Call(command) => self.session.send(command),
-            Wish::NewCall => {
-                self.playhead = Playhead::default();
-                self.session.start_call(&self.settings);
-            }
+            Wish::NewCall => self.start_call(),
             Wish::StartDemo(scenario) => self.start_demo(scenario),
             Wish::ShowSide(side) => self.session.show(side),
             Wish::Break(wanted) => self.session.break_network(wanted),
@@ -47,7 +44,10 @@ impl FloeWindow {
                 self.playhead = Playhead::default();
                 self.session.close_file();
             }
-            Wish::TestNetwork => self.session.test_network(&self.settings),
+            Wish::TestNetwork => {
+                let trust = self.turn_trust();
+                self.session.test_network(&self.settings, trust);
+            }
             Wish::ShowPanel(panel) => self.view.dock.show(panel),
             Wish::Copy { text, what } => {
                 self.clipboard.copy(text, ctx);
@@ -75,7 +75,7 @@ impl FloeWindow {
 
     fn open(&mut self, kind: DialogKind) {
         self.view.dialog = Some(match kind {
-            DialogKind::Settings => Dialog::Settings(SettingsDraft::of(&self.settings)),
+            DialogKind::Settings => Dialog::Settings(Box::new(SettingsDraft::of(&self.settings))),
             DialogKind::Help => Dialog::Help,
             DialogKind::QrCode => Dialog::QrCode,
             DialogKind::OpenFile => Dialog::OpenFile(PathDraft::default()),

@@ -101,4 +101,6 @@ pub enum FileFor {
     Open,
     /// It is sent as audio.
     Wav,
+    /// TURN servers are believed because of it.
+    Authorities,
 }

@@ -20,6 +20,7 @@ pub mod probe;
 mod publisher;
 mod restart;
 mod restarting;
+mod seals;
 mod session;
 mod snapshot;
 mod talk;

@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, watch};
 use crate::{
     CallConfig,
     control::Recorded,
+    seals::Seals,
     snapshot::{PasteOutcome, Snapshot},
 };
 
@@ -25,6 +26,8 @@ const TICK_INTERVAL: Duration = Duration::from_millis(250);
 /// Folds records and publishes snapshots.
 pub(crate) struct Publisher {
     clock: Clock,
+    /// What checks the packets' integrity before they are folded and handed on.
+    pub seals: Seals,
     inspector: Inspector,
     snapshots: watch::Sender<Arc<Snapshot>>,
     records: Option<mpsc::Sender<Vec<Record>>>,
@@ -45,6 +48,7 @@ impl Publisher {
     pub fn new(clock: Clock, snapshots: watch::Sender<Arc<Snapshot>>, config: &CallConfig, now: Instant) -> Self {
         Self {
             clock,
+            seals: Seals::new(&config.turn_servers),
             inspector: Inspector::new(),
             snapshots,
             records: config.records.clone(),
@@ -57,7 +61,10 @@ impl Publisher {
 
     /// Folds a batch and hands it on to the reader of records.
     pub fn take(&mut self, mut batch: Vec<Record>) {
-        for record in &batch {
+        for record in &mut batch {
+            if let RecordBody::Packet(packet) = &mut record.body {
+                packet.integrity = self.seals.judge(packet);
+            }
             self.inspector.ingest(record);
         }
         self.is_dirty = true;

@@ -80,6 +80,9 @@ impl Session {
             self.restarts.add_reached(&reached_at(remote));
         }
         let [ours, theirs] = [Side::Local, Side::Remote].map(|side| credentials(&keys, side, generation));
+        for credentials in [&ours, &theirs] {
+            self.publisher.seals.know(credentials);
+        }
         self.tap.note(Note::RestartStarted { generation, cause });
         self.tap.note(Note::LocalCredentials { generation, ufrag: ours.ufrag.clone() });
         self.tap.note(Note::RemoteCredentials { generation, ufrag: theirs.ufrag.clone() });

@@ -159,6 +159,7 @@ impl Session {
         let ufrag = self.identity.credentials.ufrag.clone();
         self.tap.note(Note::LocalCredentials { generation, ufrag });
         self.tap.note(Note::IceConnectionChanged { generation, state: IceConnectionState::New });
+        self.publisher.seals.know(&self.identity.credentials);
         self.path.start(generation, self.identity.credentials.clone(), &bases).await;
         self.drain_path();
     }
@@ -293,6 +294,7 @@ impl Session {
         }
         let Peer { code, role, fingerprint } = peer;
         let credentials = Credentials { ufrag: code.ufrag, password: code.password };
+        self.publisher.seals.know(&credentials);
         let now = Instant::now();
         self.gathering.expect_from(&code.candidates);
         self.path.set_remote(role, credentials, &code.candidates, now).await;

@@ -9,7 +9,11 @@ mod build;
 use std::{collections::BTreeMap, net::SocketAddr, ops::Range, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use floe_wire::{BaseId, Direction, IceRole, SightedKind, Stamp, describe::Description};
+use floe_wire::{
+    BaseId, Direction, IceRole, SightedKind, Stamp,
+    describe::{Description, Integrity, describe},
+    stun::{Account, IntegrityVerdict, Secret},
+};
 
 pub(crate) use self::build::{Asked, Facts};
 use crate::{Log, picture::PairId};
@@ -77,17 +81,10 @@ pub struct Message {
     pub rtt: Option<Duration>,
     /// When the peer received or sent it, by the peer's clock; none if the peer did not tell, or did not see it.
     pub there: Option<Stamp>,
+    /// What the session that recorded it found of MESSAGE-INTEGRITY.
+    pub integrity: IntegrityVerdict,
     /// Its bytes, as far as the record has them.
     pub bytes: Bytes,
-}
-
-impl Message {
-    /// Decodes it attribute by attribute. With the receiver's ICE password (the answering side's) MESSAGE-INTEGRITY is
-    /// checked, otherwise it is unknown: records hold no passwords.
-    #[must_use]
-    pub fn describe(&self, password: Option<&str>) -> Description {
-        floe_wire::describe::describe(&self.bytes, password)
-    }
 }
 
 /// The part of a message in its exchange.
@@ -268,6 +265,34 @@ impl Ladder {
     /// A message, to say what else is known of it.
     pub(crate) fn message_mut(&mut self, number: u64) -> Option<&mut Message> {
         self.messages.get_mut(number)
+    }
+
+    /// A message decoded attribute by attribute.
+    ///
+    /// What MESSAGE-INTEGRITY says was found while it passed, or is found with `password`: that of the side that answers,
+    /// or of the account with a TURN server. Otherwise it is unknown, because records hold no passwords.
+    #[must_use]
+    pub fn describe(&self, number: u64, password: Option<&str>) -> Option<Description> {
+        let message = self.message(number)?;
+        let account = self.account_of(message);
+        let secret = password.map(|password| match &account {
+            Some(Account { user, realm }) => Secret::LongTerm { user, realm, password },
+            None => Secret::ShortTerm(password),
+        });
+        let mut words = describe(&message.bytes, secret);
+        words.integrity = match (words.integrity, message.integrity) {
+            (Integrity::Absent, _) => Integrity::Absent,
+            (_, IntegrityVerdict::Valid) => Integrity::Valid,
+            (_, IntegrityVerdict::Wrong) => Integrity::Wrong,
+            (found, IntegrityVerdict::Unchecked) => found,
+        };
+        Some(words)
+    }
+
+    /// The account that the request of a message's exchange names: answers do not repeat it.
+    fn account_of(&self, message: &Message) -> Option<Account> {
+        let request = message.exchange.and_then(|exchange| self.message(self.exchange(exchange)?.request));
+        Account::of(&request.unwrap_or(message).bytes)
     }
 
     /// An exchange by its number ([`Message::exchange`]).

@@ -5,8 +5,8 @@
 //!
 //! - [`Ladder`] (`picture.ladder`) has every STUN and TURN message. `ladder.lanes()` lists what one can filter by,
 //!   `ladder.rows(lane)` gives rows by number without a walk (`len`, `get(row)`, `first_at(stamp)`), a row names its
-//!   exchange (`ladder.exchange(number)`, `fate(now)`), and `message.describe(password)` decodes it when a person opens
-//!   it. Copies share their rows: a snapshot costs a reference count.
+//!   exchange (`ladder.exchange(number)`, `fate(now)`), and `ladder.describe(number, password)` decodes it when a person
+//!   opens it. Copies share their rows: a snapshot costs a reference count.
 //! - [`Marker`]s (`picture.markers`) are the moments to jump to, with `next_marker` and `previous_marker`.
 //! - [`History`] keeps a record so that `picture_at(stamp)` is cheap at any place, from a file
 //!   (`records.collect::<History>()`) as while a call still appends (`push`). `latest()` is the end, `span()` the slider.

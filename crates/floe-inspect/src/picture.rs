@@ -1,19 +1,30 @@
 //! The picture: everything people see of a call, as plain values. One type per visible thing.
 
+mod pair;
+mod phase;
+mod relay;
+
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use floe_wire::{
     BaseId, BaseKind, Candidate, GatheringState, Generation, IceConnectionState, IceRole, InterfaceInfo, InterfaceKind,
-    PacketKind, RelayProtocol, Sighting, SignalingState, Stamp,
+    PacketKind, Sighting, SignalingState, Stamp,
     note::{AudioMeasure, DropKind, EndReason, RefusalReason, SecurityFacts},
     side::{FRAGMENTS_KEPT, fragment_print},
 };
 
-use crate::bounded::push_bounded;
-use crate::directions::WayCounts;
-use crate::expectation::{CodeView, ForecastView, NatView};
-use crate::peer::{PeerView, RestartView};
-use crate::{Ladder, LintFinding, Log, Marker};
+pub use self::{
+    pair::{PairId, PairSigns, PairState, PairView, Selection},
+    phase::{Phase, PhaseKind, PhaseProgress},
+    relay::{RelayError, RelayView},
+};
+use crate::{
+    Ladder, LintFinding, Log, Marker,
+    bounded::push_bounded,
+    directions::WayCounts,
+    expectation::{CodeView, ForecastView, NatView},
+    peer::{PeerView, RestartView},
+};
 
 /// What is known of a call at one moment. The default is the picture of an empty record.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -167,76 +178,6 @@ pub struct MovedMapping {
     pub after: SocketAddr,
 }
 
-/// What the wire shows of one TURN client of ours (RFC 8656).
-#[derive(Debug, Clone, PartialEq)]
-pub struct RelayView {
-    /// The base that talks to the server.
-    pub client: BaseId,
-    /// URL as the user wrote it; the server's address in a foreign capture.
-    pub server: String,
-    /// How the server is reached.
-    pub transport: Option<RelayProtocol>,
-    /// The server's address.
-    pub remote: SocketAddr,
-    /// Addresses it relays for us at.
-    pub relayed: Vec<SocketAddr>,
-    /// When the first allocation was answered.
-    pub allocated: Option<Stamp>,
-    /// When the allocation was last confirmed.
-    pub refreshed: Option<Stamp>,
-    /// When it was given up.
-    pub released: Option<Stamp>,
-    /// How long an allocation lives without a refresh, as the server says.
-    pub lifetime: Option<Duration>,
-    /// Permissions confirmed, renewals included.
-    pub permissions: u64,
-    /// Channel bindings confirmed, renewals included.
-    pub channels: u64,
-    /// Newest round trip of a request to the server.
-    pub rtt: Option<Duration>,
-    /// Requests refused, apart from the first challenge and stale nonces.
-    pub errors: u64,
-    /// Stale nonces in a row.
-    pub stale_nonces: u64,
-    /// The newest refusal that nothing of its kind has mended since.
-    pub last_error: Option<RelayError>,
-}
-
-impl RelayView {
-    pub(crate) fn new(client: BaseId, server: String, transport: Option<RelayProtocol>, remote: SocketAddr) -> Self {
-        Self {
-            client,
-            server,
-            transport,
-            remote,
-            relayed: Vec::new(),
-            allocated: None,
-            refreshed: None,
-            released: None,
-            lifetime: None,
-            permissions: 0,
-            channels: 0,
-            rtt: None,
-            errors: 0,
-            stale_nonces: 0,
-            last_error: None,
-        }
-    }
-}
-
-/// A TURN server's refusal.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RelayError {
-    /// When.
-    pub at: Stamp,
-    /// What was asked: `Allocate`, `Refresh`, ….
-    pub method: &'static str,
-    /// RFC 8656 section 19.
-    pub code: u16,
-    /// The server's words.
-    pub reason: String,
-}
-
 /// A pair works and is not nominated yet, for the sake of a better one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NominationWait {
@@ -382,129 +323,6 @@ pub struct CandidateView {
     pub candidate: Candidate,
 }
 
-/// What identifies a candidate pair in a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PairId {
-    /// The generation.
-    pub generation: Generation,
-    /// Our base (RFC 8445 section 6.1.2.4: a reflexive candidate is replaced by its base).
-    pub base: BaseId,
-    /// The peer's address.
-    pub remote: SocketAddr,
-}
-
-/// A candidate pair and what the wire showed of it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PairView {
-    /// What identifies it.
-    pub id: PairId,
-    /// Id of our (host) candidate.
-    pub local_candidate: Option<String>,
-    /// Id of the peer's candidate.
-    pub remote_candidate: Option<String>,
-    /// RFC 8445 section 6.1.2.3; zero while the role is not known.
-    pub priority: u64,
-    /// Where the check stands.
-    pub state: PairState,
-    /// USE-CANDIDATE was sent or received, and answered.
-    pub nominated: bool,
-    /// Media goes over it.
-    pub selected: bool,
-    /// When the pair was formed.
-    pub formed: Stamp,
-    /// New transactions sent.
-    pub requests_sent: u64,
-    /// Requests received.
-    pub requests_received: u64,
-    /// Answers sent.
-    pub responses_sent: u64,
-    /// Answers received for our transactions.
-    pub responses_received: u64,
-    /// Requests sent again with a known transaction.
-    pub retransmissions_sent: u64,
-    /// Requests sent after the pair had succeeded (RFC 7675 consent, keepalive).
-    pub consent_requests_sent: u64,
-    /// Error answers received, newest code.
-    pub last_error: Option<(u16, String)>,
-    /// Newest round trip.
-    pub rtt: Option<Duration>,
-    /// Sum of all round trips.
-    pub total_rtt: Duration,
-    /// When we last sent a request.
-    pub last_request_sent: Option<Stamp>,
-    /// When a valid answer last arrived.
-    pub last_answer: Option<Stamp>,
-    /// When the peer's last request arrived.
-    pub last_request_received: Option<Stamp>,
-    /// Media datagrams sent over it.
-    pub media_sent: Traffic,
-    /// Media datagrams received over it.
-    pub media_received: Traffic,
-    /// One sentence that says why the pair is as it is.
-    pub why: String,
-    /// What rules about it look at.
-    pub signs: PairSigns,
-}
-
-/// What rules look at beyond the numbers that people read.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct PairSigns {
-    /// Requests with USE-CANDIDATE sent.
-    pub nominations_sent: u64,
-    /// Those of them that were answered well.
-    pub nominations_answered: u64,
-    /// Answers that came from another address than asked.
-    pub answers_from_elsewhere: u64,
-    /// When the oldest request after the newest valid answer left.
-    pub unanswered_since: Option<Stamp>,
-    /// How long nothing had gone over the pair when that request left.
-    pub idle_before_silence: Option<Duration>,
-    /// When media was last received over it.
-    pub last_media_received: Option<Stamp>,
-    /// When audio was last received over it; the control channel stays on the pair that was agreed on.
-    pub last_audio_received: Option<Stamp>,
-    /// When anything last went over it, in either direction.
-    pub last_activity: Option<Stamp>,
-}
-
-/// Where the check of a pair stands (RFC 8445 section 6.1.2.6).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum PairState {
-    /// Waits for another pair of its foundation.
-    Frozen,
-    /// Its turn has not come.
-    Waiting,
-    /// A check is under way.
-    InProgress,
-    /// A check was answered.
-    Succeeded,
-    /// Checks were not answered, or with an error.
-    Failed,
-}
-
-impl PairState {
-    /// The W3C webrtc-stats name.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Frozen => "frozen",
-            Self::Waiting => "waiting",
-            Self::InProgress => "in-progress",
-            Self::Succeeded => "succeeded",
-            Self::Failed => "failed",
-        }
-    }
-}
-
-/// Media moved to a pair.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Selection {
-    /// When.
-    pub at: Stamp,
-    /// To which pair.
-    pub pair: PairId,
-}
-
 /// One stay in a state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Visit<S> {
@@ -514,78 +332,6 @@ pub struct Visit<S> {
     pub entered: Stamp,
     /// When it was left; none while in it.
     pub left: Option<Stamp>,
-}
-
-/// One of the seven phases.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Phase {
-    /// Which.
-    pub kind: PhaseKind,
-    /// How far it is.
-    pub progress: PhaseProgress,
-    /// One line: "12 of 39 s; 14 pairs left", "3 candidates, 1 server silent".
-    pub detail: String,
-}
-
-/// The phases of a call, in order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum PhaseKind {
-    /// Finding our candidates.
-    Gathering,
-    /// Ordering them.
-    Prioritization,
-    /// Both codes known.
-    Exchange,
-    /// Forming pairs.
-    Pairing,
-    /// Checking pairs.
-    Checks,
-    /// Agreeing on one.
-    Nomination,
-    /// Secure media, or the end.
-    Conclusion,
-}
-
-impl PhaseKind {
-    /// The word people read.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Gathering => "gathering",
-            Self::Prioritization => "prioritization",
-            Self::Exchange => "exchange",
-            Self::Pairing => "pairing",
-            Self::Checks => "checks",
-            Self::Nomination => "nomination",
-            Self::Conclusion => "conclusion",
-        }
-    }
-}
-
-/// How far a phase is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PhaseProgress {
-    /// Not begun.
-    Ahead,
-    /// Begun.
-    Running {
-        /// When.
-        since: Stamp,
-    },
-    /// Over.
-    Done {
-        /// When it began.
-        since: Stamp,
-        /// When it was over.
-        until: Stamp,
-    },
-    /// Over without success.
-    Failed {
-        /// When it began.
-        since: Stamp,
-        /// When it was given up.
-        until: Stamp,
-    },
 }
 
 /// When milestones were reached, since the start of the record.

@@ -10,7 +10,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use floe_wire::{BaseId, Direction, Note, Packet, Record, RecordBody, Stamp, note::DropKind, record::kept_len};
+use floe_wire::{
+    BaseId, Direction, Note, Packet, Record, RecordBody, Stamp, note::DropKind, record::kept_len,
+    stun::IntegrityVerdict,
+};
 use tokio::sync::mpsc;
 
 use crate::{Clock, clock};
@@ -71,6 +74,7 @@ impl Tap {
             remote,
             bytes: Bytes::copy_from_slice(kept),
             wire_len: u32::try_from(bytes.len()).unwrap_or(u32::MAX),
+            integrity: IntegrityVerdict::Unchecked,
         };
         self.write(at, RecordBody::Packet(packet));
     }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::{
-    stun::{StunMessage, TransactionId, attribute_name, is_authentic},
+    stun::{Secret, StunMessage, TransactionId, attribute_name},
     turn::{Method, split_type, xor_address},
 };
 
@@ -87,17 +87,17 @@ impl Fingerprint {
     }
 }
 
-/// Describes a message; `password` is that of the side that answers (short-term credentials).
+/// Describes a message; `secret` is what it is to be signed with.
 #[must_use]
-pub fn describe(bytes: &[u8], password: Option<&str>) -> Description {
+pub fn describe(bytes: &[u8], secret: Option<Secret<'_>>) -> Description {
     let decoded = StunMessage::decode(bytes);
     let transaction = bytes.get(8..20).and_then(|id| id.try_into().ok()).map(TransactionId);
     let attributes = raw_attributes(bytes);
     let has = |wanted: u16| attributes.iter().any(|(kind, _)| *kind == wanted);
-    let integrity = match password {
+    let integrity = match secret {
         _ if !has(0x0008) => Integrity::Absent,
         None => Integrity::Unknown,
-        Some(password) if is_authentic(bytes, password) => Integrity::Valid,
+        Some(secret) if secret.has_signed(bytes) => Integrity::Valid,
         Some(_) => Integrity::Wrong,
     };
     let fingerprint = match (has(0x8028), decoded.is_ok()) {
@@ -227,7 +227,7 @@ mod tests {
 
     #[test]
     fn a_check_is_described_attribute_by_attribute() {
-        let description = describe(&check(), Some(PASSWORD));
+        let description = describe(&check(), Some(Secret::ShortTerm(PASSWORD)));
         assert_eq!(description.title, "Binding request");
         assert_eq!(value_of(&description, "USERNAME"), "peer:mine");
         assert_eq!((value_of(&description, "PRIORITY"), value_of(&description, "NOMINATION")), ("42", "3"));
@@ -239,9 +239,9 @@ mod tests {
     #[test]
     fn integrity_is_unknown_without_a_password_and_wrong_with_another() {
         assert_eq!(describe(&check(), None).integrity, Integrity::Unknown);
-        assert_eq!(describe(&check(), Some("another-password-of-22c")).integrity, Integrity::Wrong);
+        assert_eq!(describe(&check(), Some(Secret::ShortTerm("another-password-of-22c"))).integrity, Integrity::Wrong);
         let answer = binding_success(&check(), "203.0.113.7:4242".parse().unwrap(), None).unwrap();
-        let description = describe(&answer, Some(PASSWORD));
+        let description = describe(&answer, Some(Secret::ShortTerm(PASSWORD)));
         assert_eq!(description.integrity, Integrity::Absent);
         assert_eq!(value_of(&description, "XOR-MAPPED-ADDRESS"), "203.0.113.7:4242");
     }
@@ -264,7 +264,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..120), cut in 0_usize..110, at in 20_usize..100) {
-            let _ = describe(&bytes, Some(PASSWORD));
+            let _ = describe(&bytes, Some(Secret::ShortTerm(PASSWORD)));
             let mut damaged = check();
             damaged.truncate(cut);
             for (offset, byte) in bytes.iter().enumerate() {

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::{BaseId, Note, PacketKind, Stamp, classify, turn::CHANNEL_DATA_HEADER};
+use crate::{BaseId, Note, PacketKind, Stamp, classify, stun::IntegrityVerdict, turn::CHANNEL_DATA_HEADER};
 
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -65,6 +65,9 @@ pub struct Packet {
     pub bytes: Bytes,
     /// Its length on the wire, in bytes.
     pub wire_len: u32,
+    /// What a session that knew the password found of the STUN message in it; of the peer's, where a relay carried one.
+    #[serde(default)]
+    pub integrity: IntegrityVerdict,
 }
 
 /// How much of an SRTP or SRTCP packet a record keeps: the clear header with room for extensions. The payload is

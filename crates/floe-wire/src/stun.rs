@@ -1,6 +1,7 @@
 //! STUN messages as ICE uses them (RFC 8489, RFC 8445 section 7): decoding to facts, encoding of our own.
 
 mod behavior;
+mod integrity;
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -13,7 +14,10 @@ use stun_types::{
     },
 };
 
-pub use self::behavior::{Change, binding_request_with_change, binding_success_of_server, unknown_attributes_error};
+pub use self::{
+    behavior::{Change, binding_request_with_change, binding_success_of_server, unknown_attributes_error},
+    integrity::{Account, IntegrityVerdict, Secret, is_authentic},
+};
 
 /// Attributes that RFC 8445 section 16.1 adds to STUN, and libwebrtc's NOMINATION.
 mod attribute {
@@ -202,12 +206,6 @@ impl StunMessage {
     pub fn sender_ufrag(&self) -> Option<&str> {
         self.username.as_deref()?.split_once(':').map(|(_, sender)| sender)
     }
-}
-
-/// Tells whether MESSAGE-INTEGRITY is there and was made with `password` (short-term credentials).
-#[must_use]
-pub fn is_authentic(datagram: &[u8], password: &str) -> bool {
-    parse(datagram).is_ok_and(|message| message.validate_integrity(&credentials(password)).is_ok())
 }
 
 fn parse(datagram: &[u8]) -> Result<Message<'_>, StunError> {

@@ -10,7 +10,7 @@ mod unwrap;
 pub use channel_data::{CHANNEL_DATA_HEADER, ChannelData, stream_frame};
 pub use message::{Method, TurnMessage};
 pub(crate) use message::{split_type, xor_address};
-pub use unwrap::{Carrier, Unwrapped, Unwrapper};
+pub use unwrap::{Carrier, Unwrapped, Unwrapper, carried};
 
 /// Why bytes are no TURN message or ChannelData.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -13,8 +13,6 @@ use crate::window::{
 };
 
 const BOX_HEIGHT: f32 = 84.0;
-/// Once both codes are in use, theirs is the room.
-const USED_HEIGHT: f32 = 30.0;
 
 /// Draws the code with its buttons.
 pub fn view(model: &Model<'_>, wishes: &mut Vec<Wish>, ui: &mut Ui) {
@@ -33,25 +31,45 @@ pub fn view(model: &Model<'_>, wishes: &mut Vec<Wish>, ui: &mut Ui) {
     if model.snapshot.picture.code.is_some_and(|code| code.replaced > 0) {
         pen::note(ui, "Your router moved an address of your earlier code. Send this one instead.");
     }
+    // Once both codes are in use, one line of it is enough, and the room is theirs.
     let is_given_away = model.snapshot.paste == Some(PasteOutcome::Accepted);
-    code_box(code, if is_given_away { USED_HEIGHT } else { BOX_HEIGHT }, ui);
+    if !is_given_away {
+        code_box(code, ui);
+    }
     ui.horizontal(|ui| {
-        let width = (ui.available_width() - ui.spacing().item_spacing.x) / 2.0;
-        let copy = egui::Button::new("Copy").min_size(vec2(width, theme::HIT));
-        if ui.add(copy).on_hover_text("Copies your code, to send it to your friend  (Ctrl+C)").clicked() {
-            wishes.push(Wish::Copy { text: code.clone(), what: "Your code" });
+        let gap = ui.spacing().item_spacing.x;
+        let width = if is_given_away { 54.0 } else { (ui.available_width() - gap) / 2.0 };
+        if is_given_away {
+            beginning(code, ui.available_width() - 2.0 * (width + gap), ui);
         }
-        let qr = egui::Button::new("QR").min_size(vec2(width, theme::HIT));
-        if ui.add(qr).on_hover_text("Shows your code as a picture for a camera").clicked() {
-            wishes.push(Wish::Open(DialogKind::QrCode));
-        }
+        buttons(code, width, wishes, ui);
     });
+}
+
+fn buttons(code: &str, width: f32, wishes: &mut Vec<Wish>, ui: &mut Ui) {
+    let copy = egui::Button::new("Copy").min_size(vec2(width, theme::HIT));
+    if ui.add(copy).on_hover_text("Copies your code, to send it to your friend  (Ctrl+C)").clicked() {
+        wishes.push(Wish::Copy { text: code.to_owned(), what: "Your code" });
+    }
+    let qr = egui::Button::new("QR").min_size(vec2(width, theme::HIT));
+    if ui.add(qr).on_hover_text("Shows your code as a picture for a camera").clicked() {
+        wishes.push(Wish::Open(DialogKind::QrCode));
+    }
+}
+
+/// As much of the code as one line has room for.
+fn beginning(code: &str, width: f32, ui: &mut Ui) {
+    let palette = Palette::of(ui.visuals());
+    let (rect, response) = ui.allocate_exact_size(vec2(width, theme::HIT), Sense::hover());
+    pen::line(ui.painter(), rect, egui::Align2::LEFT_CENTER, code, theme::mono(), palette.weak);
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, code));
 }
 
 /// Whether the code can be given away right now.
 fn light(model: &Model<'_>, ui: &mut Ui) {
     let palette = Palette::of(ui.visuals());
     let (word, color, hover) = match (model.standing(), &model.snapshot.code) {
+        (_, None) if model.snapshot.finished => ("none", palette.weak, "This call was over before it had a code"),
         (_, None) => ("being made", palette.in_progress, "The addresses for it are being found"),
         _ if model.snapshot.finished => ("used up", palette.failed, "This call is over; a new call makes a new code"),
         (Standing::WaitingForCode, Some(_)) if is_replaced(model) => {
@@ -79,7 +97,7 @@ fn is_replaced(model: &Model<'_>) -> bool {
     model.snapshot.picture.code.is_some_and(|code| code.replaced > 0 && code.confirmed.is_none())
 }
 
-fn code_box(code: &str, height: f32, ui: &mut Ui) {
+fn code_box(code: &str, ui: &mut Ui) {
     let palette = Palette::of(ui.visuals());
     Frame::new()
         .fill(palette.sunken)
@@ -88,11 +106,18 @@ fn code_box(code: &str, height: f32, ui: &mut Ui) {
         .inner_margin(Margin::symmetric(8, 6))
         .show(ui, |ui| {
             ui.set_width(ui.available_width());
-            ScrollArea::vertical().id_salt("code").max_height(height).min_scrolled_height(height).show(ui, |ui| {
-                let mut job =
-                    egui::text::LayoutJob::simple(code.to_owned(), theme::mono(), palette.text, ui.available_width());
-                job.wrap.break_anywhere = true;
-                ui.add(egui::Label::new(job).wrap());
-            });
+            ScrollArea::vertical().id_salt("code").max_height(BOX_HEIGHT).min_scrolled_height(BOX_HEIGHT).show(
+                ui,
+                |ui| {
+                    let mut job = egui::text::LayoutJob::simple(
+                        code.to_owned(),
+                        theme::mono(),
+                        palette.text,
+                        ui.available_width(),
+                    );
+                    job.wrap.break_anywhere = true;
+                    ui.add(egui::Label::new(job).wrap());
+                },
+            );
         });
 }

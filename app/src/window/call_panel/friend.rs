@@ -48,7 +48,7 @@ fn paste_box(model: &Model<'_>, state: &mut CallPanelState, wishes: &mut Vec<Wis
     let edit = TextEdit::multiline(&mut state.pasted)
         .id_salt("friend's code")
         .font(theme::mono())
-        .hint_text("Paste your friend's code here")
+        .hint_text(theme::hint("Paste your friend's code here"))
         .desired_rows(3)
         .desired_width(f32::INFINITY);
     let response = egui::ScrollArea::vertical()
@@ -89,7 +89,7 @@ fn words(model: &Model<'_>, ui: &mut Ui) {
                     ui.spacing_mut().item_spacing.y = 2.0;
                     let spoken = facts.sas.join("  ");
                     ui.add(egui::Label::new(RichText::new(spoken).font(theme::strong(theme::BODY))).wrap());
-                    pen::note(ui, "Read these aloud: same words on both sides, nobody in between.");
+                    pen::note(ui, "Read these aloud: the same on both sides, nobody in between.");
                 });
         }
         SecurityView::Handshaking { .. } => {

@@ -18,15 +18,21 @@ use crate::window::{
 pub fn view(model: &Model<'_>, wishes: &mut Vec<Wish>, ui: &mut Ui) {
     // Levels are those of the moment shown; the switches are always those of the present.
     let (picture, present) = (model.picture(), &model.snapshot.picture);
-    pen::heading(ui, "Sound");
+    ui.horizontal(|ui| {
+        pen::heading(ui, "Sound");
+        if !model.snapshot.finished {
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| mute(present.muted, wishes, ui));
+        }
+    });
     ui.spacing_mut().item_spacing.y = 4.0;
-    let audio = picture.audio.as_ref();
+    // A level that was measured last is none that is there.
+    let is_silent = model.snapshot.finished && model.playhead.at().is_none();
+    let audio = picture.audio.as_ref().filter(|_| !is_silent);
     level::meter(ui, "You", audio.and_then(|audio| audio.sent_level_dbfs), picture.muted);
     level::meter(ui, "Friend", audio.and_then(|audio| audio.received_level_dbfs), picture.peer.muted);
     if model.snapshot.finished {
         return;
     }
-    mute(present.muted, wishes, ui);
     source(model, wishes, ui);
     playback(model, wishes, ui);
     if let DeviceList::Failed(why) = model.devices {
@@ -42,7 +48,7 @@ pub fn view(model: &Model<'_>, wishes: &mut Vec<Wish>, ui: &mut Ui) {
 
 fn mute(muted: bool, wishes: &mut Vec<Wish>, ui: &mut Ui) {
     let title = if muted { "Unmute" } else { "Mute" };
-    let size = vec2(ui.available_width(), theme::HIT);
+    let size = vec2(96.0, theme::HIT);
     let hover = if muted { "Your friend hears silence. Click to be heard  (M)" } else { "Sends silence  (M)" };
     if ui.add_sized(size, egui::Button::new(title).selected(muted)).on_hover_text(hover).clicked() {
         wishes.push(Wish::Call(Command::SetMuted(!muted)));
@@ -100,9 +106,19 @@ fn opened(response: &egui::Response, model: &Model<'_>, wishes: &mut Vec<Wish>) 
 
 fn combo(label: &str, selected: String, ui: &mut Ui, choices: impl FnOnce(&mut Ui)) -> egui::Response {
     ui.horizontal(|ui| {
-        let name = ui.add_sized(vec2(32.0, theme::HIT), egui::Label::new(RichText::new(label).size(theme::SMALL)));
+        let name = label_before(label, ui);
         let combo = ComboBox::from_id_salt(label).selected_text(selected).truncate().width(ui.available_width());
         combo.show_ui(ui, choices).response.labelled_by(name.id)
+    })
+    .inner
+}
+
+/// A name in front of a list, of equal width and flush left, so that the lists stand below each other.
+fn label_before(label: &str, ui: &mut Ui) -> egui::Response {
+    let layout = egui::Layout::left_to_right(egui::Align::Center);
+    ui.allocate_ui_with_layout(vec2(32.0, theme::HIT), layout, |ui| {
+        ui.set_min_width(32.0);
+        ui.label(RichText::new(label).size(theme::SMALL))
     })
     .inner
 }

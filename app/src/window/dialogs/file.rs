@@ -27,7 +27,7 @@ pub fn open(model: &Model<'_>, draft: &mut PathDraft, wishes: &mut Vec<Wish>, ui
         ui,
         "A call that Floe saved (.floe), or a capture of any program (.pcap, .pcapng). You can also drop it onto the window.",
     );
-    path_field("File to open", draft, FileFor::Open, wishes, ui);
+    let is_entered = path_field("File to open", draft, FileFor::Open, wishes, ui);
     if !model.settings.recent_files.is_empty() {
         pen::heading(ui, "Lately");
         ui.spacing_mut().item_spacing.y = 2.0;
@@ -40,22 +40,23 @@ pub fn open(model: &Model<'_>, draft: &mut PathDraft, wishes: &mut Vec<Wish>, ui
         }
     }
     ui.add_space(theme::GRID);
-    confirm("Open", draft, ui, |path| wishes.push(Wish::OpenFile(path)));
+    confirm("Open", draft, is_entered, ui, |path| wishes.push(Wish::OpenFile(path)));
 }
 
 /// Which WAV file to send.
 pub fn choose_wav(draft: &mut PathDraft, wishes: &mut Vec<Wish>, ui: &mut Ui) {
     super::title(ui, "Send a WAV file");
     super::hint(ui, "It is sent once from its start, instead of your microphone. Any rate, any number of channels.");
-    path_field("WAV file", draft, FileFor::Wav, wishes, ui);
-    confirm("Send", draft, ui, |path| {
+    let is_entered = path_field("WAV file", draft, FileFor::Wav, wishes, ui);
+    confirm("Send", draft, is_entered, ui, |path| {
         wishes.push(Wish::Call(Command::SetSource(AudioSource::Wav(path))));
         wishes.push(Wish::CloseDialog);
     });
 }
 
-/// A path that can be typed or browsed for.
-pub fn path_field(name: &str, draft: &mut PathDraft, what: FileFor, wishes: &mut Vec<Wish>, ui: &mut Ui) {
+/// A path that can be typed or browsed for; says whether Enter was pressed in it.
+pub fn path_field(name: &str, draft: &mut PathDraft, what: FileFor, wishes: &mut Vec<Wish>, ui: &mut Ui) -> bool {
+    let mut is_entered = false;
     ui.horizontal(|ui| {
         let edit =
             TextEdit::singleline(&mut draft.path).id_salt(name).desired_width(420.0).hint_text("Path of the file");
@@ -65,6 +66,7 @@ pub fn path_field(name: &str, draft: &mut PathDraft, what: FileFor, wishes: &mut
             info.current_text_value = Some(draft.path.clone());
             info
         });
+        is_entered = response.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
         if ui.button("Browse…").on_hover_text("Opens the system's file dialog").clicked() {
             wishes.push(Wish::Browse(what));
         }
@@ -72,13 +74,15 @@ pub fn path_field(name: &str, draft: &mut PathDraft, what: FileFor, wishes: &mut
     if let Some(error) = &draft.error {
         pen::trouble(ui, error);
     }
+    is_entered
 }
 
-fn confirm(verb: &str, draft: &PathDraft, ui: &mut Ui, then: impl FnOnce(PathBuf)) {
+fn confirm(verb: &str, draft: &PathDraft, is_entered: bool, ui: &mut Ui, then: impl FnOnce(PathBuf)) {
     ui.horizontal(|ui| {
         let path = draft.path.trim();
         let button = ui.add_enabled(!path.is_empty(), egui::Button::new(verb));
-        if button.on_disabled_hover_text("Type a path or browse first").clicked() {
+        let is_wanted = button.on_disabled_hover_text("Type a path or browse first").clicked();
+        if is_wanted || (is_entered && !path.is_empty()) {
             then(PathBuf::from(path));
         }
         if ui.button("Cancel").on_hover_text("Esc").clicked() {

@@ -17,7 +17,7 @@ use super::{model::Model, pen, theme, wish::Wish};
 #[derive(Debug)]
 pub enum Dialog {
     /// Servers, devices, interfaces, theme.
-    Settings(SettingsDraft),
+    Settings(Box<SettingsDraft>),
     /// Keys and signs.
     Help,
     /// Our code as a QR picture.

@@ -11,23 +11,29 @@ use crate::window::{
 /// Draws the section.
 pub fn view(settings: &mut Settings, ports: &mut String, ui: &mut Ui) {
     pen::heading(ui, "What your friend learns");
-    ui.horizontal(|ui| {
-        for (level, name) in [
-            (PrivacyLevel::Everything, "All addresses"),
-            (PrivacyLevel::HideLan, "Not those of my LAN"),
-            (PrivacyLevel::RelayOnly, "Only a relay's"),
-        ] {
-            ui.radio_value(&mut settings.privacy, level, name).on_hover_text(level.to_call().describe());
-        }
-    });
-    super::hint(ui, settings.privacy.to_call().describe());
+    for (level, name) in [
+        (PrivacyLevel::Everything, "All addresses"),
+        (PrivacyLevel::HideLan, "Not those of my LAN"),
+        (PrivacyLevel::RelayOnly, "Only a relay's"),
+    ] {
+        ui.scope(|ui| {
+            ui.spacing_mut().item_spacing.y = 0.0;
+            ui.spacing_mut().interact_size.y = 20.0;
+            ui.radio_value(&mut settings.privacy, level, name);
+            // Each says what it reveals before it is chosen.
+            ui.indent(("privacy", name), |ui| super::hint(ui, level.to_call().describe()));
+        });
+    }
     if settings.privacy == PrivacyLevel::RelayOnly && settings.turn_servers.is_empty() {
         pen::trouble(ui, "Without a TURN server above, nobody can reach you like this.");
     }
     ui.horizontal(|ui| {
         ui.checkbox(&mut settings.tcp, "Offer TCP, too").on_hover_text("For networks that let no UDP through");
         ui.label("and listen on ports");
-        let edit = TextEdit::singleline(ports).font(theme::mono()).hint_text("443, 80").desired_width(110.0);
+        let edit = TextEdit::singleline(ports)
+            .font(theme::mono())
+            .hint_text(theme::hint("such as 443, 80"))
+            .desired_width(110.0);
         let response = ui.add_enabled(settings.tcp, edit);
         let shown = ports.clone();
         response.widget_info(|| {

@@ -72,12 +72,13 @@ pub fn view(draft: &mut SaveDraft, wishes: &mut Vec<Wish>, ui: &mut Ui) {
         },
     );
     ui.spacing_mut().interact_size.y = theme::HIT;
-    path_field("File to save", &mut draft.place, FileFor::Save(draft.what), wishes, ui);
+    let is_entered = path_field("File to save", &mut draft.place, FileFor::Save(draft.what), wishes, ui);
     ui.horizontal(|ui| {
         let path = draft.place.path.trim().to_owned();
         let title = if draft.is_saving { "Saving…" } else { "Save" };
         let button = ui.add_enabled(!path.is_empty() && !draft.is_saving, egui::Button::new(title));
-        if button.on_disabled_hover_text("Type a path or browse first").clicked() {
+        let is_wanted = button.on_disabled_hover_text("Type a path or browse first").clicked();
+        if is_wanted || (is_entered && !path.is_empty() && !draft.is_saving) {
             draft.is_saving = true;
             draft.place.error = None;
             wishes.push(Wish::Save { what: draft.what, is_redacted: draft.is_redacted, path: PathBuf::from(path) });

@@ -1,5 +1,7 @@
 //! The settings: servers, devices, interfaces, theme.
 
+use std::path::{Path, PathBuf};
+
 use egui::{ComboBox, ScrollArea, TextEdit, Ui, vec2};
 use floe_audio::DeviceInfo;
 use floe_transport::ServerUrl;
@@ -27,6 +29,7 @@ const PRESETS: [(&str, &str); 3] = [
 pub struct SettingsDraft {
     servers: String,
     ports: String,
+    authorities: String,
     settings: Settings,
 }
 
@@ -35,7 +38,14 @@ impl SettingsDraft {
     #[must_use]
     pub fn of(settings: &Settings) -> Self {
         let ports = super::reach::written(&settings.tcp_ports);
-        Self { servers: settings.stun_servers.join("\n"), ports, settings: settings.clone() }
+        let authorities =
+            settings.turn_authorities.as_ref().map_or_else(String::new, |path| path.display().to_string());
+        Self { servers: settings.stun_servers.join("\n"), ports, authorities, settings: settings.clone() }
+    }
+
+    /// Takes a file that was picked.
+    pub fn take_authorities(&mut self, path: &Path) {
+        self.authorities = path.display().to_string();
     }
 
     fn lines(&self) -> impl Iterator<Item = &str> {
@@ -68,6 +78,7 @@ impl SettingsDraft {
         Settings {
             stun_servers: self.lines().map(str::to_owned).collect(),
             tcp_ports: super::reach::read(&self.ports).unwrap_or_default(),
+            turn_authorities: Some(self.authorities.trim()).filter(|path| !path.is_empty()).map(PathBuf::from),
             turn_servers: named.cloned().map(TurnServer::untangled).collect(),
             ..self.settings.clone()
         }
@@ -81,7 +92,7 @@ pub fn view(model: &Model<'_>, draft: &mut SettingsDraft, wishes: &mut Vec<Wish>
     ScrollArea::vertical().id_salt("settings").max_height(room).show(ui, |ui| {
         servers(draft, ui);
         ui.separator();
-        super::turn::view(&mut draft.settings.turn_servers, ui);
+        super::turn::view(&mut draft.settings.turn_servers, &mut draft.authorities, wishes, ui);
         ui.separator();
         super::reach::view(&mut draft.settings, &mut draft.ports, ui);
         ui.separator();
@@ -103,7 +114,7 @@ pub fn view(model: &Model<'_>, draft: &mut SettingsDraft, wishes: &mut Vec<Wish>
     mistakes.extend(super::reach::read(&draft.ports).err());
     ui.horizontal(|ui| {
         let save = ui.add_enabled(mistakes.is_empty(), egui::Button::new("Save settings"));
-        if save.on_disabled_hover_text("Correct the servers first").clicked() {
+        if save.on_disabled_hover_text("Correct what is marked first").clicked() {
             wishes.push(Wish::ChangeSettings(draft.finished()));
             wishes.push(Wish::CloseDialog);
         }
@@ -120,7 +131,7 @@ fn servers(draft: &mut SettingsDraft, ui: &mut Ui) {
     let edit = TextEdit::multiline(&mut draft.servers)
         .id_salt("stun servers")
         .font(theme::mono())
-        .hint_text("stun:stun.example.org:3478")
+        .hint_text(theme::hint("for example stun:stun.example.org:3478"))
         .desired_rows(3)
         .desired_width(f32::INFINITY);
     let response = ui.add(edit);
@@ -211,7 +222,12 @@ fn output(output: &mut Output, outputs: &[DeviceInfo], ui: &mut Ui) {
 /// A list with its name in front.
 fn choice(name: &str, selected: String, ui: &mut Ui, choices: impl FnOnce(&mut Ui)) {
     ui.horizontal(|ui| {
-        let label = ui.add_sized(vec2(40.0, theme::HIT), egui::Label::new(name));
+        let left = egui::Layout::left_to_right(egui::Align::Center);
+        let label = ui.allocate_ui_with_layout(vec2(40.0, theme::HIT), left, |ui| {
+            ui.set_min_width(40.0);
+            ui.label(name)
+        });
+        let label = label.inner;
         let list = ComboBox::from_id_salt(("settings", name)).width(340.0).truncate().selected_text(selected);
         list.show_ui(ui, choices).response.labelled_by(label.id);
     });

@@ -2,10 +2,14 @@
 
 use egui::{TextEdit, Ui, vec2};
 
-use crate::window::{pen, theme, turn_server::TurnServer};
+use crate::window::{
+    pen, theme,
+    turn_server::TurnServer,
+    wish::{FileFor, Wish},
+};
 
 /// Draws the list.
-pub fn view(servers: &mut Vec<TurnServer>, ui: &mut Ui) {
+pub fn view(servers: &mut Vec<TurnServer>, authorities: &mut String, wishes: &mut Vec<Wish>, ui: &mut Ui) {
     pen::heading(ui, "TURN servers");
     super::hint(
         ui,
@@ -29,13 +33,34 @@ pub fn view(servers: &mut Vec<TurnServer>, ui: &mut Ui) {
     if ui.button("Add a TURN server").on_hover_text("Yours, or one you have an account with").clicked() {
         servers.push(TurnServer::default());
     }
+    if !servers.is_empty() {
+        trust(authorities, wishes, ui);
+    }
+}
+
+/// Whom to believe that it is the server, where its certificate is not one of the system's.
+fn trust(authorities: &mut String, wishes: &mut Vec<Wish>, ui: &mut Ui) {
+    ui.horizontal(|ui| {
+        ui.label("Certificate authority of your own");
+        let edit = TextEdit::singleline(authorities).id_salt("turn authorities").font(theme::mono());
+        let response = ui.add(edit.hint_text(theme::hint("PEM file, for turns: only")).desired_width(210.0));
+        response.widget_info(|| {
+            let mut info = egui::WidgetInfo::labeled(egui::Role::TextInput, true, "TURN certificate authorities");
+            info.current_text_value = Some(authorities.clone());
+            info
+        });
+        response.on_hover_text("Believed besides those of your system. Leave it empty for a public server");
+        if ui.button("Browse…").on_hover_text("Opens the system's file dialog").clicked() {
+            wishes.push(Wish::Browse(FileFor::Authorities));
+        }
+    });
 }
 
 fn row(number: usize, server: &mut TurnServer, ui: &mut Ui) -> bool {
     let mut field = |text: &mut String, name: &str, hint: &str, width: f32, is_secret: bool| {
         let edit = TextEdit::singleline(text).id_salt((name, number)).font(theme::mono());
         let size = vec2(width, theme::HIT);
-        let response = ui.add_sized(size, edit.hint_text(hint).password(is_secret));
+        let response = ui.add_sized(size, edit.hint_text(theme::hint(hint)).password(is_secret));
         let name = format!("{name} {}", number + 1);
         let shown = if is_secret { String::new() } else { text.clone() };
         response.widget_info(|| {

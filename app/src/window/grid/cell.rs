@@ -2,7 +2,7 @@
 
 use egui::{Align2, Rect, Response, Sense, Stroke, StrokeKind, Ui, pos2, vec2};
 use floe_inspect::picture::{PairState, PairView};
-use floe_wire::{BaseKind, InterfaceKind, Protocol};
+use floe_wire::{BaseKind, InterfaceKind, Protocol, TcpType};
 
 use super::table::{Column, Row};
 use crate::window::{
@@ -103,7 +103,10 @@ pub fn no_pair(rect: Rect, ui: &mut Ui) {
 pub fn column_header(column: &Column<'_>, rect: Rect, ui: &mut Ui) {
     let palette = Palette::of(ui.visuals());
     let title = match column.candidate {
-        Some(view) if view.candidate.protocol == Protocol::Tcp => format!("{} TCP · {}", column.kind(), view.id),
+        Some(view) if view.candidate.protocol == Protocol::Tcp => {
+            let role = view.candidate.tcp_type.map_or("TCP", TcpType::name);
+            format!("{} {role} · {}", column.kind(), view.id)
+        }
         Some(view) => format!("{} · {}", column.kind(), view.id),
         None => "friend".to_owned(),
     };
@@ -139,7 +142,7 @@ pub fn row_header(row: &Row<'_>, rect: Rect, ui: &mut Ui) {
 const fn through(kind: &BaseKind) -> Option<&'static str> {
     match kind {
         BaseKind::Udp => None,
-        BaseKind::Tcp { .. } => Some("TCP"),
+        BaseKind::Tcp { tcp_type } => Some(tcp_type.name()),
         BaseKind::TurnClient { .. } => Some("to relay"),
         BaseKind::Relay { .. } => Some("relay"),
     }

@@ -7,11 +7,16 @@ use crate::window::{
     format,
     model::Model,
     pen,
+    playhead::PlayheadWish,
     theme::{self, Palette},
+    wish::Wish,
 };
 
-/// Draws the pair's sentence and its numbers.
-pub fn view(model: &Model<'_>, pair: &PairView, ui: &mut Ui) {
+/// About as high as it is in a narrow panel.
+pub const HEIGHT: f32 = 190.0;
+
+/// Draws the pair's sentence, its numbers, and the ways to its moments.
+pub fn view(model: &Model<'_>, pair: &PairView, wishes: &mut Vec<Wish>, ui: &mut Ui) {
     let palette = Palette::of(ui.visuals());
     let frame = Frame::new()
         .fill(palette.surface)
@@ -23,8 +28,29 @@ pub fn view(model: &Model<'_>, pair: &PairView, ui: &mut Ui) {
         ui.spacing_mut().item_spacing.y = 4.0;
         ui.label(RichText::new(title(model, pair)).font(theme::mono()).color(palette.accent));
         ui.add(egui::Label::new(RichText::new(&pair.why).size(theme::BODY)).wrap());
-        ui.add_space(2.0);
+        moments(pair, wishes, ui);
         pen::facts(ui, "pair facts", &facts(model, pair));
+    });
+}
+
+/// The moments that a pair tells of, each a way there.
+fn moments(pair: &PairView, wishes: &mut Vec<Wish>, ui: &mut Ui) {
+    let known = [
+        ("formed", Some(pair.formed)),
+        ("last check sent", pair.last_request_sent),
+        ("last answer", pair.last_answer),
+        ("last check received", pair.last_request_received),
+    ];
+    ui.spacing_mut().interact_size.y = 20.0;
+    ui.horizontal_wrapped(|ui| {
+        ui.spacing_mut().item_spacing.x = 12.0;
+        for (name, at) in known {
+            let Some(at) = at else { continue };
+            let link = ui.link(RichText::new(format!("{name} {}", format::stamp(at))).size(theme::SMALL));
+            if link.on_hover_text("Shows this moment everywhere").clicked() {
+                wishes.push(Wish::Playhead(PlayheadWish::Seek(at)));
+            }
+        }
     });
 }
 
@@ -55,7 +81,6 @@ fn facts(model: &Model<'_>, pair: &PairView) -> Vec<(&'static str, String)> {
         ("Last check received", format::or_unknown(pair.last_request_received, ago)),
         ("Media sent", traffic(pair.media_sent)),
         ("Media received", traffic(pair.media_received)),
-        ("Formed", format::stamp(pair.formed)),
     ];
     if let Some((code, reason)) = &pair.last_error {
         facts.push(("Last error", format!("{code} {reason}")));

@@ -46,23 +46,57 @@ pub fn view(model: &Model<'_>, state: &mut GridState, ui: &mut Ui) -> Vec<Wish> 
         state.chosen = None;
     }
     let mut wishes = Vec::new();
-    ScrollArea::both().auto_shrink(false).show(ui, |ui| {
-        summary(model, &mut wishes, ui);
-        let tables = table::of(picture);
-        enter_with_arrows(picture, state, ui);
-        move_with_arrows(&tables, state, ui);
+    summary(model, &mut wishes, ui);
+    let tables = table::of(picture);
+    enter_with_arrows(picture, state, ui);
+    move_with_arrows(&tables, state, ui);
+    let pair = shown(picture, state);
+    // Where the cells leave no room below them, the chosen one's words keep theirs at the bottom.
+    let is_tight = ui.available_height() < height(&tables) + detail::HEIGHT;
+    if let (true, Some(pair)) = (is_tight, pair) {
+        let frame = egui::Frame::new().inner_margin(egui::Margin { left: 0, right: 0, top: 6, bottom: 0 });
+        let panel = egui::Panel::bottom("pair below").exact_size((ui.available_height() * 0.42).min(detail::HEIGHT));
+        panel.resizable(false).show_separator_line(false).frame(frame).show(ui, |ui| {
+            ScrollArea::vertical().id_salt("pair").auto_shrink(false).show(ui, |ui| {
+                detail::view(model, pair, &mut wishes, ui);
+            });
+        });
+    }
+    ScrollArea::both().id_salt("pairs").auto_shrink(false).show(ui, |ui| {
         for table in &tables {
-            if tables.len() > 1 {
-                pen::heading(ui, &format!("Generation {}", table.generation.0));
+            if let Some(title) = title(&tables, table) {
+                pen::heading(ui, &title);
             }
             draw(table, picture, state, ui);
         }
-        ui.add_space(4.0);
-        if let Some(pair) = shown(picture, state) {
-            detail::view(model, pair, ui);
+        if let (false, Some(pair)) = (is_tight, pair) {
+            ui.add_space(4.0);
+            detail::view(model, pair, &mut wishes, ui);
         }
     });
     wishes
+}
+
+/// What tells a table from the others; nothing where there is one.
+fn title(tables: &[GridTable<'_>], table: &GridTable<'_>) -> Option<String> {
+    let generation = format!("Generation {}", table.generation.0);
+    let has_generations = tables.iter().any(|other| other.generation != table.generation);
+    match (has_generations, table.is_tcp) {
+        (true, true) => Some(format!("{generation} · TCP")),
+        (true, false) => Some(generation),
+        (false, true) => Some("TCP".to_owned()),
+        (false, false) => None,
+    }
+}
+
+/// Height of all tables with their titles.
+fn height(tables: &[GridTable<'_>]) -> f32 {
+    let titles = tables.iter().filter(|table| title(tables, table).is_some()).count() as f32 * 30.0;
+    titles + tables.iter().map(|table| table_height(table) + theme::GRID).sum::<f32>()
+}
+
+fn table_height(table: &GridTable<'_>) -> f32 {
+    COLUMN_HEADER + (CELL.y + GAP) * table.rows.len() as f32
 }
 
 /// The pair whose details are shown.
@@ -89,19 +123,31 @@ fn teach(model: &Model<'_>, ui: &mut Ui) {
 fn summary(model: &Model<'_>, wishes: &mut Vec<Wish>, ui: &mut Ui) {
     let picture = model.picture();
     let palette = Palette::of(ui.visuals());
-    ui.horizontal_wrapped(|ui| {
+    ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing = vec2(4.0, 2.0);
-        ui.spacing_mut().interact_size.y = 18.0;
+        ui.spacing_mut().interact_size.y = 24.0;
         for state in STATES {
             let count = picture.pairs.iter().filter(|pair| pair.state == state).count();
+            // A state that no pair is in has no cell that would need explaining.
+            if count == 0 {
+                continue;
+            }
             let (rect, _) = ui.allocate_exact_size(vec2(16.0, 16.0), Sense::hover());
             pen::pair_sign(ui.painter(), rect.center(), 6.0, state, palette.pair_state(state));
             ui.label(egui::RichText::new(format!("{count} {}", state.name())).size(theme::SMALL));
             ui.add_space(8.0);
         }
-        let text = egui::RichText::new("↑ yours  ↓ theirs").size(theme::SMALL).color(palette.weak);
-        ui.add(egui::Label::new(text).extend()).on_hover_text("In each cell: checks you sent and how many were answered, checks your friend sent and how many were answered");
-        restart(model, wishes, ui);
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            restart(model, wishes, ui);
+            if ui.available_width() < 110.0 {
+                return;
+            }
+            let text = egui::RichText::new("↑ yours  ↓ theirs").size(theme::SMALL).color(palette.weak);
+            ui.add(egui::Label::new(text).extend()).on_hover_text(
+                "In each cell: checks you sent and how many were answered, checks your friend sent and how many were \
+                 answered",
+            );
+        });
     });
 }
 
@@ -124,8 +170,7 @@ fn draw(table: &GridTable<'_>, picture: &Picture, state: &mut GridState, ui: &mu
     let columns = table.columns.len();
     let room = ui.available_width() - ROW_HEADER - GAP * columns as f32;
     let width = (room / columns as f32).clamp(CELL.x, WIDEST_CELL);
-    let size =
-        vec2(ROW_HEADER + (width + GAP) * columns as f32, COLUMN_HEADER + (CELL.y + GAP) * table.rows.len() as f32);
+    let size = vec2(ROW_HEADER + (width + GAP) * columns as f32, table_height(table));
     let (area, _) = ui.allocate_exact_size(size, Sense::hover());
     let place = |row: usize, column: usize| {
         let left_top = area.left_top()

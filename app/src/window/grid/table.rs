@@ -6,14 +6,17 @@ use floe_inspect::{
     Picture,
     picture::{BaseView, CandidateView, PairView},
 };
-use floe_wire::{BaseId, Generation};
+use floe_wire::{BaseId, Generation, Protocol};
 
 use crate::window::format;
 
-/// The pairs of one generation, laid out.
+/// The pairs of one generation over one transport, laid out. Bases and candidates of different transports form no pair, so
+/// that one table of both would be mostly empty.
 pub struct GridTable<'a> {
     /// The generation.
     pub generation: Generation,
+    /// Whether its pairs are connections.
+    pub is_tcp: bool,
     /// Our bases, best first.
     pub rows: Vec<Row<'a>>,
     /// The peer's candidates, best first.
@@ -67,17 +70,23 @@ impl Column<'_> {
     }
 }
 
-/// Lays out the pairs of every generation, the newest first.
+/// Lays out the pairs of every generation, the newest first, and in each those over TCP last.
 pub fn of(picture: &Picture) -> Vec<GridTable<'_>> {
-    let mut generations: Vec<Generation> = picture.pairs.iter().map(|pair| pair.id.generation).collect();
-    generations.sort_unstable();
-    generations.dedup();
-    generations.reverse();
-    generations.into_iter().map(|generation| one(picture, generation)).collect()
+    let mut parts: Vec<_> =
+        picture.pairs.iter().map(|pair| (Reverse(pair.id.generation), is_tcp(picture, pair))).collect();
+    parts.sort_unstable();
+    parts.dedup();
+    parts.into_iter().map(|(Reverse(generation), is_tcp)| one(picture, generation, is_tcp)).collect()
 }
 
-fn one(picture: &Picture, generation: Generation) -> GridTable<'_> {
-    let pairs = || picture.pairs.iter().filter(move |pair| pair.id.generation == generation);
+/// A relayed base is one of UDP, however its server is reached.
+fn is_tcp(picture: &Picture, pair: &PairView) -> bool {
+    picture.base(pair.id.base).is_some_and(|base| base.base_kind.protocol() == Protocol::Tcp)
+}
+
+fn one(picture: &Picture, generation: Generation, over_tcp: bool) -> GridTable<'_> {
+    let is_here = move |pair: &&PairView| pair.id.generation == generation && is_tcp(picture, pair) == over_tcp;
+    let pairs = || picture.pairs.iter().filter(is_here);
     let bases = ranked(pairs().map(|pair| (pair.id.base, pair.priority)));
     let addresses = ranked(pairs().map(|pair| (pair.id.remote, remote_priority(picture, pair))));
     let cells = bases
@@ -89,6 +98,7 @@ fn one(picture: &Picture, generation: Generation) -> GridTable<'_> {
         .collect();
     GridTable {
         generation,
+        is_tcp: over_tcp,
         rows: bases.into_iter().map(|base| Row { base, view: picture.base(base) }).collect(),
         columns: addresses
             .into_iter()

@@ -1,6 +1,6 @@
 //! The chosen message, attribute by attribute.
 
-use egui::{Color32, Grid, Label, RichText, ScrollArea, Ui, vec2};
+use egui::{Color32, Grid, Label, RichText, ScrollArea, TextEdit, Ui, vec2};
 use floe_inspect::{
     Ladder,
     ladder::{Fate, Message, Outcome},
@@ -24,6 +24,32 @@ use crate::window::{
 pub struct Detail {
     number: u64,
     words: Description,
+    /// Whether nobody but the person at this window can tell if it is authentic.
+    needs_password: bool,
+}
+
+/// A password that a person typed to check messages with. It lives in this window and nowhere else.
+#[derive(Default)]
+pub struct TypedPassword(String);
+
+impl std::fmt::Debug for TypedPassword {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("TypedPassword")
+    }
+}
+
+impl TypedPassword {
+    fn get(&self) -> Option<&str> {
+        Some(self.0.as_str()).filter(|text| !text.is_empty())
+    }
+}
+
+impl Detail {
+    fn of(ladder: &Ladder, number: u64, password: &TypedPassword) -> Option<Self> {
+        let words = ladder.describe(number, password.get())?;
+        let needs_password = ladder.describe(number, None)?.integrity == Integrity::Unknown;
+        Some(Self { number, words, needs_password })
+    }
 }
 
 /// Draws the message.
@@ -32,14 +58,15 @@ pub fn view(
     ladder: &Ladder,
     number: u64,
     cache: &mut Option<Detail>,
+    password: &mut TypedPassword,
     wishes: &mut Vec<Wish>,
     ui: &mut Ui,
 ) {
     let Some(message) = ladder.message(number) else { return };
     if cache.as_ref().is_none_or(|detail| detail.number != number) {
-        *cache = Some(Detail { number, words: message.describe(None) });
+        *cache = Detail::of(ladder, number, password);
     }
-    let Some(Detail { words, .. }) = cache else { return };
+    let Some(Detail { words, needs_password, .. }) = &*cache else { return };
     ui.horizontal(|ui| {
         ui.label(RichText::new(&words.title).font(theme::strong(theme::BODY)));
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
@@ -49,6 +76,7 @@ pub fn view(
             }
         });
     });
+    let mut is_retyped = false;
     ScrollArea::vertical().id_salt("message").auto_shrink(false).show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = 3.0;
         pen::note(ui, sentence(model, ladder, message));
@@ -56,7 +84,11 @@ pub fn view(
             pen::trouble(ui, problem);
         }
         attributes(words, ui);
+        is_retyped = *needs_password && ask_for_password(password, ui);
     });
+    if is_retyped {
+        *cache = Detail::of(ladder, number, password);
+    }
 }
 
 /// Where it went, when, and what came of it.
@@ -115,11 +147,25 @@ fn attributes(words: &Description, ui: &mut Ui) {
     });
 }
 
+/// A field for the password, where a record or a capture cannot know it; says whether it changed.
+fn ask_for_password(password: &mut TypedPassword, ui: &mut Ui) -> bool {
+    ui.add_space(theme::GRID / 2.0);
+    let edit = TextEdit::singleline(&mut password.0).id_salt("message password").font(theme::mono()).password(true);
+    let response = ui.add(edit.hint_text("Password, to check integrity with").desired_width(f32::INFINITY));
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::TextInput, true, "Password to check integrity with"));
+    response
+        .on_hover_text(
+            "The ICE password of the side that answers (a=ice-pwd in its description), or the password of the account \
+             with the TURN server. It is kept nowhere, and forgotten with this window",
+        )
+        .changed()
+}
+
 const fn integrity(integrity: Integrity, palette: &Palette) -> (&'static str, Color32) {
     match integrity {
         Integrity::Absent => ("absent", palette.text),
-        Integrity::Unknown => ("there; records hold no password to check it with", palette.text),
-        Integrity::Valid => ("valid", palette.succeeded),
+        Integrity::Unknown => ("not known: the password is not here", palette.text),
+        Integrity::Valid => ("valid: made with the password", palette.succeeded),
         Integrity::Wrong => ("wrong: not made with the password", palette.failed),
     }
 }

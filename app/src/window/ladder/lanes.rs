@@ -10,7 +10,7 @@ use crate::window::{
 /// Room for `mm:ss.mmm`.
 pub const TIME: f32 = 74.0;
 /// Room for the time since the row before.
-pub const GAP: f32 = 122.0;
+pub const GAP: f32 = 114.0;
 
 /// Where the lifelines stand, counted from the row's left edge.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -28,7 +28,7 @@ pub struct Lanes {
 impl Lanes {
     /// Shares a row's width.
     pub fn new(width: f32, has_servers: bool) -> Self {
-        let room = ((width - GAP) * if width < 700.0 { 0.38 } else { 0.44 }).clamp(120.0, 460.0);
+        let room = ((width - GAP) * if width < 700.0 { 0.38 } else { 0.44 }).clamp(140.0, 460.0);
         let you = GAP + 22.0;
         let last = GAP + room - 22.0;
         let (friend, server) = if has_servers { (you + (last - you) * 0.58, Some(last)) } else { (last, None) };

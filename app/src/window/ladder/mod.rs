@@ -10,9 +10,12 @@ use floe_inspect::{
     Ladder,
     ladder::{Fate, Lane, Message, MessageKind, Rows},
 };
-use floe_wire::Stamp;
+use floe_wire::{Stamp, stun::IntegrityVerdict};
 
-use self::{detail::Detail, lanes::Lanes};
+use self::{
+    detail::{Detail, TypedPassword},
+    lanes::Lanes,
+};
 use super::{
     grid::GridState,
     model::{Journey, Model},
@@ -40,6 +43,7 @@ pub struct LadderState {
     /// A message to bring into sight.
     reveal: Option<u64>,
     detail: Option<Detail>,
+    password: TypedPassword,
 }
 
 impl LadderState {
@@ -97,7 +101,7 @@ pub fn view(model: &Model<'_>, state: &mut LadderState, grid: &mut GridState, ui
             false => Panel::bottom("message below").exact_size((ui.available_height() * 0.45).clamp(110.0, 220.0)),
         };
         panel.resizable(false).frame(frame).show(ui, |ui| {
-            detail::view(model, ladder, number, &mut state.detail, &mut wishes, ui);
+            detail::view(model, ladder, number, &mut state.detail, &mut state.password, &mut wishes, ui);
         });
     }
     let rows = ladder.rows(state.lane.as_ref());
@@ -116,7 +120,7 @@ fn list(model: &Model<'_>, rows: &Rows<'_>, state: &mut LadderState, wishes: &mu
     let (header, _) = ui.allocate_exact_size(vec2(width, 18.0), Sense::hover());
     lanes.header(header, ui);
     ui.spacing_mut().item_spacing.y = 0.0;
-    move_with_keys(rows, state, wishes, ui);
+    move_with_keys(ladder, rows, state, wishes, ui);
     let mut area = ScrollArea::vertical().id_salt("ladder rows").auto_shrink(false);
     // New messages must not push the one out of sight that somebody reads.
     area = area.stick_to_bottom(state.chosen.is_none());
@@ -191,13 +195,13 @@ fn row_of(model: &Model<'_>, rows: &Rows<'_>, number: u64) -> Option<usize> {
 }
 
 /// Arrow keys move between messages while one of them has the focus; Enter takes the playhead there.
-fn move_with_keys(rows: &Rows<'_>, state: &mut LadderState, wishes: &mut Vec<Wish>, ui: &Ui) {
+fn move_with_keys(ladder: &Ladder, rows: &Rows<'_>, state: &mut LadderState, wishes: &mut Vec<Wish>, ui: &Ui) {
     let Some(number) = state.chosen.filter(|number| ui.memory(|memory| memory.has_focus(row_id(*number)))) else {
         return;
     };
     let arrows = EventFilter { vertical_arrows: true, ..EventFilter::default() };
     ui.memory_mut(|memory| memory.set_focus_lock_filter(row_id(number), arrows));
-    let Some(at) = rows.iter().rev().find(|(found, _)| *found == number).map(|(_, message)| message.at) else { return };
+    let Some(at) = ladder.message(number).map(|message| message.at) else { return };
     let first = rows.first_at(at);
     let Some(row) = (first..rows.len()).find(|row| rows.get(*row).is_some_and(|(found, _)| found == number)) else {
         return;
@@ -220,6 +224,7 @@ fn move_with_keys(rows: &Rows<'_>, state: &mut LadderState, wishes: &mut Vec<Wis
 /// The next message after `from` that went wrong; starts again at the top.
 fn next_trouble(rows: &Rows<'_>, ladder: &Ladder, from: Option<u64>, now: Stamp) -> Option<u64> {
     let is_trouble = |message: &Message| match message.kind {
+        _ if message.integrity == IntegrityVerdict::Wrong => true,
         MessageKind::Retransmission | MessageKind::Error { .. } | MessageKind::Malformed => true,
         MessageKind::Request => is_lost(ladder, message, now),
         MessageKind::Success | MessageKind::Indication => false,

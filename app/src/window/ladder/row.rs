@@ -5,7 +5,7 @@ use floe_inspect::{
     Ladder,
     ladder::{Fate, Lane, Message, MessageKind, Outcome},
 };
-use floe_wire::{Direction, Stamp};
+use floe_wire::{Direction, Stamp, stun::IntegrityVerdict};
 
 use super::lanes::{GAP, Lanes, TIME};
 use crate::window::{
@@ -81,7 +81,7 @@ pub fn paint(
     let (result, result_color) = result(line, model.end, palette);
     let end = rect.width();
     let words =
-        Rect::from_min_max(pos2(rect.left() + lanes.words, rect.top()), pos2(rect.right() - 74.0, rect.bottom()));
+        Rect::from_min_max(pos2(rect.left() + lanes.words, rect.top()), pos2(rect.right() - 66.0, rect.bottom()));
     pen::line(
         painter,
         words,
@@ -90,7 +90,7 @@ pub fn paint(
         theme::small(),
         dim(palette.text),
     );
-    pen::line(painter, part(end - 72.0, end - 4.0), Align2::RIGHT_CENTER, result, theme::small(), dim(result_color));
+    pen::line(painter, part(end - 64.0, end - 4.0), Align2::RIGHT_CENTER, result, theme::small(), dim(result_color));
     if model.playhead.at().is_some_and(|at| line.message.at > at && line.before.is_none_or(|before| before <= at)) {
         painter.hline(rect.x_range(), rect.top(), Stroke::new(1.5, palette.selected_line));
     }
@@ -111,6 +111,7 @@ fn gap(line: &Line<'_>) -> Option<String> {
 fn color(line: &Line<'_>, now: Stamp, palette: &Palette) -> Color32 {
     match line.message.kind {
         _ if line.is_lost(now) => palette.failed,
+        _ if line.message.integrity == IntegrityVerdict::Wrong => palette.failed,
         MessageKind::Request => palette.accent,
         MessageKind::Retransmission => palette.selected,
         MessageKind::Success => palette.succeeded,
@@ -151,6 +152,9 @@ fn arrow(model: &Model<'_>, line: &Line<'_>, lanes: &Lanes, color: Color32, ui: 
 
 /// What came of it, at the row's end.
 fn result(line: &Line<'_>, now: Stamp, palette: &Palette) -> (String, Color32) {
+    if line.message.integrity == IntegrityVerdict::Wrong {
+        return ("✗ forged".to_owned(), palette.failed);
+    }
     if let (MessageKind::Success, Some(rtt)) = (line.message.kind, line.message.rtt) {
         return (format::ms(rtt), palette.succeeded);
     }
@@ -181,7 +185,12 @@ fn words_of(model: &Model<'_>, message: &Message, is_short: bool) -> String {
     if message.use_candidate {
         words += " ★ USE-CANDIDATE";
     }
-    words + &format!(" · {base} · {}", message.remote)
+    // Where there is hardly room, the address says more than the interface it was reached from.
+    if is_short {
+        words + &format!(" · {}", message.remote)
+    } else {
+        words + &format!(" · {base} · {}", message.remote)
+    }
 }
 
 /// The row in words, for screen readers and tests.

@@ -19,31 +19,37 @@ const LINK: f32 = 42.0;
 const SIDE_ROW: f32 = 20.0;
 /// Text of the headline with the space above it.
 const HEADLINE: f32 = 36.0;
+/// Height of the whole at which nothing is enlarged.
+const LEAST_HEIGHT: f32 = 150.0;
+/// Beyond this, places only look swollen.
+const LARGEST_SCALE: f32 = 1.4;
 
 /// How many routes beside the main one fit.
-fn side_rows(height: f32) -> usize {
-    let spare = height - PLACE_HEIGHT - HEADLINE - 8.0;
-    ((spare / SIDE_ROW).floor().max(0.0)) as usize
+fn side_rows(height: f32, scale: f32) -> usize {
+    let spare = height - PLACE_HEIGHT * scale - HEADLINE - 8.0;
+    ((spare / (SIDE_ROW * scale)).floor().max(0.0)) as usize
 }
 
 /// Draws the picture and the sentence under it.
 pub fn view(model: &Model<'_>, ui: &mut Ui) -> Vec<Wish> {
     let (area, _) = ui.allocate_exact_size(ui.available_size(), Sense::hover());
     let main = Route::main(model);
-    let row = Rect::from_min_size(area.min, vec2(area.width(), PLACE_HEIGHT));
-    draw_route(&main, row, ui);
+    let scale = (area.height() / LEAST_HEIGHT).clamp(1.0, LARGEST_SCALE);
+    let row = Rect::from_min_size(area.min, vec2(area.width(), PLACE_HEIGHT * scale));
+    draw_route(&main, row, scale, ui);
 
     let sides = SideRoute::list(model);
-    let room = side_rows(area.height());
+    let room = side_rows(area.height(), scale);
+    let side_row = SIDE_ROW * scale;
     let shown = if sides.len() > room { room.saturating_sub(1) } else { sides.len() };
     for (index, side) in sides.iter().take(shown).enumerate() {
-        let top = row.bottom() + 8.0 + index as f32 * SIDE_ROW;
-        draw_side(side, Rect::from_min_size(pos2(area.left(), top), vec2(area.width(), SIDE_ROW)), ui);
+        let top = row.bottom() + 8.0 + index as f32 * side_row;
+        draw_side(side, Rect::from_min_size(pos2(area.left(), top), vec2(area.width(), side_row)), ui);
     }
     if sides.len() > shown && room > 0 {
-        let top = row.bottom() + 8.0 + shown as f32 * SIDE_ROW;
+        let top = row.bottom() + 8.0 + shown as f32 * side_row;
         let rest = format!("and {} more ways, all of them in the Grid", sides.len() - shown);
-        let place = Rect::from_min_size(pos2(area.left(), top), vec2(area.width(), SIDE_ROW));
+        let place = Rect::from_min_size(pos2(area.left(), top), vec2(area.width(), side_row));
         pen::line(ui.painter(), place, Align2::CENTER_CENTER, rest, theme::small(), Palette::of(ui.visuals()).weak);
     }
     headline(model, Rect::from_min_max(pos2(area.left(), area.bottom() - HEADLINE), area.max), ui);
@@ -75,10 +81,10 @@ fn sentence(model: &Model<'_>) -> String {
     model.reading.headline.text.clone()
 }
 
-fn draw_route(route: &Route, row: Rect, ui: &mut Ui) {
+fn draw_route(route: &Route, row: Rect, scale: f32, ui: &mut Ui) {
     let palette = Palette::of(ui.visuals());
     let count = route.places.len();
-    let width = PLACE_WIDTH.min((row.width() - LINK * (count as f32 - 1.0)) / count as f32);
+    let width = (PLACE_WIDTH * scale).min((row.width() - LINK * (count as f32 - 1.0)) / count as f32);
     let places = positions(route, row, width);
     for (index, link) in route.links.iter().enumerate() {
         let from = pos2(places[index].right(), row.center().y);
@@ -103,7 +109,7 @@ fn positions(route: &Route, row: Rect, width: f32) -> Vec<Rect> {
     let mut x = row.left();
     let mut places = Vec::with_capacity(route.places.len());
     for index in 0..route.places.len() {
-        places.push(Rect::from_min_size(pos2(x, row.top()), vec2(width, PLACE_HEIGHT)));
+        places.push(Rect::from_min_size(pos2(x, row.top()), vec2(width, row.height())));
         if let Some(link) = route.links.get(index) {
             let share = if link.is_long { 4.0 } else { 1.0 } / weights;
             x += width + LINK + spare.max(0.0) * share;

@@ -2,23 +2,26 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use egui::{Align2, CornerRadius, Painter, Pos2, Rect, Sense, Shape, Stroke, StrokeKind, Ui, Vec2, pos2, vec2};
+use egui::{Align2, CornerRadius, CursorIcon, Rect, Sense, Stroke, StrokeKind, Ui, Vec2, pos2, vec2};
 use floe_inspect::picture::Visit;
 use floe_wire::Stamp;
 
-use super::machines::{Arrow, Machine, Way};
+use super::{
+    arrow::{FIRST_LANE, LANE, Trace},
+    machines::{Arrow, Machine, Way},
+};
 use crate::window::{
     format, pen,
     theme::{self, Palette},
 };
 
-const NODE_HEIGHT: f32 = 28.0;
-const LEAST_GAP: f32 = 20.0;
+const NODE_HEIGHT: f32 = 26.0;
+/// Room for the dwell time under a node.
+const LEAST_GAP: f32 = 16.0;
 const WIDEST_GAP: f32 = 44.0;
-const LANE: f32 = 13.0;
-const FIRST_LANE: f32 = 14.0;
-const HEAD: f32 = 6.0;
-const TITLE: f32 = 28.0;
+const TITLE: f32 = 26.0;
+/// A click this near to an arrow means the arrow.
+const REACH: f32 = 6.0;
 /// Beyond this, a diagram is no easier to read.
 const LARGEST_SCALE: f32 = 1.5;
 
@@ -50,25 +53,59 @@ fn node_width<S: Machine>() -> f32 {
     (longest as f32 * 6.8 + 14.0).max(72.0)
 }
 
-/// Draws a machine into `area` and names every node for screen readers.
-pub fn draw<S: Machine>(visits: &[Visit<S>], now: Stamp, area: Rect, ui: &mut Ui) {
-    let sketch = Sketch::new(visits, area);
-    sketch.title(area, ui);
-    sketch.arrows(ui);
-    for (index, state) in S::STATES.iter().enumerate() {
-        sketch.node(index, *state, now, ui);
+/// What a machine went through.
+#[derive(Clone, Copy)]
+pub struct Course<'a, S> {
+    /// Up to the moment shown.
+    pub visits: &'a [Visit<S>],
+    /// In the whole record.
+    pub whole: &'a [Visit<S>],
+    /// The moment shown; the end while `playhead` is none.
+    pub now: Stamp,
+    /// Where the playhead stands.
+    pub playhead: Option<Stamp>,
+}
+
+impl<S: Machine> Course<'_, S> {
+    /// The newest of some moments before the one shown; the newest of all when none is earlier, so that clicking again
+    /// and again goes through all of them.
+    fn moment(&self, moments: impl DoubleEndedIterator<Item = Stamp> + Clone) -> Option<Stamp> {
+        let is_before = |at: &Stamp| self.playhead.is_none_or(|shown| *at < shown);
+        moments.clone().rev().find(is_before).or_else(|| moments.last())
+    }
+
+    /// When a state was entered.
+    fn entries(&self, state: S) -> impl DoubleEndedIterator<Item = Stamp> + Clone {
+        self.whole.iter().filter(move |visit| visit.state == state).map(|visit| visit.entered)
+    }
+
+    /// When a transition was taken.
+    fn passages(&self, from: S, to: S) -> impl DoubleEndedIterator<Item = Stamp> + Clone {
+        let taken = self.whole.windows(2).filter(move |pair| (pair[0].state, pair[1].state) == (from, to));
+        taken.map(|pair| pair[1].entered)
     }
 }
 
+/// Draws a machine into `area` and names every node for screen readers; the moment a person asks for.
+pub fn draw<S: Machine>(course: Course<'_, S>, area: Rect, ui: &mut Ui) -> Option<Stamp> {
+    let sketch = Sketch::new(course, area);
+    sketch.title(area, ui);
+    let mut asked = sketch.arrows(area, ui);
+    for (index, state) in S::STATES.iter().enumerate() {
+        asked = sketch.node(index, *state, ui).or(asked);
+    }
+    asked
+}
+
 struct Sketch<'a, S> {
-    visits: &'a [Visit<S>],
+    course: Course<'a, S>,
     walked: HashSet<(S, S)>,
     nodes: Vec<Rect>,
     scale: f32,
 }
 
 impl<'a, S: Machine> Sketch<'a, S> {
-    fn new(visits: &'a [Visit<S>], area: Rect) -> Self {
+    fn new(course: Course<'a, S>, area: Rect) -> Self {
         let least = least_size::<S>();
         let scale = (area.size() / least).min_elem().clamp(1.0, LARGEST_SCALE);
         let count = S::STATES.len() as f32;
@@ -82,8 +119,8 @@ impl<'a, S: Machine> Sketch<'a, S> {
             Rect::from_min_size(pos2(x, y), vec2(width, height))
         };
         Self {
-            visits,
-            walked: visits.windows(2).map(|pair| (pair[0].state, pair[1].state)).collect(),
+            course,
+            walked: course.visits.windows(2).map(|pair| (pair[0].state, pair[1].state)).collect(),
             nodes: (0..S::STATES.len()).map(node).collect(),
             scale,
         }
@@ -107,8 +144,9 @@ impl<'a, S: Machine> Sketch<'a, S> {
         index.map_or(Rect::NOTHING, |index| self.nodes[index])
     }
 
-    /// Draws the arrows never taken first, so that taken ones lie on top.
-    fn arrows(&self, ui: &Ui) {
+    /// Draws the arrows never taken first, so that taken ones lie on top. A click on one that was taken asks for that
+    /// moment.
+    fn arrows(&self, area: Rect, ui: &Ui) -> Option<Stamp> {
         let palette = Palette::of(ui.visuals());
         for walked in [false, true] {
             for arrow in S::ARROWS.iter().filter(|arrow| self.walked.contains(&(arrow.from, arrow.to)) == walked) {
@@ -117,24 +155,44 @@ impl<'a, S: Machine> Sketch<'a, S> {
                 } else {
                     Stroke::new(1.0, theme::blend(palette.surface, palette.weak, 0.7))
                 };
-                self.arrow(arrow, stroke, ui.painter());
+                self.trace(arrow).paint(stroke, ui.painter());
             }
         }
+        // Nodes are drawn later and lie above: where they are, this is not hovered.
+        let ground = ui.interact(area, ui.scope_id().with((S::TITLE, "arrows")), Sense::CLICK);
+        let (arrow, at) = self.arrow_at(ground.hover_pos()?)?;
+        self.trace(arrow).paint(Stroke::new(3.5, palette.accent), ui.painter());
+        let times = self.course.passages(arrow.from, arrow.to).count() as u64;
+        let words = format!(
+            "{} → {}, taken {}\nClick to see {}",
+            arrow.from.label(),
+            arrow.to.label(),
+            format::count(times, "time"),
+            format::stamp(at)
+        );
+        let ground = ground.on_hover_cursor(CursorIcon::PointingHand).on_hover_text_at_pointer(words);
+        ground.clicked().then_some(at)
     }
 
-    fn arrow(&self, arrow: &Arrow<S>, stroke: Stroke, painter: &Painter) {
-        let (from, to) = (self.rect(arrow.from), self.rect(arrow.to));
-        match arrow.way {
-            Way::Straight => straight(from, to, stroke, painter),
-            Way::Left(lane) => rail(from, to, Beside { lane, sign: -1.0, scale: self.scale }, stroke, painter),
-            Way::Right(lane) => rail(from, to, Beside { lane, sign: 1.0, scale: self.scale }, stroke, painter),
-        }
+    /// The arrow under the pointer that was taken at some time, and the moment a click on it leads to.
+    fn arrow_at(&self, place: egui::Pos2) -> Option<(&'static Arrow<S>, Stamp)> {
+        let taken = S::ARROWS.iter().filter_map(|arrow| {
+            let at = self.course.moment(self.course.passages(arrow.from, arrow.to))?;
+            Some((arrow, at, self.trace(arrow).distance(place)))
+        });
+        let (arrow, at, _) = taken.filter(|(_, _, far)| *far <= REACH).min_by(|a, b| a.2.total_cmp(&b.2))?;
+        Some((arrow, at))
     }
 
-    fn node(&self, index: usize, state: S, now: Stamp, ui: &mut Ui) {
+    fn trace(&self, arrow: &Arrow<S>) -> Trace {
+        Trace::new(self.rect(arrow.from), self.rect(arrow.to), arrow.way, self.scale)
+    }
+
+    fn node(&self, index: usize, state: S, ui: &mut Ui) -> Option<Stamp> {
         let palette = Palette::of(ui.visuals());
         let rect = self.nodes[index];
-        let stay = Stay::of(state, self.visits, now);
+        let stay = Stay::of(state, self.course.visits, self.course.now);
+        let moment = self.course.moment(self.course.entries(state));
         let (fill, line, text) = match (stay.current, stay.visits) {
             (true, _) => (palette.accent_fill, palette.accent, palette.on_accent),
             (false, 0) => (palette.surface, theme::blend(palette.surface, palette.weak, 0.5), palette.weak),
@@ -153,11 +211,16 @@ impl<'a, S: Machine> Sketch<'a, S> {
             let words = format!("{} {}: {}", S::TITLE, state.label(), stay.spoken());
             egui::WidgetInfo::selected(egui::Role::Button, true, stay.current, words)
         });
-        response.on_hover_ui(|ui| {
+        let cursor = if moment.is_some() { CursorIcon::PointingHand } else { CursorIcon::Default };
+        let response = response.on_hover_cursor(cursor).on_hover_ui(|ui| {
             ui.label(format!("{} is {}", S::TITLE, state.label()));
             pen::note(ui, state.meaning());
             pen::note(ui, stay.hover());
+            if let Some(at) = moment {
+                pen::note(ui, format!("Click to see {}", format::stamp(at)));
+            }
         });
+        moment.filter(|_| response.clicked())
     }
 }
 
@@ -199,63 +262,4 @@ impl Stay {
             None => "Not visited in this call".to_owned(),
         }
     }
-}
-
-/// A straight arrow to a neighbour. Down and up run side by side, right of the dwell time.
-fn straight(from: Rect, to: Rect, stroke: Stroke, painter: &Painter) {
-    let down = to.top() > from.top();
-    let x = from.left() + from.width() * if down { 0.72 } else { 0.86 };
-    let (start, end) =
-        if down { (pos2(x, from.bottom()), pos2(x, to.top())) } else { (pos2(x, from.top()), pos2(x, to.bottom())) };
-    let along = (end - start).normalized();
-    painter.line_segment([start, end - along * HEAD], stroke);
-    pen::arrow_head(painter, end, along, stroke.color, HEAD + stroke.width);
-}
-
-/// A lane beside the column.
-#[derive(Clone, Copy)]
-struct Beside {
-    lane: u8,
-    /// -1 on the left, 1 on the right.
-    sign: f32,
-    scale: f32,
-}
-
-impl Beside {
-    fn edge(self, rect: Rect) -> f32 {
-        if self.sign < 0.0 { rect.left() } else { rect.right() }
-    }
-
-    /// Where an arrow leaves a node: above its middle, each lane at its own height.
-    fn port(self, rect: Rect) -> Pos2 {
-        pos2(self.edge(rect), rect.center().y + (f32::from(self.lane) * 5.0 - 2.0) * self.scale)
-    }
-
-    /// Where a lane's arrow head meets its node: apart from where arrows leave.
-    fn dock(self, rect: Rect) -> Pos2 {
-        pos2(self.edge(rect), rect.center().y - 8.0 * self.scale)
-    }
-}
-
-/// An arrow out of `from`, along its lane, into `to`, with rounded corners.
-fn rail(from: Rect, to: Rect, beside: Beside, stroke: Stroke, painter: &Painter) {
-    let (start, end) = (beside.port(from), beside.dock(to));
-    let x = beside.edge(from) + beside.sign * (FIRST_LANE + f32::from(beside.lane) * LANE) * beside.scale;
-    let bend = 5.0;
-    let vertical = (end.y - start.y).signum() * bend;
-    let mut points = vec![start];
-    points.extend(corner(pos2(x - beside.sign * bend, start.y), pos2(x, start.y), pos2(x, start.y + vertical)));
-    points.extend(corner(pos2(x, end.y - vertical), pos2(x, end.y), pos2(x - beside.sign * bend, end.y)));
-    let tip = end;
-    points.push(tip + vec2(beside.sign * HEAD, 0.0));
-    painter.add(Shape::line(points, stroke));
-    pen::arrow_head(painter, tip, vec2(-beside.sign, 0.0), stroke.color, HEAD + stroke.width);
-}
-
-/// A quarter turn from `a` over the corner `b` to `c`.
-fn corner(a: Pos2, b: Pos2, c: Pos2) -> impl Iterator<Item = Pos2> {
-    (0..=4).map(move |step| {
-        let t = step as f32 / 4.0;
-        a.lerp(b, t).lerp(b.lerp(c, t), t)
-    })
 }

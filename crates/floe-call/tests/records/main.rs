@@ -1,12 +1,17 @@
 //! Records of whole calls: saved, exported, imported and redacted, they show what the call showed.
 
-use std::{collections::BTreeMap, ops::ControlFlow, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::ControlFlow,
+    sync::Arc,
+    time::Duration,
+};
 
 use floe_call::{AudioSource, Call, CallConfig, Command};
 use floe_capture::{Import, ImportOptions, MediaPayloads, Opened, PcapngWriter, RecordWriter, import, redact};
 use floe_inspect::{Inspector, Picture, diagnose, picture::PairView};
 use floe_simnet::{Scenario, World};
-use floe_wire::{Note, Record, RecordBody};
+use floe_wire::{Note, Record, RecordBody, describe::Integrity};
 use tokio::{
     sync::mpsc,
     time::{sleep, timeout},
@@ -134,4 +139,28 @@ async fn a_direct_call_is_the_same_in_every_file() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_relayed_call_is_the_same_in_every_file() {
     check(Scenario::SymmetricBoth).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_signed_message_of_a_call_is_found_authentic_and_stays_so_in_its_file() {
+    for (scenario, expected) in
+        [(Scenario::TwoNat, &["Binding"][..]), (Scenario::SymmetricBoth, &["Allocate", "Binding", "CreatePermission"])]
+    {
+        let mut writer = RecordWriter::new(Vec::new());
+        writer.append(&records_of(scenario).await).expect("memory takes everything");
+        let file = writer.finish().expect("memory takes everything");
+        let ladder = fold(&Opened::read(&file[..]).expect("what was written is read").records).ladder;
+        let mut signed = BTreeSet::new();
+        for (number, message) in ladder.rows(None).iter() {
+            match ladder.describe(number, None).expect("it is a row").integrity {
+                Integrity::Absent => {}
+                found => {
+                    assert_eq!(found, Integrity::Valid, "{scenario:?}: {message:?}");
+                    signed.insert(message.method);
+                }
+            }
+        }
+        let missing: Vec<_> = expected.iter().filter(|method| !signed.contains(**method)).collect();
+        assert!(missing.is_empty(), "{scenario:?} has no signed {missing:?}");
+    }
 }

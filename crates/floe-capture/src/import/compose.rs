@@ -15,7 +15,9 @@ use std::{
     time::Duration,
 };
 
-use floe_wire::{BaseId, Direction, InterfaceInfo, InterfaceKind, Note, Packet, Record, RecordBody, Stamp};
+use floe_wire::{
+    BaseId, Direction, InterfaceInfo, InterfaceKind, Note, Packet, Record, RecordBody, Stamp, stun::IntegrityVerdict,
+};
 
 use self::{bases::Bases, ice::Ice, media::Media};
 use super::{
@@ -229,8 +231,15 @@ impl Composer {
         let Some(seen) = self.seen(packet.flow, packet.from_a) else { return };
         let Kept { wire_len, bytes, fragments, .. } = packet;
         self.before_packet(&seen, &bytes, fragments);
-        let record =
-            Packet { base: seen.base, direction: seen.direction, remote: seen.remote, bytes: bytes.clone(), wire_len };
+        let record = Packet {
+            base: seen.base,
+            direction: seen.direction,
+            remote: seen.remote,
+            bytes: bytes.clone(),
+            wire_len,
+            // A capture comes without passwords.
+            integrity: IntegrityVerdict::Unchecked,
+        };
         self.records.push(Record { at: self.at, body: RecordBody::Packet(record) });
         self.after_packet(&seen, &bytes);
     }

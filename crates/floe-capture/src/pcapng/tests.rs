@@ -26,6 +26,7 @@ fn packet(base: u32, direction: Direction, remote: &str, bytes: &[u8], wire_len:
         remote: remote.parse().unwrap(),
         bytes: Bytes::copy_from_slice(bytes),
         wire_len,
+        integrity: floe_wire::stun::IntegrityVerdict::Unchecked,
     };
     record(2, RecordBody::Packet(packet))
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use floe_wire::{BaseId, Direction, Packet, Record, RecordBody, Stamp};
+use floe_wire::{BaseId, Direction, Packet, Record, RecordBody, Stamp, stun::IntegrityVerdict};
 
 /// How a frame begins; not valid UTF-8, so no note holds it.
 pub(super) const MARK: [u8; 4] = [0xF1, 0x0E, 0x0E, 0xF1];
@@ -23,6 +23,9 @@ const NOTE: u8 = 2;
 /// Bits of a packet's flags.
 const INBOUND: u8 = 1;
 const IPV6: u8 = 2;
+/// Readers of a version without these two take a packet for unchecked.
+const INTEGRITY_VALID: u8 = 4;
+const INTEGRITY_WRONG: u8 = 8;
 
 /// A frame whose checksum is right.
 #[derive(Debug, Clone, Copy)]
@@ -91,7 +94,12 @@ fn encode_packet(packet: &Packet, out: &mut Vec<u8>) {
     let inbound = if packet.direction == Direction::Inbound { INBOUND } else { 0 };
     let family = if packet.remote.is_ipv6() { IPV6 } else { 0 };
     out.extend(packet.base.0.to_le_bytes());
-    out.push(inbound | family);
+    let integrity = match packet.integrity {
+        IntegrityVerdict::Unchecked => 0,
+        IntegrityVerdict::Valid => INTEGRITY_VALID,
+        IntegrityVerdict::Wrong => INTEGRITY_WRONG,
+    };
+    out.push(inbound | family | integrity);
     out.extend(packet.wire_len.to_le_bytes());
     out.extend(packet.remote.port().to_le_bytes());
     match packet.remote {
@@ -151,6 +159,11 @@ fn decode_packet(bytes: &[u8]) -> Option<Packet> {
         remote,
         bytes: Bytes::copy_from_slice(bytes),
         wire_len: u32::from_le_bytes(*wire_len),
+        integrity: match flags & (INTEGRITY_VALID | INTEGRITY_WRONG) {
+            INTEGRITY_VALID => IntegrityVerdict::Valid,
+            INTEGRITY_WRONG => IntegrityVerdict::Wrong,
+            _ => IntegrityVerdict::Unchecked,
+        },
     })
 }
 

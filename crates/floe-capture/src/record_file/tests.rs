@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use floe_wire::{BaseId, Direction, Note, Packet, Record, RecordBody, Stamp};
+use floe_wire::{BaseId, Direction, Note, Packet, Record, RecordBody, Stamp, stun::IntegrityVerdict};
 use proptest::prelude::*;
 
 use super::*;
@@ -20,6 +20,7 @@ fn packet(ms: u64, first_byte: u8, length: usize) -> Record {
         remote: "203.0.113.9:4000".parse().unwrap(),
         bytes: Bytes::from(vec![first_byte; length.min(64)]),
         wire_len: length as u32,
+        integrity: IntegrityVerdict::Unchecked,
     };
     Record { at: Stamp::from_millis(ms), body: RecordBody::Packet(packet) }
 }
@@ -52,6 +53,21 @@ fn frames(file: &[u8]) -> Vec<usize> {
 fn what_is_written_is_read() {
     let records = some_records();
     assert_eq!(read(&write(&records)), Opened { wall_ms: 77, records, problems: Vec::new() });
+}
+
+#[test]
+fn what_was_found_of_a_packets_integrity_is_kept() {
+    let verdicts = [IntegrityVerdict::Unchecked, IntegrityVerdict::Valid, IntegrityVerdict::Wrong];
+    let records: Vec<_> = verdicts
+        .into_iter()
+        .map(|integrity| match packet(1, 0, 40) {
+            Record { at, body: RecordBody::Packet(packet) } => {
+                Record { at, body: RecordBody::Packet(Packet { integrity, ..packet }) }
+            }
+            note => note,
+        })
+        .collect();
+    assert_eq!(read(&write(&records)).records, records);
 }
 
 #[test]

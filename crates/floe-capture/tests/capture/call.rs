@@ -7,7 +7,7 @@ use floe_wire::{
     BaseId, BaseKind, Candidate, CandidateType, Direction, Generation, IceConnectionState, IceRole, InterfaceInfo,
     InterfaceKind, Note, Packet, Protocol, Record, RecordBody, RelayProtocol, Stamp, TcpType,
     candidate::priority,
-    stun::{Check, TransactionId, binding_request, binding_success},
+    stun::{Check, IntegrityVerdict, TransactionId, binding_request, binding_success},
     turn::ChannelData,
 };
 
@@ -97,6 +97,7 @@ impl Call {
             remote: addr(remote),
             bytes: Bytes::copy_from_slice(bytes),
             wire_len: u32::try_from(wire_len).expect("packets are short"),
+            integrity: IntegrityVerdict::Unchecked,
         };
         self.records.push(Record { at: Stamp(self.now), body: RecordBody::Packet(packet) });
     }

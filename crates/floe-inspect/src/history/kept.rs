@@ -3,7 +3,9 @@
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
-use floe_wire::{BaseId, Direction, Note, Packet, PacketKind, Record, RecordBody, Stamp, classify};
+use floe_wire::{
+    BaseId, Direction, Note, Packet, PacketKind, Record, RecordBody, Stamp, classify, stun::IntegrityVerdict,
+};
 
 /// What the fold reads of media: the fixed RTP header behind a channel number.
 const HEAD: usize = 16;
@@ -77,7 +79,8 @@ impl Flows {
                 let (base, outbound, remote) = self.flows[media.flow as usize];
                 let direction = if outbound { Direction::Outbound } else { Direction::Inbound };
                 let bytes = Bytes::copy_from_slice(&media.head);
-                let packet = Packet { base, direction, remote, bytes, wire_len: media.wire_len };
+                let integrity = IntegrityVerdict::Unchecked;
+                let packet = Packet { base, direction, remote, bytes, wire_len: media.wire_len, integrity };
                 Record { at: Stamp(media.at), body: RecordBody::Packet(packet) }
             }
         }

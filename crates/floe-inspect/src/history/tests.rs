@@ -4,7 +4,7 @@ use bytes::Bytes;
 use floe_wire::{
     BaseId, BaseKind, Direction, Generation, Note, Packet, RecordBody,
     note::AudioMeasure,
-    stun::{Check, TransactionId, binding_success},
+    stun::{Check, IntegrityVerdict, TransactionId, binding_success},
 };
 
 use super::*;
@@ -13,7 +13,14 @@ const REMOTE: &str = "203.0.113.9:4000";
 
 fn packet(ms: u64, direction: Direction, bytes: Vec<u8>) -> Record {
     let (remote, wire_len) = (REMOTE.parse().unwrap(), bytes.len() as u32);
-    let packet = Packet { base: BaseId(1), direction, remote, bytes: Bytes::from(bytes), wire_len };
+    let packet = Packet {
+        base: BaseId(1),
+        direction,
+        remote,
+        bytes: Bytes::from(bytes),
+        wire_len,
+        integrity: IntegrityVerdict::Unchecked,
+    };
     Record { at: Stamp::from_millis(ms), body: RecordBody::Packet(packet) }
 }
 

@@ -52,6 +52,7 @@ impl Inspector {
             remote: found.peer,
             bytes: packet.bytes.slice(found.range),
             wire_len: found.wire_len,
+            integrity: packet.integrity,
         };
         if packet.direction == Direction::Outbound {
             let place = self.here();

@@ -127,6 +127,7 @@ impl Ladder {
             role: message.and_then(role),
             rtt,
             there: None,
+            integrity: facts.packet.integrity,
             bytes: facts.packet.bytes.clone(),
         };
         let number = self.messages.push(row, MESSAGES_KEPT);

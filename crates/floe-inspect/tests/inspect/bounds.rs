@@ -11,6 +11,7 @@ use floe_wire::{
     BaseId, BaseKind, CandidateType, Direction, GatheringState, Generation, IceConnectionState, IceRole, Note, Packet,
     Record, RecordBody, RelayProtocol, SignalingState, Stamp,
     note::{AudioMeasure, DropKind, EndReason, RefusalReason},
+    stun::IntegrityVerdict,
     turn::ChannelData,
 };
 use proptest::prelude::*;
@@ -135,6 +136,7 @@ fn packet() -> impl Strategy<Value = RecordBody> {
             direction: if is_outbound { Direction::Outbound } else { Direction::Inbound },
             remote,
             wire_len: bytes.len() as u32,
+            integrity: IntegrityVerdict::Unchecked,
             bytes: Bytes::from(bytes),
         })
     })

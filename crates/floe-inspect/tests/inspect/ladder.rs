@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use floe_inspect::ladder::{Fate, LOST_AFTER, Lane, MESSAGES_KEPT, MessageKind, Outcome};
-use floe_wire::{IceRole, Stamp, describe::Integrity};
+use floe_wire::{Direction, IceRole, Packet, RecordBody, Stamp, describe::Integrity, stun::IntegrityVerdict};
 
 use crate::script::{ETH, PASSWORD, Script, addr, pair_id, two_nat_call};
 
@@ -90,9 +91,26 @@ fn rows_tell_nomination_and_role_and_open_into_attributes() {
     script.nominate(REMOTE);
     let message = script.picture().ladder.message(0).unwrap().clone();
     assert!(message.use_candidate && message.nomination == Some(1) && message.role == Some(IceRole::Controlling));
-    let description = message.describe(Some(PASSWORD));
+    let ladder = &script.picture().ladder;
+    let description = ladder.describe(0, Some(PASSWORD)).unwrap();
     assert_eq!((description.title.as_str(), description.integrity), ("Binding request", Integrity::Valid));
-    assert_eq!(message.describe(None).integrity, Integrity::Unknown);
+    assert_eq!(ladder.describe(0, None).unwrap().integrity, Integrity::Unknown);
+}
+
+#[test]
+fn what_was_found_of_the_integrity_while_recording_needs_no_password() {
+    for (verdict, expected) in
+        [(IntegrityVerdict::Valid, Integrity::Valid), (IntegrityVerdict::Wrong, Integrity::Wrong)]
+    {
+        let mut script = Script::checking();
+        let (base, remote, bytes) = (ETH, REMOTE.parse().unwrap(), Bytes::from(script.write_check()));
+        let wire_len = bytes.len() as u32;
+        let packet = Packet { base, direction: Direction::Outbound, remote, bytes, wire_len, integrity: verdict };
+        script.record(RecordBody::Packet(packet));
+        let ladder = &script.picture().ladder;
+        assert_eq!(ladder.describe(0, None).unwrap().integrity, expected);
+        assert_eq!(ladder.describe(0, Some("typed by somebody else")).unwrap().integrity, expected);
+    }
 }
 
 #[test]

@@ -16,7 +16,7 @@ use floe_wire::{
     candidate::priority,
     demux::STUN_MAGIC_COOKIE,
     note::SecurityFacts,
-    stun::{Check, TransactionId, binding_error, binding_request, binding_success},
+    stun::{Check, IntegrityVerdict, TransactionId, binding_error, binding_request, binding_success},
 };
 
 pub const ETH: BaseId = BaseId(1);
@@ -95,7 +95,7 @@ impl Script {
         self
     }
 
-    fn record(&mut self, body: RecordBody) {
+    pub fn record(&mut self, body: RecordBody) {
         let record = Record { at: Stamp(self.now), body };
         self.inspector.ingest(&record);
         self.records.push(record);
@@ -150,7 +150,14 @@ impl Script {
     /// A packet of any base.
     pub fn on(&mut self, base: BaseId, direction: Direction, remote: &str, bytes: &[u8]) {
         let (remote, bytes, wire_len) = (addr(remote), Bytes::copy_from_slice(bytes), bytes.len() as u32);
-        self.record(RecordBody::Packet(Packet { base, direction, remote, bytes, wire_len }));
+        self.record(RecordBody::Packet(Packet {
+            base,
+            direction,
+            remote,
+            bytes,
+            wire_len,
+            integrity: IntegrityVerdict::Unchecked,
+        }));
     }
 
     /// A check of ours that has not left yet.

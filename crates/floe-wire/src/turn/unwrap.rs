@@ -114,6 +114,19 @@ impl Unwrapper {
     }
 }
 
+/// Where a peer's packet is in an outer one, whoever the peer is and whichever way it goes; none where there is none.
+#[must_use]
+pub fn carried(outer: &[u8]) -> Option<Range<usize>> {
+    match classify(outer) {
+        PacketKind::ChannelData => {
+            let frame = ChannelData::decode(outer).ok()?;
+            Some(CHANNEL_DATA_HEADER..CHANNEL_DATA_HEADER + frame.data.len())
+        }
+        PacketKind::Stun => TurnMessage::decode(outer).ok().filter(|message| message.class == Class::Indication)?.data,
+        PacketKind::Dtls | PacketKind::Rtp | PacketKind::Rtcp | PacketKind::Unknown => None,
+    }
+}
+
 fn unwrap_indication(direction: Direction, message: &TurnMessage) -> Option<Unwrapped> {
     let fits = matches!(
         (message.method, message.class, direction),

@@ -1,0 +1,64 @@
+//! The pair grid: cells, keys, restarts.
+
+use super::*;
+
+#[test]
+fn a_cell_of_the_grid_says_what_it_is() {
+    let harness = small(fixtures::connected());
+    harness.get_by_label("pair eth0 192.168.1.2 to srflx 198.51.100.7: succeeded, 31 ms, selected");
+    harness.get_by_label("pair wlan0 192.168.2.7 to host 192.168.178.40: failed");
+}
+
+#[test]
+fn a_clicked_cell_explains_itself_below_the_grid() {
+    let mut harness = small(fixtures::connected());
+    harness.get_by_label("pair wlan0 192.168.2.7 to relay 192.0.2.200: frozen").click();
+    harness.run();
+    harness.get_by_label("Waits for the first pair of its foundation to be answered.");
+}
+
+#[test]
+fn arrow_keys_move_between_pairs() {
+    let mut harness = small(fixtures::connected());
+    harness.get_by_label_contains("pair eth0 192.168.1.2 to host").focus();
+    harness.run();
+    for (key, expected) in [
+        (Key::ArrowRight, "pair eth0 192.168.1.2 to prflx"),
+        (Key::ArrowDown, "pair wlan0 192.168.2.7 to prflx"),
+        (Key::ArrowLeft, "pair wlan0 192.168.2.7 to host"),
+        (Key::ArrowUp, "pair eth0 192.168.1.2 to host"),
+        (Key::ArrowUp, "pair eth0 192.168.1.2 to host"),
+    ] {
+        harness.key_press(key);
+        harness.run();
+        assert!(harness.get_by_label_contains(expected).is_focused(), "{key:?} should lead to {expected}");
+    }
+}
+
+#[test]
+fn an_arrow_key_without_focus_enters_the_grid_at_the_pair_in_use() {
+    let mut harness = small(fixtures::connected());
+    harness.key_press(Key::ArrowDown);
+    harness.run();
+    assert!(harness.get_by_label_contains("31 ms, selected").is_focused());
+}
+
+#[test]
+fn cells_are_large_enough_to_hit_and_lie_inside_the_smallest_window() {
+    let harness = small(fixtures::connected());
+    let cells: Vec<_> = harness.get_all_by_label_contains("pair ").map(|node| node.rect()).collect();
+    assert_eq!(cells.len(), 8);
+    for cell in cells {
+        assert!(cell.width() >= 96.0 && cell.height() >= 44.0, "{cell:?}");
+        assert!(cell.right() <= SMALL.x + 8.0, "{cell:?} is clipped");
+    }
+}
+
+#[test]
+fn ice_can_be_restarted_from_the_grid_of_a_running_call() {
+    let mut harness = small(fixtures::connected());
+    harness.get_by_label("Restart ICE").click();
+    harness.run();
+    assert_eq!(wishes(&mut harness), [Wish::Call(Command::RestartIce)]);
+    assert!(small(fixtures::failed()).query_by_label("Restart ICE").is_none());
+}

@@ -1,0 +1,114 @@
+//! The ladder: rows, the chosen message, the pair it follows.
+
+use super::*;
+
+fn ladder(snapshot: Snapshot) -> Harness<'static, Stage> {
+    let mut stage = Stage::new(snapshot);
+    stage.view.dock.show(Panel::Ladder);
+    window(stage, SMALL, egui::Theme::Dark)
+}
+
+#[test]
+fn the_ladder_tells_answers_losses_and_repetitions_apart() {
+    let harness = ladder(fixtures::exchanged(1));
+    harness.get_by_label("00:00.100 sent: Binding request · eth0 · 203.0.113.9:4000");
+    harness.get_by_label("00:00.131 received: Binding response · eth0 · 203.0.113.9:4000, 31 ms");
+    harness.get_by_label("00:00.200 sent: Binding request · eth0 · 192.168.9.9:4000, no answer");
+    harness.get_by_label("00:00.700 sent: Binding retransmission · eth0 · 192.168.9.9:4000, no answer");
+}
+
+#[test]
+fn a_chosen_message_is_decoded_and_leads_to_its_moment() {
+    let mut harness = ladder(fixtures::exchanged(1));
+    harness.get_by_label_contains("00:00.100 sent").click();
+    harness.run();
+    harness.get_by_label("Binding request");
+    harness.get_by_label("ICE-CONTROLLING");
+    harness.get_by_label_contains("answered in 31 ms");
+    harness.key_press(Key::ArrowDown);
+    harness.run();
+    assert!(harness.get_by_label_contains("00:00.131 received").is_focused());
+    harness.get_by_label("XOR-MAPPED-ADDRESS");
+    harness.get_by_label("Show this moment").click();
+    harness.run();
+    let moment = floe_wire::Stamp::from_millis(131);
+    assert_eq!(wishes(&mut harness), [Wish::Playhead(PlayheadWish::Seek(moment))]);
+}
+
+#[test]
+fn the_ladder_follows_the_pair_chosen_in_the_grid() {
+    let mut harness = ladder(fixtures::exchanged(3));
+    assert_eq!(harness.get_all_by_label_contains("192.168.9.9:4000").count(), 6);
+    let pair =
+        *harness.state().snapshot.picture.pairs.iter().find(|pair| pair.rtt.is_some()).map(|pair| &pair.id).unwrap();
+    harness.state_mut().view.dock.grid.chosen = Some(pair);
+    harness.run();
+    assert_eq!(harness.query_all_by_label_contains("192.168.9.9:4000").count(), 0);
+    assert_eq!(harness.get_all_by_label_contains("Binding response").count(), 3);
+}
+
+#[test]
+fn a_hundred_thousand_messages_cost_no_more_than_those_in_sight() {
+    let mut harness = ladder(fixtures::exchanged(24_000));
+    let rows = |harness: &Harness<'static, Stage>| harness.query_all_by_label_contains("Binding re").count();
+    assert!(harness.state().snapshot.picture.ladder.rows(None).len() > 90_000);
+    assert!((5..40).contains(&rows(&harness)), "{} rows are drawn", rows(&harness));
+    harness.state_mut().view.dock.ladder.show(50_001);
+    harness.run();
+    assert!((5..40).contains(&rows(&harness)), "{} rows are drawn", rows(&harness));
+    let begun = std::time::Instant::now();
+    for _ in 0..20 {
+        harness.step();
+    }
+    eprintln!("a frame takes {:?}", begun.elapsed() / 20);
+}
+
+#[test]
+fn a_lint_finding_leads_to_its_packet() {
+    let mut stage = Stage::new(fixtures::exchanged(3));
+    let picture = std::sync::Arc::make_mut(&mut stage.snapshot.picture);
+    let (number, message) =
+        picture.ladder.rows(None).get(5).map(|(number, message)| (number, message.clone())).unwrap();
+    picture.lint = vec![LintFinding {
+        rule: "pace",
+        about: floe_inspect::Side::Peer,
+        section: "RFC 8445 section 14.2",
+        text: "New checks came 1 ms apart.".to_owned(),
+        at: message.at,
+        record: message.record,
+        times: 4,
+    }];
+    let mut harness = window(stage, SMALL, egui::Theme::Dark);
+    harness.get_by_label("lint pace").scroll_to_me();
+    harness.run();
+    harness.get_by_label("lint pace").click();
+    harness.run();
+    let wish = Wish::ShowPacket { record: message.record, at: message.at };
+    assert_eq!(wishes(&mut harness), [wish]);
+    let stage = harness.state_mut();
+    stage.view.dock.ladder.show_record(&stage.snapshot.picture.ladder, message.record, message.at);
+    assert_eq!(stage.view.dock.ladder.chosen, Some(number));
+}
+
+#[test]
+fn a_typed_password_tells_whether_a_message_of_a_capture_is_authentic() {
+    let mut harness = ladder(fixtures::exchanged(1));
+    harness.get_by_label_contains("00:00.100 sent").click();
+    harness.run();
+    harness.get_by_label_contains("not known: the password is not here");
+    for (typed, expected) in
+        [("any-password-of-24-", "wrong: not made with the password"), ("chars", "valid: made with the password")]
+    {
+        harness.get_by_label("Password to check integrity with").focus();
+        harness.run();
+        harness.event(egui::Event::Text(typed.to_owned()));
+        harness.run();
+        harness.get_by_label(expected);
+    }
+}
+
+#[test]
+fn a_message_that_the_session_found_forged_says_so_in_its_row() {
+    let harness = ladder(fixtures::forged());
+    harness.get_by_label("00:00.100 received: Binding request · eth0 · 203.0.113.9:4000, ✗ forged");
+}
