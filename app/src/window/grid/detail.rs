@@ -36,18 +36,18 @@ pub fn view(model: &Model<'_>, pair: &PairView, wishes: &mut Vec<Wish>, ui: &mut
 /// The moments that a pair tells of, each a way there.
 fn moments(pair: &PairView, wishes: &mut Vec<Wish>, ui: &mut Ui) {
     let known = [
-        ("formed", Some(pair.formed)),
-        ("last check sent", pair.last_request_sent),
-        ("last answer", pair.last_answer),
-        ("last check received", pair.last_request_received),
+        ("formed", Some(pair.formed), "When this pair was first known"),
+        ("sent", pair.last_request_sent, "Your last check"),
+        ("answered", pair.last_answer, "The last answer to one of yours"),
+        ("received", pair.last_request_received, "Your friend's last check"),
     ];
     ui.spacing_mut().interact_size.y = 20.0;
     ui.horizontal_wrapped(|ui| {
         ui.spacing_mut().item_spacing.x = 12.0;
-        for (name, at) in known {
+        for (name, at, what) in known {
             let Some(at) = at else { continue };
             let link = ui.link(RichText::new(format!("{name} {}", format::stamp(at))).size(theme::SMALL));
-            if link.on_hover_text("Shows this moment everywhere").clicked() {
+            if link.on_hover_text(format!("{what}; shows that moment everywhere")).clicked() {
                 wishes.push(Wish::Playhead(PlayheadWish::Seek(at)));
             }
         }
