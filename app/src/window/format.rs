@@ -16,7 +16,7 @@ pub fn ms(duration: Duration) -> String {
 /// Milliseconds given as a number.
 #[must_use]
 pub fn ms_value(ms: f64) -> String {
-    if ms > 0.0 && ms < 0.05 {
+    if ms < 0.05 {
         return "<0.1 ms".to_owned();
     }
     if ms < 9.95 { format!("{ms:.1} ms") } else { format!("{ms:.0} ms") }

@@ -123,11 +123,11 @@ fn dropped(wishes: &mut Vec<Wish>, ui: &Ui) {
     painter.text(area.center(), egui::Align2::CENTER_CENTER, words, theme::large(), palette.text);
 }
 
-/// A panel that is as high as its contents learns how high they are while it draws them; what is below it follows a
-/// frame later, which nothing else may ask for.
-fn settle(id: egui::Id, height: f32, ui: &Ui) {
-    let before = ui.data_mut(|data| std::mem::replace(data.get_temp_mut_or_default::<f32>(id), height));
-    if before != height {
+/// What is as large as its contents learns how large they are while it draws them; what depends on that follows a frame
+/// later, which nothing else may ask for.
+pub fn settle(id: egui::Id, size: f32, ui: &Ui) {
+    let before = ui.data_mut(|data| std::mem::replace(data.get_temp_mut_or_default::<f32>(id), size));
+    if before != size {
         ui.ctx().request_repaint();
     }
 }

@@ -47,6 +47,7 @@ pub fn view(model: &Model<'_>, dialog: &mut Option<Dialog>, ui: &mut Ui) -> Vec<
             Dialog::ChooseWav(draft) => file::choose_wav(draft, &mut wishes, ui),
         }
     });
+    super::frame::settle(Id::unique("dialog size"), response.response.rect.size().length(), ui);
     if response.should_close() {
         wishes.push(Wish::CloseDialog);
     }
