@@ -10,6 +10,7 @@ mod peer;
 mod relay;
 mod sightings;
 mod signaling;
+mod steering;
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -165,6 +166,7 @@ impl Inspector {
             Note::PairSelected { generation, base, remote } => {
                 self.on_pair_selected(PairId { generation: *generation, base: *base, remote: *remote });
             }
+            Note::PairJudged(ruling) => self.on_pair_judged(ruling),
             Note::HandshakeStarted { client } => self.on_handshake_started(*client),
             Note::Secured(facts) => self.on_secured(facts),
             Note::SecurityFailed { error } => self.on_security_failed(error),
@@ -265,6 +267,7 @@ impl Inspector {
             view.why.push_str("; in reserve, can take over without a check");
         }
         self.append_peers_word(id);
+        self.prepend_ruling(id);
     }
 
     fn circumstances(&self, generation: Generation) -> Circumstances {

@@ -37,6 +37,7 @@ pub mod peer;
 mod phases;
 pub mod picture;
 pub mod report;
+pub mod rulings;
 mod series;
 pub mod side;
 mod states;

@@ -24,6 +24,7 @@ use crate::{
     directions::WayCounts,
     expectation::{CodeView, ForecastView, NatView},
     peer::{PeerView, RestartView},
+    rulings::RulingView,
 };
 
 /// What is known of a call at one moment. The default is the picture of an empty record.
@@ -129,6 +130,10 @@ pub struct Picture {
     pub ways: WayCounts,
     /// ICE restarts, oldest first.
     pub restarts: Vec<RestartView>,
+    /// What is decided about pairs whatever their priority; one decision for a pair.
+    pub rulings: Vec<RulingView>,
+    /// Pairs that audio left although they worked, oldest first.
+    pub departures: Vec<RulingView>,
 }
 
 /// Fingerprints of user fragments ([`floe_wire::side::fragment_print`]).

@@ -99,7 +99,7 @@ impl Report {
             states: StatesReport::of(picture),
             local_candidates: picture.local_candidates.iter().map(CandidateReport::of).collect(),
             remote_candidates: picture.remote_candidates.iter().map(CandidateReport::of).collect(),
-            candidate_pairs: picture.pairs.iter().map(PairReport::of).collect(),
+            candidate_pairs: picture.pairs.iter().map(|pair| PairReport::of(picture, pair)).collect(),
             selected_pairs: picture
                 .selections
                 .iter()

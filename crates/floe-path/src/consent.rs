@@ -48,6 +48,8 @@ pub(crate) struct Consent {
     unanswered: Option<Unanswered>,
     /// The peer sends elsewhere.
     is_doubted: bool,
+    /// A question beyond those of consent.
+    wanted_at: Option<Instant>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -66,12 +68,13 @@ struct Unanswered {
 impl Consent {
     /// An answer just proved the pair.
     pub(crate) fn new(now: Instant, interval: Duration) -> Self {
-        Self { answered_at: now, interval, media: Media::None, unanswered: None, is_doubted: false }
+        Self { answered_at: now, interval, media: Media::None, unanswered: None, is_doubted: false, wanted_at: None }
     }
 
     pub(crate) fn on_sent(&mut self, now: Instant) {
         let first = self.unanswered.map_or(now, |unanswered| unanswered.first);
         self.unanswered = Some(Unanswered { first, last: now });
+        self.wanted_at = None;
     }
 
     pub(crate) fn on_answer(&mut self, now: Instant, interval: Duration) {
@@ -112,6 +115,11 @@ impl Consent {
         }
     }
 
+    /// Asks once more, whatever was asked before.
+    pub(crate) fn ask(&mut self, now: Instant) {
+        self.wanted_at = Some(now);
+    }
+
     pub(crate) fn answered_at(&self) -> Instant {
         self.answered_at
     }
@@ -144,6 +152,10 @@ impl Consent {
 
     /// When the next request is to be sent.
     pub(crate) fn due_at(&self) -> Instant {
+        self.wanted_at.map_or(self.next_at(), |wanted| wanted.min(self.next_at()))
+    }
+
+    fn next_at(&self) -> Instant {
         let calm = self.answered_at + self.interval;
         match (self.unanswered, self.media) {
             (Some(unanswered), _) if self.is_doubted => unanswered.last + DOUBT,

@@ -17,6 +17,7 @@
 
 mod broken;
 mod choice;
+mod measures;
 mod schedule;
 
 use std::{
@@ -27,6 +28,7 @@ use std::{
 use floe_wire::{BaseId, IceRole, stun::TransactionId};
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 
+pub(crate) use self::measures::Measure;
 use crate::{
     connection::{Facts, Usability},
     consent::{self, Consent},
@@ -221,7 +223,7 @@ impl Gate {
 
     /// What a person or a measurement says about a pair, known or not yet.
     pub(crate) fn judge(&mut self, key: PairKey, verdict: Verdict, now: Instant) {
-        let Some(pair) = self.pairs.get_mut(&key) else { return };
+        let Some(pair) = self.pairs.get_mut(&key).filter(|pair| pair.verdict != verdict) else { return };
         let before = std::mem::replace(&mut pair.verdict, verdict);
         if verdict == Verdict::Blocked {
             pair.lose(now);

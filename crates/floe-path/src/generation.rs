@@ -23,7 +23,7 @@ use crate::{
     connection::Connection,
     drops::Drops,
     early::{Early, nomination},
-    gate::{Admission, Gate, Purpose, Release, Waiting},
+    gate::{Admission, Gate, Measure, Purpose, Release, Waiting},
     pair::{Foundation, PairKey, Rank, Verdict},
     path::{Credentials, Liveness, PathBase, PathConfig, PathEvent, PathOutput},
 };
@@ -133,6 +133,18 @@ impl GenerationState {
 
     pub(crate) fn standby(&self) -> Vec<PairKey> {
         self.remote.as_ref().map(|remote| remote.gate.standby()).unwrap_or_default()
+    }
+
+    /// What was measured on the pairs that may be used, best first.
+    pub(crate) fn measures(&self) -> Vec<Measure> {
+        self.remote.as_ref().map(|remote| remote.gate.measures()).unwrap_or_default()
+    }
+
+    /// Asks a pair that works for one more answer.
+    pub(crate) fn ask(&mut self, key: PairKey, now: Instant) {
+        if let Some(remote) = &mut self.remote {
+            remote.gate.ask(key, now);
+        }
     }
 
     /// Takes a verdict on a pair, known or not yet.
@@ -365,13 +377,14 @@ impl GenerationState {
         let told = (local.base.tcp_type.map(TcpType::counterpart), key.remote);
         let signaled = remote.candidates.get(&told).filter(|known| known.is_told).map(|known| known.priority);
         let rank = Rank { local: local.base.priority, remote: signaled.unwrap_or_else(|| worth(prflx_priority)) };
-        match remote.gate.hear(key, rank, now) {
-            Admission::Admitted | Admission::Replaced => true,
-            Admission::NoRoom => {
-                out.drops.count(DropKind::Candidates);
-                false
-            }
+        if remote.gate.hear(key, rank, now) == Admission::NoRoom {
+            out.drops.count(DropKind::Candidates);
+            return false;
         }
+        if let Some(verdict) = self.verdicts.get(&key) {
+            remote.gate.judge(key, *verdict, now);
+        }
+        true
     }
 
     /// Lets the agent answer; without one, the answer is ours.

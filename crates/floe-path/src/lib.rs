@@ -25,4 +25,6 @@ mod nomination;
 mod pair;
 pub mod path;
 
-pub use path::{AgentOutbox, AgentSend, Credentials, Liveness, Path, PathBase, PathConfig, PathEvent, PathOutput};
+pub use path::{
+    AgentOutbox, AgentSend, Credentials, Liveness, PairMeasure, Path, PathBase, PathConfig, PathEvent, PathOutput,
+};

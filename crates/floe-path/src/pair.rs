@@ -100,6 +100,8 @@ pub(crate) struct Pair {
     /// How often it fell silent while it was in use.
     pub(crate) failures: u32,
     asked: VecDeque<Asked>,
+    /// Requests so far, and those of them that were answered.
+    counts: (u32, u32),
 }
 
 /// Whether a pair was proven.
@@ -144,6 +146,7 @@ impl Pair {
             shunned_until: None,
             failures: 0,
             asked: VecDeque::new(),
+            counts: (0, 0),
         }
     }
 
@@ -279,6 +282,7 @@ impl Pair {
             self.asked.pop_front();
         }
         self.asked.push_back(asked);
+        self.counts.0 = self.counts.0.wrapping_add(1);
         match &mut self.state {
             PairState::Unproven { due, rto, attempts, last_sent, .. } => {
                 *due = now + next(*rto);
@@ -297,7 +301,13 @@ impl Pair {
     /// Takes the request that an answer belongs to: a second answer to it is not expected.
     pub(crate) fn take_asked(&mut self, transaction: TransactionId) -> Option<Asked> {
         let position = self.asked.iter().position(|asked| asked.transaction == transaction)?;
+        self.counts.1 = self.counts.1.wrapping_add(1);
         self.asked.remove(position)
+    }
+
+    /// Requests so far, and those of them that were answered.
+    pub(crate) fn counts(&self) -> (u32, u32) {
+        self.counts
     }
 }
 

@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 
 pub use crate::agent::AgentSend;
 use crate::{
+    gate::Measure,
     generation::{GenerationState, Outputs},
     pair::{PairKey, Verdict},
 };
@@ -86,6 +87,30 @@ pub enum Liveness {
     Suspect,
     /// It does not answer.
     Silent,
+}
+
+/// What was measured on a pair that works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PairMeasure {
+    /// Our base.
+    pub base: BaseId,
+    /// The peer's address.
+    pub remote: SocketAddr,
+    /// When it last answered.
+    pub answered_at: Instant,
+    /// The round trip of that answer.
+    pub rtt: Duration,
+    /// Requests so far; the count begins anew after some four billion.
+    pub asked: u32,
+    /// Those of them that were answered.
+    pub answered: u32,
+}
+
+impl PairMeasure {
+    fn of(measure: Measure) -> Self {
+        let Measure { key: PairKey { base, remote }, answered_at, rtt, asked, answered } = measure;
+        Self { base, remote, answered_at, rtt, asked, answered }
+    }
 }
 
 /// What happened.
@@ -421,6 +446,22 @@ impl Path {
         let carrying = self.generations.values().rev().find(|state| state.selected().is_some());
         let pairs = carrying.map(GenerationState::standby).unwrap_or_default();
         pairs.into_iter().map(|pair| (pair.base, pair.remote)).collect()
+    }
+
+    /// What was measured on the pairs that work in the generation that carries media, best first.
+    #[must_use]
+    pub fn measures(&self) -> Vec<PairMeasure> {
+        let carrying = self.generations.values().rev().find(|state| state.selected().is_some());
+        let measures = carrying.map(GenerationState::measures).unwrap_or_default();
+        measures.into_iter().map(PairMeasure::of).collect()
+    }
+
+    /// Asks a pair that works in the generation that carries media for one more answer, to measure it.
+    pub fn ask(&mut self, base: BaseId, remote: SocketAddr, now: Instant) {
+        if let Some(carrying) = self.generations.values_mut().rev().find(|state| state.selected().is_some()) {
+            carrying.ask(PairKey { base, remote }, now);
+        }
+        self.advance(now);
     }
 
     /// Ends a generation whose successor has taken over: its credentials mean nothing from here on. Its agents end in

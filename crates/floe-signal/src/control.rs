@@ -9,6 +9,7 @@ use std::time::Duration;
 use floe_wire::{
     BaseId, Candidate, Generation, Sighting, Sightings, Stamp,
     peer::{Digest, MediaDigest, PairDigest, RestartCause},
+    verdict::{Complaint, Judge, Measured, PairRuling, PairVerdict},
 };
 
 use crate::{
@@ -34,6 +35,8 @@ impl Features {
     pub const DIGEST: Self = Self(1 << 1);
     /// It makes something of [`ControlMessage::Sightings`].
     pub const SIGHTINGS: Self = Self(1 << 2);
+    /// It follows [`ControlMessage::Ruling`].
+    pub const RULING: Self = Self(1 << 4);
 
     /// Whether every bit of `other` is set.
     #[must_use]
@@ -99,6 +102,8 @@ pub enum ControlMessage {
     Digest(Digest),
     /// Which messages the sender saw, and when.
     Sightings(Sightings),
+    /// The sender decided something about a pair, which is named as its reader knows it.
+    Ruling(PairRuling),
     /// The sender hangs up.
     Goodbye,
 }
@@ -133,6 +138,15 @@ const CLOCK_ANSWER: u8 = 7;
 const DIGEST: u8 = 8;
 const GOODBYE: u8 = 9;
 const SIGHTINGS: u8 = 10;
+const RULING: u8 = 20;
+
+/// Who decided, as the sender sees it: a person beside it is the other side to the reader.
+const BY_PERSON: u8 = 0;
+const BY_MEASUREMENT: u8 = 1;
+const VERDICTS: [PairVerdict; 4] =
+    [PairVerdict::Forced, PairVerdict::Blocked, PairVerdict::Distrusted, PairVerdict::Released];
+/// Zero says that nothing was measured.
+const COMPLAINTS: [Option<Complaint>; 3] = [None, Some(Complaint::Loss), Some(Complaint::RoundTrip)];
 
 const CAUSES: [RestartCause; 8] = [
     RestartCause::Asked,
@@ -181,6 +195,10 @@ impl ControlMessage {
                 out.u8(SIGHTINGS);
                 write_sightings(&mut out, sightings);
             }
+            Self::Ruling(ruling) => {
+                out.u8(RULING);
+                write_ruling(&mut out, ruling);
+            }
             Self::Goodbye => {
                 out.u8(GOODBYE);
             }
@@ -205,6 +223,7 @@ impl ControlMessage {
             CLOCK_ANSWER => body.clock_answer(),
             DIGEST => read_digest(&mut body).map(Self::Digest),
             SIGHTINGS => read_sightings(&mut body).map(Self::Sightings),
+            RULING => return read_ruling(&mut body),
             GOODBYE => Some(Self::Goodbye),
             _ => return Err(Unreadable::Unknown { kind }),
         };
@@ -219,6 +238,12 @@ impl Reader<'_> {
 
     fn pair_chosen(&mut self) -> Option<ControlMessage> {
         Some(ControlMessage::PairChosen { generation: Generation(self.u32()?), remote: self.address()? })
+    }
+
+    fn measured(&mut self, complaint: Complaint) -> Option<Measured> {
+        let loss_percent = self.u8()?.min(100);
+        let (rtt, better_rtt, distrust) = (self.stamp()?.0, self.stamp()?.0, self.stamp()?.0);
+        Some(Measured { complaint, loss_percent, rtt, better_rtt, distrust })
     }
 
     fn clock_answer(&mut self) -> Option<ControlMessage> {
@@ -245,6 +270,34 @@ fn read_restart(body: &mut Reader<'_>) -> Result<ControlMessage, Unreadable> {
     let cause = body.u8().ok_or(malformed)?;
     let cause = CAUSES.get(usize::from(cause)).copied().unwrap_or(RestartCause::Peer);
     Ok(ControlMessage::Restart { generation, cause })
+}
+
+fn write_ruling(out: &mut Writer, ruling: &PairRuling) {
+    let verdict = VERDICTS.iter().position(|known| *known == ruling.verdict).unwrap_or(0);
+    let by = if ruling.by == Judge::Measurement { BY_MEASUREMENT } else { BY_PERSON };
+    let complaint = ruling.measured.map(|measured| measured.complaint);
+    let complaint = COMPLAINTS.iter().position(|known| *known == complaint).unwrap_or(0);
+    out.u8(verdict as u8).u8(by).u32(ruling.base.0).address(ruling.remote).u8(complaint as u8);
+    if let Some(Measured { loss_percent, rtt, better_rtt, distrust, .. }) = ruling.measured {
+        out.u8(loss_percent).stamp(Stamp(rtt)).stamp(Stamp(better_rtt)).stamp(Stamp(distrust));
+    }
+}
+
+/// A verdict that is not known here cannot be followed.
+fn read_ruling(body: &mut Reader<'_>) -> Result<ControlMessage, Unreadable> {
+    let kind = RULING;
+    let malformed = Unreadable::Malformed { kind };
+    let verdict = VERDICTS.get(usize::from(body.u8().ok_or(malformed)?));
+    let verdict = *verdict.ok_or(Unreadable::Unknown { kind })?;
+    let by = if body.u8().ok_or(malformed)? == BY_MEASUREMENT { Judge::Measurement } else { Judge::Peer };
+    let (base, remote) = (BaseId(body.u32().ok_or(malformed)?), body.address().ok_or(malformed)?);
+    let complaint = COMPLAINTS.get(usize::from(body.u8().ok_or(malformed)?));
+    let complaint = *complaint.ok_or(Unreadable::Unknown { kind })?;
+    let measured = match complaint {
+        Some(complaint) => Some(body.measured(complaint).ok_or(malformed)?),
+        None => None,
+    };
+    Ok(ControlMessage::Ruling(PairRuling { base, remote, verdict, by, measured, is_shared: true }))
 }
 
 fn write_digest(out: &mut Writer, digest: &Digest) {

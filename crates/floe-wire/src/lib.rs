@@ -19,6 +19,7 @@ pub mod stamp;
 pub mod state;
 pub mod stun;
 pub mod turn;
+pub mod verdict;
 
 pub use base::{BaseId, BaseKind, Generation, InterfaceInfo, InterfaceKind, RelayProtocol};
 pub use candidate::{Candidate, CandidateType, Protocol, TcpType};

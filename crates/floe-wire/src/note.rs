@@ -11,6 +11,7 @@ use crate::{
     BaseId, BaseKind, Candidate, Direction, GatheringState, Generation, IceConnectionState, IceRole, InterfaceInfo,
     NatFiltering, NatMapping, NatSummary, PacketKind, Sightings, SignalingState, Stamp,
     peer::{ClockComparison, Digest, RestartCause},
+    verdict::PairRuling,
 };
 
 /// Something the session knows and the wire does not show.
@@ -320,6 +321,8 @@ pub enum Note {
         /// The peer's address.
         remote: SocketAddr,
     },
+    /// A pair is to be used or not, whatever its priority.
+    PairJudged(PairRuling),
     /// The DTLS handshake began.
     HandshakeStarted {
         /// Whether we are the DTLS client.

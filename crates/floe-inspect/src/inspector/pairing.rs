@@ -294,6 +294,7 @@ impl Inspector {
         let rtt = rtt.map_or_else(String::new, |rtt| format!(", {}", millis(rtt)));
         self.mark(MarkerKind::Selection, format!("Audio goes over {}", self.pair_name(id)));
         self.say(Severity::Info, "selection", format!("Audio goes over {}{rtt}", self.pair_name(id)));
+        self.note_wish_and_selection(id);
     }
 }
 

@@ -116,10 +116,13 @@ pub struct PairReport {
     pub total_round_trip_time: Option<f64>,
     /// One sentence.
     pub why: String,
+    /// `forced`, `blocked` or `distrusted`, whatever the priority says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<&'static str>,
 }
 
 impl PairReport {
-    pub(super) fn of(view: &PairView) -> Self {
+    pub(super) fn of(picture: &Picture, view: &PairView) -> Self {
         Self {
             local_candidate_id: view.local_candidate.clone(),
             remote_candidate_id: view.remote_candidate.clone(),
@@ -137,6 +140,7 @@ impl PairReport {
             current_round_trip_time: view.rtt.map(|rtt| rtt.as_secs_f64()),
             total_round_trip_time: view.rtt.map(|_| view.total_rtt.as_secs_f64()),
             why: view.why.clone(),
+            verdict: picture.ruling_of(view.id).map(|known| known.ruling.verdict.name()),
         }
     }
 }
@@ -153,6 +157,9 @@ pub struct SelectionReport {
     pub remote_candidate_id: Option<String>,
     /// Its ICE generation.
     pub generation: u32,
+    /// What was wrong with the pair before, if it worked and was left all the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
 }
 
 impl SelectionReport {
@@ -163,6 +170,7 @@ impl SelectionReport {
             local_candidate_id: pair.and_then(|pair| pair.local_candidate.clone()),
             remote_candidate_id: pair.and_then(|pair| pair.remote_candidate.clone()),
             generation: selection.pair.generation.0,
+            why: picture.reason_of(selection),
         }
     }
 }

@@ -13,6 +13,7 @@ mod pages;
 mod pairs;
 mod relay;
 mod report;
+mod rulings;
 mod script;
 mod sides;
 mod two_nat_call;

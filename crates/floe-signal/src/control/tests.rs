@@ -52,6 +52,34 @@ fn sightings(count: u64) -> Sightings {
     Sightings { since: Stamp::from_millis(900), until: Stamp::from_millis(2_000), list }
 }
 
+fn measured() -> Measured {
+    Measured {
+        complaint: Complaint::RoundTrip,
+        loss_percent: 3,
+        rtt: Duration::from_millis(400),
+        better_rtt: Duration::from_millis(40),
+        distrust: Duration::from_secs(15),
+    }
+}
+
+fn ruling(verdict: PairVerdict, by: Judge, measured: Option<Measured>) -> PairRuling {
+    PairRuling { base: BaseId(7), remote: address("203.0.113.7:9"), verdict, by, measured, is_shared: true }
+}
+
+#[test]
+fn a_person_here_is_the_other_side_there() {
+    let told = ControlMessage::Ruling(ruling(PairVerdict::Blocked, Judge::Here, None));
+    let heard = ControlMessage::Ruling(ruling(PairVerdict::Blocked, Judge::Peer, None));
+    assert_eq!(ControlMessage::decode(&told.encode()), Ok(heard));
+}
+
+#[test]
+fn a_verdict_of_the_future_is_passed_over() {
+    let mut bytes = ControlMessage::Ruling(ruling(PairVerdict::Forced, Judge::Peer, None)).encode();
+    bytes[1] = 99;
+    assert_eq!(ControlMessage::decode(&bytes), Err(Unreadable::Unknown { kind: RULING }));
+}
+
 fn one_of_each() -> Vec<ControlMessage> {
     let generation = Generation(3);
     let tcp =
@@ -72,6 +100,8 @@ fn one_of_each() -> Vec<ControlMessage> {
         },
         ControlMessage::Digest(digest(3)),
         ControlMessage::Sightings(sightings(3)),
+        ControlMessage::Ruling(ruling(PairVerdict::Forced, Judge::Peer, None)),
+        ControlMessage::Ruling(ruling(PairVerdict::Distrusted, Judge::Measurement, Some(measured()))),
         ControlMessage::Goodbye,
     ]
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use floe_wire::{CandidateType, PacketKind, Stamp, note::EndReason};
+use floe_wire::{CandidateType, PacketKind, Stamp, note::EndReason, verdict::PairVerdict};
 
 use super::is_lost;
 use crate::{
@@ -261,6 +261,9 @@ fn silent_from(pair: &PairView) -> Option<Stamp> {
 /// C27: a direct path that is much worse than the relay beside it.
 pub(in crate::diagnosis) fn relay_is_better(picture: &Picture) -> Option<Verdict> {
     let pair = picture.selected_pair().filter(|pair| pair.state == PairState::Succeeded)?;
+    if let Some(verdict) = left_for_better(picture, pair) {
+        return Some(verdict);
+    }
     if is_relayed(picture, pair) {
         return None;
     }
@@ -273,6 +276,22 @@ pub(in crate::diagnosis) fn relay_is_better(picture: &Picture) -> Option<Verdict
     let is_lossy = recent.len() >= 10 && loss >= 10.0 && relay_rtt < rtt * 2;
     let is_slow = rtt > relay_rtt * 3 && rtt > Duration::from_millis(100);
     (is_lossy || is_slow).then(|| worse_than(relay, rtt, relay_rtt, loss))
+}
+
+/// Audio has left a pair that was much worse than the one in use, and does not trust it again yet.
+fn left_for_better(picture: &Picture, pair: &PairView) -> Option<Verdict> {
+    let left = picture.departures.last()?;
+    let is_distrusted = picture.rulings.iter().any(|known| {
+        (known.ruling.base, known.ruling.remote) == (left.ruling.base, left.ruling.remote)
+            && known.ruling.verdict == PairVerdict::Distrusted
+    });
+    let is_left = (pair.id.base, pair.id.remote) != (left.ruling.base, left.ruling.remote);
+    (is_distrusted && is_left).then(|| Verdict {
+        confidence: Confidence::Certain,
+        evidence: format!("{}: {}", left.ruling.remote, left.sentence()),
+        advice: "Nothing has to be done: the call goes over a better path, and returns when this one is good again."
+            .to_owned(),
+    })
 }
 
 fn worse_than(relay: PairId, rtt: Duration, relay_rtt: Duration, loss: f64) -> Verdict {

@@ -219,3 +219,30 @@ fn many_pairs_in_reserve_do_not_add_up_to_a_stream_of_requests() {
     assert!(per_second <= 7.0, "{per_second} requests a second");
     assert_eq!(world.sides[&End::A].gate.standby().len(), 99);
 }
+
+#[test]
+fn a_pair_is_asked_as_often_as_it_is_to_be_measured_and_counts_what_was_lost() {
+    let mut world = World::square(1);
+    world.delay = 20 * MS;
+    world.run_to(1000);
+    let count = |world: &World, line| {
+        let key = End::A.key(line);
+        let measures = world.sides[&End::A].gate.measures();
+        measures.into_iter().find(|measure| measure.key == key).expect("it works")
+    };
+    let best: Vec<Line> = world.sides[&End::A].gate.measures().iter().map(|measure| End::A.line(measure.key)).collect();
+    assert_eq!(best[0], (0, 0), "best first: {best:?}");
+    let before = count(&world, (1, 1));
+    for step in 1..=8 {
+        if step == 5 {
+            world.dead.insert((1, 1));
+        }
+        let now = world.now;
+        world.side(End::A).gate.ask(End::A.key((1, 1)), now);
+        world.run_to(1000 + step * 100);
+    }
+    let after = count(&world, (1, 1));
+    assert!(after.asked - before.asked >= 8, "{before:?} {after:?}");
+    assert_eq!(after.answered - before.answered, 4, "{before:?} {after:?}");
+    assert!(after.rtt >= 40 * MS && after.rtt < 50 * MS, "{after:?}");
+}

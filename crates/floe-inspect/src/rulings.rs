@@ -1,0 +1,79 @@
+//! Decisions about pairs, as people see them.
+
+use std::time::Duration;
+
+use floe_wire::{
+    Stamp,
+    verdict::{Complaint, Judge, Measured, PairRuling, PairVerdict},
+};
+
+use crate::{
+    Picture,
+    picture::{PairId, Selection},
+    words::millis,
+};
+
+/// A decision and the selection that follows from it are this far apart at most: the side that chooses decides first,
+/// and the other side may hear of both in either order.
+const SAME_MOVE: Duration = Duration::from_secs(3);
+
+/// A decision about a pair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RulingView {
+    /// What was decided, by whom, and what was measured.
+    pub ruling: PairRuling,
+    /// When.
+    pub at: Stamp,
+}
+
+impl RulingView {
+    /// What people are told of the pair.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let who = match self.ruling.by {
+            Judge::Here => "you",
+            Judge::Peer => "the other side",
+            Judge::Measurement => "measurements",
+        };
+        match (self.ruling.verdict, self.ruling.measured) {
+            (PairVerdict::Forced, _) => format!("forced by {who}"),
+            (PairVerdict::Blocked, _) => format!("blocked by {who}"),
+            (PairVerdict::Released, _) => format!("released by {who}"),
+            (PairVerdict::Distrusted, Some(measured)) => format!("left at {}: {}", self.at, reason(&measured)),
+            (PairVerdict::Distrusted, None) => {
+                format!("distrusted since {}, as others were worse than the pair in use", self.at)
+            }
+        }
+    }
+}
+
+/// What was wrong with the pair that was left.
+pub(crate) fn reason(measured: &Measured) -> String {
+    let Measured { complaint, loss_percent, rtt, better_rtt, .. } = measured;
+    let better = millis(*better_rtt);
+    match complaint {
+        Complaint::Loss => format!("lost {loss_percent} % of the audio, and another pair loses nothing in {better}"),
+        Complaint::RoundTrip => format!("took {}, and another pair takes {better}", millis(*rtt)),
+    }
+}
+
+impl Picture {
+    /// What holds for a pair whatever its priority, in any generation.
+    #[must_use]
+    pub fn ruling_of(&self, pair: PairId) -> Option<&RulingView> {
+        self.rulings.iter().find(|known| (known.ruling.base, known.ruling.remote) == (pair.base, pair.remote))
+    }
+
+    /// Why audio moved, if it was for the quality of the pair before.
+    #[must_use]
+    pub fn reason_of(&self, selection: &Selection) -> Option<String> {
+        let position = self.selections.iter().position(|known| known == selection)?;
+        let before = self.selections.get(position.checked_sub(1)?)?.pair;
+        let is_it = |left: &&RulingView| {
+            let is_near = left.at.since(selection.at) <= SAME_MOVE && selection.at.since(left.at) <= SAME_MOVE;
+            is_near && (left.ruling.base, left.ruling.remote) == (before.base, before.remote)
+        };
+        let measured = self.departures.iter().rev().find(is_it)?.ruling.measured?;
+        Some(format!("{} {}", before.remote, reason(&measured)))
+    }
+}
