@@ -1,6 +1,8 @@
 //! What people (or scripts) ask of a call.
 
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf};
+
+use floe_wire::BaseId;
 
 /// What people (or scripts) ask of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +17,27 @@ pub enum Command {
     SetPlayback(Playback),
     /// Begin ICE anew beside the path in use, and move to what it finds.
     RestartIce,
+    /// Use a pair whenever it works, instead of one forced before; another one is used while it does not.
+    ForcePair {
+        /// Our base.
+        base: BaseId,
+        /// The peer's address.
+        remote: SocketAddr,
+    },
+    /// Neither check nor answer nor use a pair.
+    BlockPair {
+        /// Our base.
+        base: BaseId,
+        /// The peer's address.
+        remote: SocketAddr,
+    },
+    /// Let a pair's priority decide again, whoever forced or blocked it.
+    ReleasePair {
+        /// Our base.
+        base: BaseId,
+        /// The peer's address.
+        remote: SocketAddr,
+    },
     /// Hang up; the record stays readable.
     HangUp,
 }

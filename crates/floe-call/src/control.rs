@@ -13,7 +13,8 @@ use floe_transport::{Clock, Tap};
 use floe_wire::{
     Candidate, Generation, Note, Protocol, Sightings,
     note::DropKind,
-    peer::{Digest, RestartCause},
+    peer::{Digest, MediaDigest, RestartCause},
+    verdict::PairRuling,
 };
 
 use self::clocks::Clocks;
@@ -29,7 +30,8 @@ const MOST_LATE_CANDIDATES: usize = 64;
 /// Candidates that are remembered as told; telling one again does no harm.
 const MOST_TOLD: usize = 512;
 /// What this version can do.
-const OWN_FEATURES: Features = Features::RESTART.union(Features::DIGEST).union(Features::SIGHTINGS);
+const OWN_FEATURES: Features =
+    Features::RESTART.union(Features::DIGEST).union(Features::SIGHTINGS).union(Features::RULING);
 
 /// What the peer wants done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +40,8 @@ pub(crate) enum Request {
     AddCandidate { generation: Generation, candidate: Candidate },
     /// Begin this generation.
     Restart { generation: Generation, cause: RestartCause },
+    /// Take this decision about a pair for one's own.
+    Rule(PairRuling),
     /// The peer hangs up.
     Goodbye,
 }
@@ -66,6 +70,7 @@ pub(crate) struct Control {
     told: BTreeSet<CandidateKey>,
     is_muted: bool,
     late_candidates: usize,
+    peer_media: Option<MediaDigest>,
 }
 
 impl Control {
@@ -81,6 +86,7 @@ impl Control {
             told: BTreeSet::new(),
             is_muted: false,
             late_candidates: 0,
+            peer_media: None,
         }
     }
 
@@ -131,7 +137,11 @@ impl Control {
                     self.tap.note(Note::ClocksCompared(comparison));
                 }
             }
-            ControlMessage::Digest(digest) => self.tap.note(Note::PeerDigest(digest)),
+            ControlMessage::Digest(digest) => {
+                self.peer_media = Some(digest.media);
+                self.tap.note(Note::PeerDigest(digest));
+            }
+            ControlMessage::Ruling(ruling) => return Some(Request::Rule(ruling)),
             ControlMessage::Sightings(told) => self.tap.note(Note::PeerSightings(told)),
             ControlMessage::Goodbye => return Some(Request::Goodbye),
         }
@@ -182,6 +192,18 @@ impl Control {
     /// Tells where media goes from here on.
     pub fn tell_pair(&mut self, generation: Generation, remote: SocketAddr) {
         self.say(ControlMessage::PairChosen { generation, remote });
+    }
+
+    /// Tells what was decided about a pair, named as the peer knows it; false if nothing can be told.
+    pub fn tell_ruling(&mut self, ruling: PairRuling) -> bool {
+        let is_told = self.is_open && self.outbox.len() < OUTBOX;
+        self.say(ControlMessage::Ruling(ruling));
+        is_told
+    }
+
+    /// What the peer heard of our audio, as it last told.
+    pub fn peer_media(&self) -> Option<MediaDigest> {
+        self.peer_media.filter(|_| self.is_open)
     }
 
     /// Tells whether anything but silence is sent.

@@ -18,11 +18,13 @@ mod media;
 mod privacy;
 pub mod probe;
 mod publisher;
+mod quality;
 mod restart;
 mod restarting;
 mod seals;
 mod session;
 mod snapshot;
+mod steering;
 mod talk;
 
 pub use call::Call;

@@ -1,6 +1,7 @@
 //! Folds records as they come and publishes snapshots, at most 20 a second.
 
 use std::{
+    net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -8,7 +9,7 @@ use std::{
 use floe_inspect::Inspector;
 use floe_signal::control::{MAX_DIGEST_PAIRS, MAX_SIGHTINGS};
 use floe_transport::Clock;
-use floe_wire::{Note, Record, RecordBody, Sightings, Stamp, note::DropKind, peer::Digest};
+use floe_wire::{BaseId, Note, Record, RecordBody, Sightings, Stamp, note::DropKind, peer::Digest};
 use tokio::sync::{mpsc, watch};
 
 use crate::{
@@ -81,6 +82,13 @@ impl Publisher {
             }
             Err(mpsc::error::TrySendError::Closed(_)) => {}
         }
+    }
+
+    /// What the peer calls a pair of ours, as its digests have told; in the newest generation that they name.
+    pub fn peers_name(&self, base: BaseId, remote: SocketAddr) -> Option<(BaseId, SocketAddr)> {
+        let named = self.inspector.picture().peer.pairs.iter().filter_map(|pair| Some((pair.ours?, pair.seen)));
+        let it = named.filter(|(ours, _)| (ours.base, ours.remote) == (base, remote));
+        it.max_by_key(|(ours, _)| ours.generation).map(|(_, seen)| (seen.base, seen.remote))
     }
 
     /// When the next snapshot is due.

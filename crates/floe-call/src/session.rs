@@ -14,6 +14,7 @@ use floe_wire::{
     note::{EndReason, RefusalReason},
     peer::RestartCause,
     stun::StunMessage,
+    verdict::PairVerdict,
 };
 use tokio::sync::{mpsc, watch};
 
@@ -29,6 +30,7 @@ use crate::{
     publisher::{Extras, Publisher},
     restart::Restarts,
     snapshot::PasteOutcome,
+    steering::Steering,
     talk::Talk,
 };
 
@@ -54,6 +56,7 @@ pub(crate) struct Session {
     pub(crate) talk: Talk,
     pub(crate) restarts: Restarts,
     pub(crate) machine: Machine,
+    pub(crate) steering: Steering,
     audio: AudioWorker,
     pub(crate) publisher: Publisher,
     paste: Option<PasteOutcome>,
@@ -128,6 +131,7 @@ impl Session {
             talk: Talk::new(Control::new(&talk_tap, clock)),
             restarts: Restarts::default(),
             machine,
+            steering: Steering::default(),
             audio,
             publisher,
             paste: None,
@@ -191,6 +195,7 @@ impl Session {
             self.media.as_ref().and_then(Media::poll_timeout),
             self.talk.control.poll_timeout(),
             self.restarts.poll_timeout(),
+            self.steering.poll_timeout(),
             code,
         ]
         .into_iter()
@@ -243,6 +248,9 @@ impl Session {
             Command::SetSource(source) => self.audio.set_source(source),
             Command::SetPlayback(playback) => self.audio.set_playback(playback),
             Command::RestartIce => self.want_restart(RestartCause::Asked),
+            Command::ForcePair { base, remote } => self.on_pair_wish(base, remote, PairVerdict::Forced),
+            Command::BlockPair { base, remote } => self.on_pair_wish(base, remote, PairVerdict::Blocked),
+            Command::ReleasePair { base, remote } => self.on_pair_wish(base, remote, PairVerdict::Released),
             Command::HangUp => self.ended = Some(EndReason::HungUp),
         }
     }
@@ -270,6 +278,7 @@ impl Session {
         self.drain_path();
         self.drain_media(now);
         self.renew(now).await;
+        self.steer(now);
         self.talk(now);
         let (code, paste) = (self.exchange.own().map(str::to_owned), self.paste.clone());
         self.publisher.on_timeout(now, || Extras { code, paste });
@@ -375,7 +384,10 @@ impl Session {
             AudioOutput::Rtp(packet) => self.send_media(PacketKind::Rtp, &packet),
             AudioOutput::Rtcp(packet) => self.send_media(PacketKind::Rtcp, &packet),
             AudioOutput::FirstAudio => self.tap.note(Note::FirstAudio),
-            AudioOutput::Measured(measure) => self.tap.note(Note::AudioMeasured(measure)),
+            AudioOutput::Measured(measure) => {
+                self.steering.on_measured(&measure);
+                self.tap.note(Note::AudioMeasured(measure));
+            }
             AudioOutput::Device { message } => self.tap.note(Note::AudioDevice { message }),
             AudioOutput::PeerLeft => self.ended = Some(EndReason::PeerHungUp),
         }
@@ -460,6 +472,7 @@ impl Session {
                 MediaOutput::Secured(facts) => {
                     self.tap.note(Note::Secured(facts));
                     self.audio.begin_sending();
+                    self.begin_steering(now);
                     self.note_missing_control();
                 }
                 MediaOutput::ControlOpened => self.on_control_opened(now),

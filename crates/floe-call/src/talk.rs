@@ -45,6 +45,7 @@ impl Session {
                 self.on_late_candidate(generation, &candidate, now)
             }
             Some(Request::Restart { generation, .. }) => self.on_peer_restart(generation),
+            Some(Request::Rule(ruling)) => self.on_peer_ruling(ruling),
             None => {}
             Some(Request::Goodbye) => self.ended = Some(EndReason::PeerHungUp),
         }

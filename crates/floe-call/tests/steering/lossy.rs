@@ -1,0 +1,97 @@
+//! A network that loses a share of what is sent, except towards a relay.
+
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    task::{Context, Poll},
+};
+
+use floe_transport::{
+    Network,
+    network::{BoxFuture, NetworkChanges, TcpListener, TcpStream, UdpSocket},
+};
+use floe_wire::InterfaceInfo;
+
+/// How much is lost, and the dice.
+#[derive(Clone, Default)]
+pub struct Loss {
+    percent: Arc<AtomicU32>,
+    dice: Arc<AtomicU32>,
+}
+
+impl Loss {
+    /// Loses so much from here on.
+    pub fn set_percent(&self, percent: u32) {
+        self.percent.store(percent, Ordering::Relaxed);
+    }
+
+    fn strikes(&self) -> bool {
+        let thrown = self.dice.fetch_add(1, Ordering::Relaxed).wrapping_mul(2_654_435_761);
+        (thrown >> 16) % 100 < self.percent.load(Ordering::Relaxed)
+    }
+}
+
+/// Puts loss in front of a network.
+pub fn lossy(inner: Arc<dyn Network>, relay: IpAddr, loss: &Loss) -> Arc<dyn Network> {
+    Arc::new(Lossy { inner, relay, loss: loss.clone() })
+}
+
+struct Lossy {
+    inner: Arc<dyn Network>,
+    relay: IpAddr,
+    loss: Loss,
+}
+
+impl Network for Lossy {
+    fn interfaces(&self) -> io::Result<Vec<InterfaceInfo>> {
+        self.inner.interfaces()
+    }
+
+    fn bind_udp(&self, local: SocketAddr) -> io::Result<Box<dyn UdpSocket>> {
+        Ok(Box::new(Socket { inner: self.inner.bind_udp(local)?, relay: self.relay, loss: self.loss.clone() }))
+    }
+
+    /// No TCP, which would be a direct way without loss.
+    fn connect_tcp<'a>(&'a self, _: SocketAddr, _: SocketAddr) -> BoxFuture<'a, io::Result<Box<dyn TcpStream>>> {
+        Box::pin(std::future::ready(Err(io::ErrorKind::Unsupported.into())))
+    }
+
+    fn listen_tcp(&self, _: SocketAddr) -> io::Result<Box<dyn TcpListener>> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn changes(&self) -> Box<dyn NetworkChanges> {
+        self.inner.changes()
+    }
+
+    fn resolve<'a>(&'a self, host: &'a str, port: u16) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
+        self.inner.resolve(host, port)
+    }
+}
+
+struct Socket {
+    inner: Box<dyn UdpSocket>,
+    relay: IpAddr,
+    loss: Loss,
+}
+
+impl UdpSocket for Socket {
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.inner.local_addr()
+    }
+
+    fn try_send_to(&self, datagram: &[u8], remote: SocketAddr) -> io::Result<()> {
+        if remote.ip() != self.relay && self.loss.strikes() {
+            return Ok(());
+        }
+        self.inner.try_send_to(datagram, remote)
+    }
+
+    fn poll_recv_from(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<(usize, SocketAddr)>> {
+        self.inner.poll_recv_from(cx, buffer)
+    }
+}

@@ -1,0 +1,46 @@
+//! A direct way that turns bad.
+
+use std::time::Duration;
+
+use floe_call::Call;
+use floe_inspect::{Report, diagnose};
+
+use crate::{
+    is_relayed,
+    pair::{log_of, until},
+    prepared, says, selected,
+};
+
+async fn moved(call: &Call, to_relay: bool) -> Duration {
+    let what = if to_relay { "the call goes over the relay" } else { "the call is back on the direct way" };
+    let snapshot = until(call, what, |snapshot| is_relayed(snapshot, selected(snapshot)) == to_relay).await;
+    snapshot.picture.selections.last().expect("just waited for").at.0
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_direct_way_that_loses_packets_is_left_for_a_relay_at_both_ends_and_returned_to_once_it_is_good() {
+    let (pair, loss) = prepared().await;
+    loss.set_percent(30);
+    let mut left = Vec::new();
+    for call in [&pair.a, &pair.b] {
+        until(call, "the reason is known", |snapshot| !snapshot.picture.departures.is_empty()).await;
+        left.push(moved(call, true).await);
+        let named = |id: &str, picture: &_| diagnose(picture).iter().any(|finding| finding.id == id);
+        let snapshot = until(call, "C27 names it", |snapshot| named("C27", &snapshot.picture)).await;
+        assert!(says(&snapshot, "% of the audio"), "{}", log_of(&snapshot.picture));
+    }
+    loss.set_percent(0);
+    for (call, left) in [&pair.a, &pair.b].into_iter().zip(left) {
+        let back = moved(call, false).await;
+        let away = back.saturating_sub(left);
+        // 15 s of distrust and 5 s of trial; the ends may differ by how they learn of it.
+        assert!(away >= Duration::from_secs(17), "{away:?}\n{}", log_of(&call.snapshot().picture));
+        until(call, "it is trusted again", |snapshot| snapshot.picture.rulings.is_empty()).await;
+    }
+    let (a, b) = pair.finish().await;
+    for snapshot in [a, b] {
+        let report = Report::of(&snapshot.picture);
+        let why = report.selected_pairs.iter().filter_map(|selection| selection.why.as_deref());
+        assert!(why.into_iter().any(|why| why.contains("% of the audio")), "{}", log_of(&snapshot.picture));
+    }
+}
