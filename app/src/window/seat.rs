@@ -100,7 +100,13 @@ impl Seat {
         match command {
             Command::SetSource(source) => self.source.clone_from(source),
             Command::SetPlayback(playback) => self.playback.clone_from(playback),
-            Command::PasteCode(_) | Command::SetMuted(_) | Command::RestartIce | Command::HangUp => {}
+            Command::PasteCode(_)
+            | Command::SetMuted(_)
+            | Command::RestartIce
+            | Command::ForcePair { .. }
+            | Command::BlockPair { .. }
+            | Command::ReleasePair { .. }
+            | Command::HangUp => {}
         }
     }
 }
