@@ -187,7 +187,7 @@ impl Gate {
             pair.foundation.get_or_insert(foundation);
             return Admission::Admitted;
         }
-        let admission = self.make_room(priority);
+        let admission = self.make_room(priority, due);
         if admission != Admission::NoRoom {
             let mut pair = Pair::new(rank, self.role, Origin::Signaled, due);
             pair.foundation = Some(foundation.clone());
@@ -204,19 +204,18 @@ impl Gate {
             (pair.rank, pair.priority) = (rank, rank.priority(self.role));
             return Admission::Admitted;
         }
-        if self.pairs.len() >= MAX_PAIRS || self.learned().count() >= MAX_LEARNED {
-            let stale = self.learned().find(|(_, heard)| now.saturating_duration_since(*heard) >= LEARNED_STALE);
-            let Some((stale, _)) = stale else { return Admission::NoRoom };
-            self.pairs.remove(&stale);
+        let admission = self.make_room_for_learned(now);
+        if admission != Admission::NoRoom {
+            let origin = Origin::Learned { heard_at: now };
+            self.pairs.insert(key, Pair::new(rank, self.role, origin, now + LONGEST_RTO));
         }
-        let origin = Origin::Learned { heard_at: now };
-        self.pairs.insert(key, Pair::new(rank, self.role, origin, now + LONGEST_RTO));
-        Admission::Admitted
+        admission
     }
 
     /// Forgets the pairs of a base that is gone; the best one in reserve takes over.
     pub(crate) fn remove_base(&mut self, base: BaseId, now: Instant) {
         self.pairs.retain(|key, _| key.base != base);
+        self.thaw_orphans(now);
         self.let_go_of(|key| key.base == base);
         self.settle(now);
     }
@@ -228,6 +227,7 @@ impl Gate {
         if verdict == Verdict::Blocked {
             pair.lose(now);
             pair.nominated = None;
+            self.thaw_orphans(now);
             self.let_go_of(|known| known == key);
         } else if before == Verdict::Blocked {
             pair.lose(now);
@@ -466,23 +466,50 @@ impl Gate {
     }
 
     /// At the cap, the worst unproven pair goes if it is worse than the new one.
-    fn make_room(&mut self, priority: u64) -> Admission {
+    fn make_room(&mut self, priority: u64, now: Instant) -> Admission {
         if self.pairs.len() < MAX_PAIRS {
             return Admission::Admitted;
         }
-        let selected = self.selected();
-        let expendable = self
-            .pairs
-            .iter()
-            .filter(|(key, pair)| !pair.is_valid() && Some(**key) != selected)
-            .map(|(key, pair)| (pair.priority, *key));
-        match expendable.min() {
+        match self.worst_unproven(|_| true) {
             Some((worst, key)) if worst < priority => {
-                self.pairs.remove(&key);
+                self.forget(key, now);
                 Admission::Replaced
             }
             Some(_) | None => Admission::NoRoom,
         }
+    }
+
+    /// At the cap, a check of the peer says more for its pair than silence does for the worst signaled one: behind a NAT
+    /// that maps by destination, the addresses of a code may all be in vain.
+    fn make_room_for_learned(&mut self, now: Instant) -> Admission {
+        let is_flooded = self.learned().count() >= MAX_LEARNED;
+        if !is_flooded && self.pairs.len() < MAX_PAIRS {
+            return Admission::Admitted;
+        }
+        let stale = self.learned().find(|(_, heard)| now.saturating_duration_since(*heard) >= LEARNED_STALE);
+        if let Some((stale, _)) = stale {
+            self.forget(stale, now);
+            return Admission::Admitted;
+        }
+        let is_in_vain = |pair: &Pair| pair.origin == Origin::Signaled && !pair.is_triggered();
+        match self.worst_unproven(is_in_vain).filter(|_| !is_flooded) {
+            Some((_, worst)) => {
+                self.forget(worst, now);
+                Admission::Replaced
+            }
+            None => Admission::NoRoom,
+        }
+    }
+
+    fn worst_unproven(&self, is_expendable: impl Fn(&Pair) -> bool) -> Option<(u64, PairKey)> {
+        let selected = self.selected();
+        let unproven = self.pairs.iter().filter(|(key, pair)| !pair.is_valid() && Some(**key) != selected);
+        unproven.filter(|(_, pair)| is_expendable(pair)).map(|(key, pair)| (pair.priority, *key)).min()
+    }
+
+    fn forget(&mut self, key: PairKey, now: Instant) {
+        self.pairs.remove(&key);
+        self.thaw_orphans(now);
     }
 
     /// Unproven pairs with peer-reflexive candidates, and when they were heard.

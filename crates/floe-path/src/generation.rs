@@ -377,9 +377,13 @@ impl GenerationState {
         let told = (local.base.tcp_type.map(TcpType::counterpart), key.remote);
         let signaled = remote.candidates.get(&told).filter(|known| known.is_told).map(|known| known.priority);
         let rank = Rank { local: local.base.priority, remote: signaled.unwrap_or_else(|| worth(prflx_priority)) };
-        if remote.gate.hear(key, rank, now) == Admission::NoRoom {
-            out.drops.count(DropKind::Candidates);
-            return false;
+        match remote.gate.hear(key, rank, now) {
+            Admission::Admitted => {}
+            Admission::Replaced => out.drops.count(DropKind::Pairs),
+            Admission::NoRoom => {
+                out.drops.count(DropKind::Candidates);
+                return false;
+            }
         }
         if let Some(verdict) = self.verdicts.get(&key) {
             remote.gate.judge(key, *verdict, now);

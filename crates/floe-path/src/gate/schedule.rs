@@ -117,13 +117,24 @@ impl Gate {
     /// The next frozen pair of a foundation may be checked at `at`, whatever came of the last one. One at a time.
     fn thaw_next(&mut self, foundation: &Foundation, at: Instant) {
         let mates = || self.alike(foundation);
-        if mates().any(|(_, pair)| pair.is_fresh() && !pair.is_frozen()) {
+        if mates().any(|(_, pair)| pair.is_fresh() && pair.due_at().is_some()) {
             return;
         }
         let frozen = mates().filter(|(_, pair)| pair.is_frozen());
         let next = frozen.max_by_key(|(key, pair)| (pair.standing(), **key)).map(|(key, _)| *key);
         if let Some(pair) = next.and_then(|key| self.pairs.get_mut(&key)) {
             pair.thaw(at);
+        }
+    }
+
+    /// Frozen pairs wait for the check of another one; where that is gone or blocked, the next takes its place.
+    pub(super) fn thaw_orphans(&mut self, now: Instant) {
+        let frozen = self.pairs.values().filter(|pair| pair.is_frozen());
+        let foundations: Vec<Foundation> = frozen.filter_map(|pair| pair.foundation.clone()).collect();
+        for foundation in foundations {
+            if !self.alike(&foundation).any(|(_, pair)| pair.due_at().is_some()) {
+                self.thaw_next(&foundation, now);
+            }
         }
     }
 

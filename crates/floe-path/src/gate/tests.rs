@@ -9,6 +9,7 @@ use crate::connection::Connection;
 
 mod broken;
 mod freezing;
+mod limits;
 mod takeover;
 
 const MS: Duration = Duration::from_millis(1);
