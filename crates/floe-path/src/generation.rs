@@ -28,8 +28,9 @@ use crate::{
     path::{Credentials, Liveness, PathBase, PathConfig, PathEvent, PathOutput},
 };
 
-/// How long the gate waits for an agent's wish before it checks a new pair without one: a wish comes within
-/// microseconds, or with the agent's next round after 200 ms.
+/// How long the gate waits for an agent's wish before it checks new pairs without one: a wish comes within microseconds,
+/// or with the agent's next round after 200 ms. Pairs that no agent wishes for wait as well, or they would all go before
+/// better ones.
 const AGENT_HEAD_START: Duration = Duration::from_millis(1);
 /// Requests that agents have not answered yet; they answer within microseconds.
 const ANSWERING_CAPACITY: usize = 256;
@@ -305,8 +306,7 @@ impl GenerationState {
         let key = PairKey { base, remote: address };
         let rank = Rank { local: local.base.priority, remote: candidate.priority };
         let foundation = Foundation { local: local.base.address.ip(), remote: Arc::clone(&candidate.foundation) };
-        let head_start = if local.agent.is_some() { AGENT_HEAD_START } else { Duration::ZERO };
-        match remote.gate.add(key, rank, foundation, now + head_start) {
+        match remote.gate.add(key, rank, foundation, now + AGENT_HEAD_START) {
             Admission::Admitted => {}
             Admission::Replaced => out.drops.count(DropKind::Pairs),
             Admission::NoRoom => return out.drops.count(DropKind::Pairs),

@@ -72,6 +72,10 @@ impl Gate {
         if let Some(foundation) = pair.foundation.clone() {
             self.thaw_next(&foundation, now + FROZEN_FOR);
         }
+        if self.waiting().is_some() {
+            // A pair whose check has left is waited for much less long than one that is still to be asked.
+            self.settle(now);
+        }
     }
 
     fn unproven_on(&self, key: PairKey) -> u32 {

@@ -35,6 +35,27 @@ async fn udp_is_taken_where_it_works() {
 }
 
 #[tokio::test]
+async fn connections_that_no_agent_asks_for_go_after_the_better_pairs() {
+    let wire = Wire::new(1);
+    wire.cut(true);
+    let (a, b) = (side(&wire, 2).await, side(&wire, 1).await);
+    paste_both(&a, &b);
+    let first = async {
+        loop {
+            let log = wire.log();
+            let first =
+                [2, 1].map(|host| log.iter().find(|(from, ..)| from.ip() == base(host, 0).address.ip()).cloned());
+            if let [Some((a, ..)), Some((b, ..))] = first {
+                return [a, b];
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let first = tokio::time::timeout(DEADLINE, first).await.expect("both check");
+    assert_eq!(first, [base(2, 0).address, base(1, 0).address], "UDP goes first");
+}
+
+#[tokio::test]
 async fn without_udp_the_best_connection_is_one_that_a_side_dialed() {
     let wire = Wire::new(1);
     wire.kill(base(2, 0).address, base(1, 0).address);

@@ -61,6 +61,37 @@ fn a_wait_for_a_better_pair_is_short_and_shown() {
 }
 
 #[test]
+fn a_wait_is_shortened_by_the_check_that_it_waits_for() {
+    let now = Instant::now();
+    for role in [IceRole::Controlling, IceRole::Controlled] {
+        let mut gate = Gate::new(role, GRACE, 1);
+        let (good, better) = (End::A.key((1, 1)), End::A.key((0, 0)));
+        gate.add(good, rank(1), foundation(good), now);
+        gate.add(better, rank(2), foundation(better), now + 10 * MS);
+        prove(&mut gate, good, now);
+        gate.on_request_answered(good, Some(1), now);
+        let waiting = gate.waiting().unwrap();
+        assert_eq!((waiting.best, waiting.hope.better, waiting.hope.until), (good, better, now + 4 * GRACE));
+
+        let left = now + 10 * MS;
+        let release = gate.release(left).unwrap();
+        let transaction = gate.transaction();
+        gate.on_sent(release, transaction, left);
+
+        assert_eq!(release.key, better);
+        let (until, why) = gate.time_at().unwrap();
+        assert_eq!(
+            ((until - left).as_millis(), why),
+            (5, "waiting for a better pair"),
+            "a quarter of nothing, and 5 ms"
+        );
+        gate.handle_time(until);
+        let goes_on = gate.release(until).map(|release| release.key).or(gate.selected());
+        assert_eq!(goes_on, Some(good), "as {role}");
+    }
+}
+
+#[test]
 fn no_packet_is_lost_when_a_better_pair_takes_over() {
     for seed in 0..30 {
         let mut world = World::new(&[(1, 0), (1, 1)], seed);
