@@ -16,9 +16,11 @@ const IPV6: u8 = 0b100;
 const NEWER_KIND: u8 = 0b010;
 const EXPLICIT_PRIORITY: u8 = 0b001;
 
-const TYPES: [CandidateType; 4] =
+/// By the number that stands for each in codes and in messages of the control channel.
+pub(crate) const TYPES: [CandidateType; 4] =
     [CandidateType::Host, CandidateType::ServerReflexive, CandidateType::PeerReflexive, CandidateType::Relayed];
-const PROTOCOLS: [(Protocol, Option<TcpType>); 4] = [
+/// As [`TYPES`].
+pub(crate) const PROTOCOLS: [(Protocol, Option<TcpType>); 4] = [
     (Protocol::Udp, None),
     (Protocol::Tcp, Some(TcpType::Active)),
     (Protocol::Tcp, Some(TcpType::Passive)),

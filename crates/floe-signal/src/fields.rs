@@ -5,19 +5,13 @@ use std::{
     time::Duration,
 };
 
-use floe_wire::{Candidate, CandidateType, Protocol, Stamp, TcpType};
+use floe_wire::{Candidate, Stamp};
+
+use crate::candidate_field::{PROTOCOLS, TYPES};
 
 const IPV4: u8 = 4;
 const IPV6: u8 = 6;
 const NO_ADDRESS: u8 = 0;
-const TYPES: [CandidateType; 4] =
-    [CandidateType::Host, CandidateType::ServerReflexive, CandidateType::PeerReflexive, CandidateType::Relayed];
-const PROTOCOLS: [(Protocol, Option<TcpType>); 4] = [
-    (Protocol::Udp, None),
-    (Protocol::Tcp, Some(TcpType::Active)),
-    (Protocol::Tcp, Some(TcpType::Passive)),
-    (Protocol::Tcp, Some(TcpType::SimultaneousOpen)),
-];
 /// RFC 8445 section 5.1.1.3.
 const LONGEST_FOUNDATION: usize = 32;
 
