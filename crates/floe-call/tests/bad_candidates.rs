@@ -1,27 +1,18 @@
 //! Codes with candidates that nobody can use: the call goes on with the rest, and says what was left out.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+mod watching;
+
+use std::{net::SocketAddr, sync::Arc};
 
 use floe_call::{Call, CallConfig, Command, Snapshot};
 use floe_signal::Code;
 use floe_simnet::{Scenario, World};
 use floe_wire::{Candidate, note::DropKind};
-use tokio::time::timeout;
 
-/// A test that waits longer than this for an event has found a bug.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-async fn until(call: &Call, what: &str, wanted: impl Fn(&Snapshot) -> bool) -> Arc<Snapshot> {
-    let mut snapshots = call.watch();
-    match timeout(PATIENCE, snapshots.wait_for(|snapshot| wanted(snapshot))).await {
-        Ok(Ok(snapshot)) => Arc::clone(&snapshot),
-        _ => panic!("waited in vain until {what}"),
-    }
-}
+use crate::watching::until;
 
 async fn code_of(call: &Call) -> Code {
-    let snapshot = until(call, "the code is ready", |snapshot| snapshot.code.is_some()).await;
-    Code::decode(snapshot.code.as_deref().expect("just checked")).expect("a code just made").0
+    Code::decode(&watching::code_of(call).await).expect("a code just made").0
 }
 
 /// Two calls on one LAN; B gets A's code with these candidates before A's own.

@@ -1,5 +1,7 @@
 //! Codes that wait: routers with little patience, and what both codes let expect of each other.
 
+mod watching;
+
 use std::{sync::Arc, time::Duration};
 
 use floe_call::{Call, CallConfig, Command, Snapshot};
@@ -10,10 +12,8 @@ use floe_inspect::{
 use floe_signal::Code;
 use floe_simnet::{NatConfig, PortAssignment, Scenario, Side, World};
 use floe_wire::{Candidate, CandidateType, IceConnectionState, NatSummary, Stamp};
-use tokio::time::timeout;
 
-/// A test that waits longer than this for an event has found a bug; checks that fail do so after 39.5 s.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::watching::{code_of, exchange, log_of, until};
 
 struct Pair {
     a: Call,
@@ -31,23 +31,6 @@ fn start(scenario: Scenario, nat: Option<NatConfig>, mapping_refresh: Duration) 
     let a = Call::start(config.clone(), Arc::clone(&world.a));
     let b = Call::start(config, Arc::clone(&world.b));
     Pair { a, b, world }
-}
-
-/// Waits until a snapshot satisfies `wanted`, and gives it.
-async fn until(call: &Call, what: &str, wanted: impl Fn(&Snapshot) -> bool) -> Arc<Snapshot> {
-    let mut snapshots = call.watch();
-    match timeout(PATIENCE, snapshots.wait_for(|snapshot| wanted(snapshot))).await {
-        Ok(Ok(snapshot)) => Arc::clone(&snapshot),
-        _ => panic!("waited in vain until {what}; events:\n{}", log_of(&call.snapshot().picture)),
-    }
-}
-
-fn log_of(picture: &Picture) -> String {
-    picture.events.iter().map(|event| format!("{} {} {}\n", event.at, event.topic, event.text)).collect()
-}
-
-async fn code_of(call: &Call) -> String {
-    until(call, "the code is ready", |snapshot| snapshot.code.is_some()).await.code.clone().expect("just checked")
 }
 
 async fn connected(call: &Call) -> Arc<Snapshot> {
@@ -132,9 +115,7 @@ async fn a_newer_code_of_the_same_friend_is_taken_as_well() {
 /// Both codes exchanged; gives both pictures once `wanted` holds on A's.
 async fn exchanged(scenario: Scenario, wanted: impl Fn(&Picture) -> bool) -> (Arc<Snapshot>, Arc<Snapshot>) {
     let pair = start(scenario, None, Duration::from_secs(20));
-    let (code_a, code_b) = (code_of(&pair.a).await, code_of(&pair.b).await);
-    pair.a.send(Command::PasteCode(code_b));
-    pair.b.send(Command::PasteCode(code_a));
+    exchange(&pair.a, &pair.b).await;
     until(&pair.a, "the outcome is known", |snapshot| wanted(&snapshot.picture)).await;
     until(&pair.b, "the outcome is known", |snapshot| wanted(&snapshot.picture)).await;
     (pair.a.snapshot(), pair.b.snapshot())

@@ -1,27 +1,15 @@
 //! What codes and packets reveal at each level of privacy.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+mod watching;
+
+use std::{net::IpAddr, sync::Arc};
 
 use floe_call::{Call, CallConfig, Command, Privacy, Snapshot};
 use floe_signal::Code;
 use floe_simnet::{Scenario, World};
 use floe_wire::{Candidate, CandidateType};
-use tokio::time::timeout;
 
-/// A test that waits longer than this for an event has found a bug.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-async fn until(call: &Call, what: &str, wanted: impl Fn(&Snapshot) -> bool) -> Arc<Snapshot> {
-    let mut snapshots = call.watch();
-    match timeout(PATIENCE, snapshots.wait_for(|snapshot| wanted(snapshot))).await {
-        Ok(Ok(snapshot)) => Arc::clone(&snapshot),
-        _ => {
-            let events = &call.snapshot().picture.events;
-            let log: Vec<String> = events.iter().map(|event| format!("{} {}", event.at, event.text)).collect();
-            panic!("waited in vain until {what}:\n{}", log.join("\n"))
-        }
-    }
-}
+use crate::watching::{code_of, until};
 
 /// Connects two calls, of which A has this level; gives A's code and both last snapshots.
 async fn connected(scenario: Scenario, privacy: Privacy) -> (Code, Arc<Snapshot>, Arc<Snapshot>) {
@@ -40,9 +28,7 @@ async fn connected_at(scenario: Scenario, levels: [Privacy; 2]) -> (Code, Arc<Sn
     };
     let a = Call::start(CallConfig { privacy, ..config.clone() }, Arc::clone(&world.a));
     let b = Call::start(CallConfig { privacy: of_b, ..config }, Arc::clone(&world.b));
-    let ready = |snapshot: &Snapshot| snapshot.code.is_some();
-    let code_a = until(&a, "a's code is ready", ready).await.code.clone().expect("just checked");
-    let code_b = until(&b, "b's code is ready", ready).await.code.clone().expect("just checked");
+    let (code_a, code_b) = (code_of(&a).await, code_of(&b).await);
     a.send(Command::PasteCode(code_b));
     b.send(Command::PasteCode(code_a.clone()));
     let secured = |snapshot: &Snapshot| snapshot.picture.timings.secured.is_some();

@@ -5,6 +5,8 @@ mod pair;
 mod restarts;
 mod roaming;
 mod sides;
+#[path = "../watching/mod.rs"]
+mod watching;
 
 use std::time::Duration;
 

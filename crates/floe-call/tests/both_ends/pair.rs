@@ -1,15 +1,13 @@
 //! Two calls over one simulated world.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use floe_call::{AudioSource, Call, CallConfig, Command, Snapshot};
-use floe_inspect::Picture;
+use floe_call::{AudioSource, Call, CallConfig, Snapshot};
 use floe_simnet::{Scenario, World};
 use floe_wire::Record;
-use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
+use tokio::{sync::mpsc, task::JoinHandle};
 
-/// A test that waits longer than this for an event has found a bug.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub use crate::watching::{code_of, log_of, until};
 
 /// Two calls over one world.
 pub struct Pair {
@@ -63,9 +61,7 @@ impl Pair {
 
     /// Pastes each code into the other.
     pub async fn exchange(&self) {
-        let (code_a, code_b) = (code_of(&self.a).await, code_of(&self.b).await);
-        self.a.send(Command::PasteCode(code_b));
-        self.b.send(Command::PasteCode(code_a));
+        crate::watching::exchange(&self.a, &self.b).await;
     }
 
     pub async fn finish(self) -> (Arc<Snapshot>, Arc<Snapshot>) {
@@ -74,24 +70,6 @@ impl Pair {
         drop(world);
         ends
     }
-}
-
-/// Waits until a snapshot satisfies `wanted`, and gives it.
-pub async fn until(call: &Call, what: &str, wanted: impl Fn(&Snapshot) -> bool) -> Arc<Snapshot> {
-    let mut snapshots = call.watch();
-    let outcome = timeout(PATIENCE, snapshots.wait_for(|snapshot| wanted(snapshot))).await;
-    match outcome {
-        Ok(Ok(snapshot)) => Arc::clone(&snapshot),
-        _ => panic!("waited in vain until {what}; events:\n{}", log_of(&call.snapshot().picture)),
-    }
-}
-
-pub fn log_of(picture: &Picture) -> String {
-    picture.events.iter().map(|event| format!("{} {} {}\n", event.at, event.topic, event.text)).collect()
-}
-
-pub async fn code_of(call: &Call) -> String {
-    until(call, "the code is ready", |snapshot| snapshot.code.is_some()).await.code.clone().expect("just checked")
 }
 
 pub async fn connected(call: &Call) {

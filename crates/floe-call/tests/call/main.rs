@@ -1,8 +1,10 @@
 //! Whole calls over simulated networks: two sessions, real timers, real encryption, real audio.
 
 mod relays;
+#[path = "../watching/mod.rs"]
+mod watching;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc};
 
 use floe_call::{AudioSource, Call, CallConfig, Command, PasteOutcome, Snapshot};
 use floe_inspect::{
@@ -12,10 +14,8 @@ use floe_inspect::{
 use floe_signal::Code;
 use floe_simnet::{Scenario, World};
 use floe_wire::{BaseId, CandidateType, IceConnectionState, note::EndReason};
-use tokio::time::timeout;
 
-/// A test that waits longer than this for an event has found a bug; checks that fail do so after 39.5 s.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::watching::{code_of, hears_the_tone, log_of, until};
 
 /// Two calls over one world.
 struct Pair {
@@ -54,42 +54,13 @@ impl Pair {
 
     /// Pastes each code into the other call.
     async fn exchange(&self) {
-        let (code_a, code_b) = (code_of(&self.a).await, code_of(&self.b).await);
-        self.a.send(Command::PasteCode(code_b));
-        self.b.send(Command::PasteCode(code_a));
+        watching::exchange(&self.a, &self.b).await;
     }
 
     async fn finish(self) -> (Arc<Snapshot>, Arc<Snapshot>) {
         let Self { a, b, world: _world } = self;
         tokio::join!(a.finish(), b.finish())
     }
-}
-
-/// Waits until a snapshot satisfies `wanted`, and gives it.
-async fn until(call: &Call, what: &str, wanted: impl Fn(&Snapshot) -> bool) -> Arc<Snapshot> {
-    let mut snapshots = call.watch();
-    let outcome = timeout(PATIENCE, snapshots.wait_for(|snapshot| wanted(snapshot))).await;
-    match outcome {
-        Ok(Ok(snapshot)) => Arc::clone(&snapshot),
-        _ => panic!("waited in vain until {what}; events:\n{}", log_of(&call.snapshot().picture)),
-    }
-}
-
-fn log_of(picture: &Picture) -> String {
-    picture.events.iter().map(|event| format!("{} {} {}\n", event.at, event.topic, event.text)).collect()
-}
-
-async fn code_of(call: &Call) -> String {
-    until(call, "the code is ready", |snapshot| snapshot.code.is_some()).await.code.clone().expect("just checked")
-}
-
-async fn connected(call: &Call) {
-    // On a busy machine the first tenths of a second come in pieces, and a tone in pieces measures a little off.
-    until(call, "the tone of 440 Hz is heard", |snapshot| {
-        let heard = snapshot.picture.audio.as_ref().and_then(|audio| audio.tone_hz);
-        heard.is_some_and(|hz| (hz - 440.0).abs() < 2.0)
-    })
-    .await;
 }
 
 /// Both ends use one pair: what one sends to is an address (host, mapped or seen by checks) of the other's base.
@@ -109,8 +80,8 @@ fn has_address(picture: &Picture, base: BaseId, address: SocketAddr) -> bool {
 
 async fn connects(scenario: Scenario) -> (Arc<Snapshot>, Arc<Snapshot>) {
     let pair = Pair::exchanged(scenario).await;
-    connected(&pair.a).await;
-    connected(&pair.b).await;
+    hears_the_tone(&pair.a).await;
+    hears_the_tone(&pair.b).await;
     let (a, b) = pair.finish().await;
     assert_same_pair(&a.picture, &b.picture);
     for snapshot in [&a, &b] {
@@ -204,15 +175,15 @@ async fn a_peer_who_pastes_later_still_connects() {
     })
     .await;
     pair.b.send(Command::PasteCode(code_a));
-    connected(&pair.a).await;
-    connected(&pair.b).await;
+    hears_the_tone(&pair.a).await;
+    hears_the_tone(&pair.b).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn hanging_up_tells_the_peer() {
     let pair = Pair::exchanged(Scenario::Lan).await;
-    connected(&pair.a).await;
-    connected(&pair.b).await;
+    hears_the_tone(&pair.a).await;
+    hears_the_tone(&pair.b).await;
     pair.a.send(Command::HangUp);
     let snapshot = until(&pair.b, "the peer's goodbye arrived", |snapshot| snapshot.finished).await;
     assert_eq!(snapshot.picture.ended, Some(EndReason::PeerHungUp));
@@ -221,7 +192,7 @@ async fn hanging_up_tells_the_peer() {
 #[tokio::test(flavor = "multi_thread")]
 async fn muting_sends_silence_and_keeps_the_stream() {
     let pair = Pair::exchanged(Scenario::Lan).await;
-    connected(&pair.b).await;
+    hears_the_tone(&pair.b).await;
     pair.a.send(Command::SetMuted(true));
     until(&pair.b, "silence is heard", |snapshot| {
         snapshot.picture.audio.as_ref().and_then(|audio| audio.received_level_dbfs).is_some_and(|level| level < -60.0)

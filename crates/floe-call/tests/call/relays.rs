@@ -33,8 +33,8 @@ async fn homes_without_udp_are_joined_by_a_relay_reached_by_tls() {
     let world = World::build(Scenario::UdpBlocked, 7).unwrap();
     let pair = Pair::start_in(world, |config| config.turn_servers.retain(|server| server.url.starts_with("turns:")));
     pair.exchange().await;
-    connected(&pair.a).await;
-    connected(&pair.b).await;
+    hears_the_tone(&pair.a).await;
+    hears_the_tone(&pair.b).await;
     let (a, b) = pair.finish().await;
     assert_eq!((selected_type(&a), selected_type(&b)), (CandidateType::Relayed, CandidateType::Relayed));
 }
@@ -44,8 +44,8 @@ async fn a_direct_path_is_preferred_to_a_relay() {
     let world = World::build_with_relays(Scenario::TwoNat, &[RelayProtocol::Udp], 7).unwrap();
     let pair = Pair::start_in(world, |_| {});
     pair.exchange().await;
-    connected(&pair.a).await;
-    connected(&pair.b).await;
+    hears_the_tone(&pair.a).await;
+    hears_the_tone(&pair.b).await;
     let (a, b) = pair.finish().await;
     assert!(has_local(&a, CandidateType::Relayed) && has_local(&b, CandidateType::Relayed));
     assert_eq!((selected_type(&a), selected_type(&b)), (CandidateType::Host, CandidateType::Host));
@@ -74,7 +74,7 @@ async fn a_wrong_password_and_wrong_urls_are_named_and_the_call_goes_on() {
         config.turn_servers = vec![wrong, unnamed, broken];
     });
     pair.exchange().await;
-    connected(&pair.a).await;
+    hears_the_tone(&pair.a).await;
     let (a, _) = pair.finish().await;
     let log = log_of(&a.picture);
     for words in ["the user name or the password is wrong", "does not resolve", "is not a number from 1 to 65535"] {
@@ -91,8 +91,8 @@ async fn a_server_that_restarts_mid_call_gives_a_new_address_and_the_call_goes_o
     assert!(world.block_udp(Side::A, true));
     let mut pair = Pair::start_in(world, |config| config.tcp = false);
     pair.exchange().await;
-    connected(&pair.a).await;
-    connected(&pair.b).await;
+    hears_the_tone(&pair.a).await;
+    hears_the_tone(&pair.b).await;
     let first = pair.a.snapshot().picture.selected_pair().expect("a selected pair").id.base;
     assert!(pair.world.restart_turn().await);
     let moved =
@@ -113,8 +113,8 @@ async fn a_server_that_dies_mid_call_is_replaced_by_another_one() {
     let world = World::build_with_relays(Scenario::SymmetricBoth, relays, 7).unwrap();
     let mut pair = Pair::start_in(world, |_| {});
     pair.exchange().await;
-    connected(&pair.a).await;
-    connected(&pair.b).await;
+    hears_the_tone(&pair.a).await;
+    hears_the_tone(&pair.b).await;
     let first = pair.a.snapshot().picture.selected_pair().expect("a selected pair").id;
     assert!(pair.world.stop_turn(RelayProtocol::Udp).await);
     let moved = |snapshot: &Snapshot| snapshot.picture.selected_pair().is_some_and(|selected| selected.id != first);

@@ -1,41 +1,19 @@
 //! Whole calls where no UDP gets through: media, keys and the record go over a direct TCP connection.
 
-use std::{sync::Arc, time::Duration};
+#[path = "../watching/mod.rs"]
+mod watching;
 
-use floe_call::{AudioSource, Call, CallConfig, Command, Snapshot};
+use std::sync::Arc;
+
+use floe_call::{AudioSource, Call, CallConfig, Command};
 use floe_inspect::{
     Picture, Report,
     picture::{CandidateView, SecurityView},
 };
 use floe_simnet::{NatConfig, PortAssignment, Scenario, Side, World};
 use floe_wire::{BaseKind, CandidateType, PacketKind, Protocol, TcpType};
-use tokio::time::timeout;
 
-/// A test that waits longer than this for an event has found a bug.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-async fn until(call: &Call, what: &str, wanted: impl Fn(&Snapshot) -> bool) -> Arc<Snapshot> {
-    let mut snapshots = call.watch();
-    match timeout(PATIENCE, snapshots.wait_for(|snapshot| wanted(snapshot))).await {
-        Ok(Ok(snapshot)) => Arc::clone(&snapshot),
-        _ => panic!("waited in vain until {what}; events:\n{}", log_of(&call.snapshot().picture)),
-    }
-}
-
-fn log_of(picture: &Picture) -> String {
-    picture.events.iter().map(|event| format!("{} {} {}\n", event.at, event.topic, event.text)).collect()
-}
-
-async fn code_of(call: &Call) -> String {
-    until(call, "the code is ready", |snapshot| snapshot.code.is_some()).await.code.clone().expect("just checked")
-}
-
-async fn hears_a_tone(call: &Call) {
-    until(call, "a tone is heard", |snapshot| {
-        snapshot.picture.audio.as_ref().is_some_and(|audio| audio.tone_hz.is_some_and(|hz| (hz - 440.0).abs() < 2.0))
-    })
-    .await;
-}
+use crate::watching::{code_of, exchange, hears_the_tone, log_of};
 
 fn audio_packets(picture: &Picture) -> u64 {
     let received = picture.counters.received_by_kind.iter();
@@ -48,10 +26,7 @@ async fn exchanged(world: &World, config: CallConfig) -> [Call; 2] {
     let config =
         CallConfig { stun_servers: world.stun_servers.clone(), source: AudioSource::Tone { hz: 440 }, ..config };
     let calls = [&world.a, &world.b].map(|network| Call::start(config.clone(), Arc::clone(network)));
-    let codes = [code_of(&calls[0]).await, code_of(&calls[1]).await];
-    for (call, code) in calls.iter().zip(codes.iter().rev()) {
-        call.send(Command::PasteCode(code.clone()));
-    }
+    exchange(&calls[0], &calls[1]).await;
     calls
 }
 
@@ -71,8 +46,8 @@ fn base_kind(picture: &Picture) -> &BaseKind {
 async fn a_blocked_peer_dials_a_public_one_and_both_hear_each_other() {
     let world = World::build(Scenario::OneNat, 7).expect("the world can be built");
     let [a, b] = exchanged(&world, CallConfig::default()).await;
-    hears_a_tone(&a).await;
-    hears_a_tone(&b).await;
+    hears_the_tone(&a).await;
+    hears_the_tone(&b).await;
     let (a, b) = tokio::join!(a.finish(), b.finish());
     assert_eq!(base_kind(&a.picture), &BaseKind::Tcp { tcp_type: TcpType::Active }, "{}", log_of(&a.picture));
     assert_eq!(base_kind(&b.picture), &BaseKind::Tcp { tcp_type: TcpType::Passive }, "{}", log_of(&b.picture));
@@ -103,7 +78,7 @@ async fn the_report_tells_the_role_of_every_tcp_candidate() {
     let world = World::build(Scenario::OneNat, 7).expect("the world can be built");
     let calls = exchanged(&world, CallConfig::default()).await;
     for call in &calls {
-        hears_a_tone(call).await;
+        hears_the_tone(call).await;
         let report = serde_json::to_value(Report::of(&call.snapshot().picture)).expect("a report is JSON");
         let roles = |side: &str| -> Vec<String> {
             let candidates = report[side].as_array().expect("candidates are listed").iter();
@@ -123,7 +98,7 @@ async fn a_chosen_port_is_listened_on_and_in_the_code() {
     let world = World::build(Scenario::OneNat, 7).expect("the world can be built");
     let config = CallConfig { tcp_ports: vec![443, 443], ..CallConfig::default() };
     let calls = exchanged(&world, config).await;
-    hears_a_tone(&calls[0]).await;
+    hears_the_tone(&calls[0]).await;
     let picture = &calls[0].snapshot().picture;
     assert!(picture.remote_candidates.iter().any(|view| view.candidate.address.to_string() == "198.51.100.30:443"));
     // The second time the port is taken; that is told, and nothing else is lost by it.
@@ -140,7 +115,7 @@ async fn udp_is_taken_where_it_works_although_tcp_does_too() {
         call.send(Command::PasteCode(code.clone()));
     }
     for call in &calls {
-        hears_a_tone(call).await;
+        hears_the_tone(call).await;
         assert_eq!(base_kind(&call.snapshot().picture), &BaseKind::Udp);
     }
 }
