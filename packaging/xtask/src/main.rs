@@ -24,6 +24,7 @@ Usage: cargo xtask COMMAND
                    system also for the systems whose standard library is installed
   ci               lint, then test
   bench NAME       measure Floe beside others; `connect`: from both codes to a selected pair;
+                   `netlab-connect`: the same and more, the real program in real namespaces;
                    `import`: opening a capture of 500 MB
   platforms        what differs by system, checked for macOS and Windows where their standard libraries are installed
   tidy             the project's own rules: arrows between crates, file heads, file lengths

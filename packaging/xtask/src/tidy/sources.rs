@@ -23,7 +23,7 @@ const TOO_LONG: usize = 1000;
 const REASON: &str = "//! Long because";
 /// The only places that may name the ICE engine: where it is used, and where it is measured by itself.
 const ENGINE_MODULE: &[&str] =
-    &["crates/floe-path/src/agent.rs", "crates/floe-path/src/agent/", "crates/floe-path/benches/connect/plain.rs"];
+    &["crates/floe-path/src/agent.rs", "crates/floe-path/src/agent/", "packaging/bench/src/plain.rs"];
 /// The engine and its helper library, as paths in code; a log filter may name them.
 const ENGINE_NAMES: &[&str] = &[concat!("webrtc", "_ice::"), concat!("webrtc", "_util::")];
 /// Things that say that something is missing; split so that this file does not find itself.

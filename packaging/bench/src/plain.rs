@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Instant};
 
 use async_trait::async_trait;
-use floe_wire::CandidateType;
+use floe_transport::Inbound;
 use tokio::sync::{Mutex, mpsc};
 use webrtc_ice::{
     agent::{Agent, agent_config::AgentConfig},
@@ -23,17 +23,19 @@ use webrtc_util::{
 
 use crate::{
     Outcome, PATIENCE,
-    network::{Base, End, Network},
-    wire::{Arrival, Wire},
+    end::{End, EndBase, Sender},
+    ground::World,
 };
 
 /// Connects two ends; none if they did not within the patience.
-pub async fn run(wire: &Wire, network: Network) -> Option<Outcome> {
-    let [base_a, base_b] = [End::A, End::B].map(|end| network.bases(end)[0]);
-    let a = agent(wire, base_a).await.ok()?;
-    let b = agent(wire, base_b).await.ok()?;
+pub async fn run(world: &World) -> Option<Outcome> {
+    let (end_a, end_b) = (End::open(world, 0).await.ok()?, End::open(world, 1).await.ok()?);
+    let (base_a, base_b) = (end_a.bases.first()?.clone(), end_b.bases.first()?.clone());
+    let senders = [end_a.sender.clone(), end_b.sender.clone()];
+    let a = agent(end_a, &base_a).await.ok()?;
+    let b = agent(end_b, &base_b).await.ok()?;
     let (selected, mut selections) = mpsc::unbounded_channel();
-    for (end, agent) in [(End::A, &a), (End::B, &b)] {
+    for (end, agent) in [(0, &a), (1, &b)] {
         let selected = selected.clone();
         agent.on_selected_candidate_pair_change(Box::new(move |_, _| {
             let _ = selected.send((end, Instant::now()));
@@ -41,8 +43,8 @@ pub async fn run(wire: &Wire, network: Network) -> Option<Outcome> {
         }));
     }
     let start = Instant::now();
-    tell(&a, base_b).ok()?;
-    tell(&b, base_a).ok()?;
+    tell(&a, &base_b).ok()?;
+    tell(&b, &base_a).ok()?;
     let (credentials_a, credentials_b) = (a.get_local_user_credentials().await, b.get_local_user_credentials().await);
     let (_keep_a, cancel_a) = mpsc::channel(1);
     let (_keep_b, cancel_b) = mpsc::channel(1);
@@ -59,17 +61,15 @@ pub async fn run(wire: &Wire, network: Network) -> Option<Outcome> {
         Some(at)
     };
     let at = tokio::time::timeout(PATIENCE, both).await.ok().flatten();
-    let checks = wire.checks();
+    let checks = senders.iter().map(Sender::requests).sum();
     dialing.abort();
     accepting.abort();
     let _ = tokio::join!(a.close(), b.close());
     Some(Outcome { took: at? - start, checks, agreed: true })
 }
 
-async fn agent(wire: &Wire, base: Base) -> Result<Arc<Agent>, webrtc_ice::Error> {
-    let (ear, inbound) = mpsc::unbounded_channel();
-    wire.open(base.address, base.access, ear);
-    let conn = BaseConn { wire: wire.clone(), base: base.address, inbound: Mutex::new(inbound) };
+async fn agent(end: End, base: &EndBase) -> Result<Arc<Agent>, webrtc_ice::Error> {
+    let conn = BaseConn { sender: end.sender, base: base.address, inbound: Mutex::new(end.inbound) };
     let address = Interface::convert(SocketAddr::new(base.address.ip(), 0), None)?;
     let agent = Agent::new(AgentConfig {
         udp_network: UDPNetwork::Muxed(Arc::new(Mux(Arc::new(conn)))),
@@ -91,7 +91,7 @@ async fn agent(wire: &Wire, base: Base) -> Result<Arc<Agent>, webrtc_ice::Error>
 }
 
 /// The peer's candidates.
-fn tell(agent: &Agent, base: Base) -> Result<(), webrtc_ice::Error> {
+fn tell(agent: &Agent, base: &EndBase) -> Result<(), webrtc_ice::Error> {
     let config = |address: SocketAddr| CandidateBaseConfig {
         network: "udp".to_owned(),
         address: address.ip().to_string(),
@@ -99,11 +99,10 @@ fn tell(agent: &Agent, base: Base) -> Result<(), webrtc_ice::Error> {
         component: 1,
         ..CandidateBaseConfig::default()
     };
-    debug_assert_eq!(base.candidate_type(), CandidateType::Host);
     let host = CandidateHostConfig { base_config: config(base.address), ..CandidateHostConfig::default() };
     let host: Arc<dyn Candidate + Send + Sync> = Arc::new(host.new_candidate_host()?);
     agent.add_remote_candidate(&host)?;
-    if let Some(mapped) = base.mapped() {
+    if let Some(mapped) = base.mapped {
         let reflexive = CandidateServerReflexiveConfig {
             base_config: config(mapped),
             rel_addr: base.address.ip().to_string(),
@@ -131,9 +130,9 @@ impl UDPMux for Mux {
 }
 
 struct BaseConn {
-    wire: Wire,
+    sender: Sender,
     base: SocketAddr,
-    inbound: Mutex<mpsc::UnboundedReceiver<Arrival>>,
+    inbound: Mutex<mpsc::Receiver<Inbound>>,
 }
 
 fn unsupported() -> webrtc_util::Error {
@@ -155,7 +154,7 @@ impl Conn for BaseConn {
         let arrival = arrival.ok_or_else(|| webrtc_util::Error::Other("closed".to_owned()))?;
         let length = arrival.bytes.len().min(buffer.len());
         buffer[..length].copy_from_slice(&arrival.bytes[..length]);
-        Ok((length, arrival.from))
+        Ok((length, arrival.remote))
     }
 
     async fn send(&self, _: &[u8]) -> Result<usize, webrtc_util::Error> {
@@ -163,7 +162,7 @@ impl Conn for BaseConn {
     }
 
     async fn send_to(&self, bytes: &[u8], to: SocketAddr) -> Result<usize, webrtc_util::Error> {
-        self.wire.send(self.base, to, bytes.to_vec().into());
+        self.sender.send(self.base, to, bytes);
         Ok(bytes.len())
     }
 

@@ -1,11 +1,11 @@
-//! The crate `is`, the ICE agent of str0m, over the bench's network.
+//! The crate `is`, the ICE agent of str0m.
 
 use std::{
     net::SocketAddr,
     time::{Duration, Instant},
 };
 
-use floe_wire::CandidateType;
+use floe_transport::Inbound;
 use is::{
     Candidate, IceAgent, IceAgentEvent, IceCreds, Protocol,
     stun::{StunMessage, StunPacket},
@@ -14,8 +14,8 @@ use tokio::sync::{mpsc, watch};
 
 use crate::{
     Outcome, PATIENCE,
-    network::{Base, End, Network},
-    wire::{Arrival, Wire},
+    end::{End, EndBase, Sender},
+    ground::World,
 };
 
 /// How it is set.
@@ -31,16 +31,21 @@ type Selection = Option<(SocketAddr, SocketAddr, Instant)>;
 
 struct Side {
     agent: IceAgent,
-    wire: Wire,
-    inbound: mpsc::UnboundedReceiver<Arrival>,
+    sender: Sender,
+    inbound: mpsc::Receiver<Inbound>,
     show: watch::Sender<Selection>,
 }
 
 /// Connects two ends; none if they did not within the patience.
-pub async fn run(wire: &Wire, network: Network, tuning: Tuning) -> Option<Outcome> {
-    let (mut a, candidates_a, mut seen_a) = Side::new(wire, network, End::A, tuning);
-    let (mut b, candidates_b, mut seen_b) = Side::new(wire, network, End::B, tuning);
+pub async fn run(world: &World, tuning: Tuning) -> Option<Outcome> {
+    let (a, b) = (End::open(world, 0).await.ok()?, End::open(world, 1).await.ok()?);
+    let (bases_a, bases_b, sender_a, sender_b) = (a.bases.clone(), b.bases.clone(), a.sender.clone(), b.sender.clone());
+    let (known_a, known_b) = (a.candidates.clone(), b.candidates.clone());
+    let (mut a, candidates_a, mut seen_a) = Side::new(a, true, tuning);
+    let (mut b, candidates_b, mut seen_b) = Side::new(b, false, tuning);
     let start = Instant::now();
+    sender_a.expect_from(&known_b);
+    sender_b.expect_from(&known_a);
     let credentials = [&a, &b].map(|side| side.agent.local_credentials().clone());
     let [of_a, of_b] = credentials;
     a.paste(of_b, &candidates_b, start);
@@ -52,41 +57,38 @@ pub async fn run(wire: &Wire, network: Network, tuning: Tuning) -> Option<Outcom
         Some((one, other))
     };
     let both = tokio::time::timeout(PATIENCE, both).await.ok().flatten();
-    let checks = wire.checks();
+    let checks = sender_a.requests() + sender_b.requests();
     a.abort();
     b.abort();
     let ((here, to, at), (there, back, also_at)) = both?;
-    let agreed = network.is_one_pair((here, to), (there, back));
+    let agreed = End::owner(&bases_b, to) == Some(there) && End::owner(&bases_a, back) == Some(here);
     Some(Outcome { took: at.max(also_at) - start, checks, agreed })
 }
 
-fn local_candidates(base: &Base) -> Vec<Candidate> {
-    let own = match base.candidate_type() {
-        CandidateType::Relayed => Candidate::relayed(base.address, base.address, "udp"),
-        _ => Candidate::host(base.address, "udp"),
+fn local_candidates(base: &EndBase) -> Vec<Candidate> {
+    let own = if base.is_relayed {
+        Candidate::relayed(base.address, base.address, "udp")
+    } else {
+        Candidate::host(base.address, "udp")
     };
-    let reflexive = base.mapped().map(|mapped| Candidate::server_reflexive(mapped, base.address, "udp"));
+    let reflexive = base.mapped.map(|mapped| Candidate::server_reflexive(mapped, base.address, "udp"));
     [Some(own), reflexive].into_iter().flatten().map(|candidate| candidate.expect("a proper address")).collect()
 }
 
 impl Side {
-    fn new(wire: &Wire, network: Network, end: End, tuning: Tuning) -> (Self, Vec<String>, watch::Receiver<Selection>) {
+    fn new(end: End, is_controlling: bool, tuning: Tuning) -> (Self, Vec<String>, watch::Receiver<Selection>) {
         let mut agent = IceAgent::new(IceCreds::new());
-        agent.set_controlling(end == End::A);
+        agent.set_controlling(is_controlling);
         match tuning {
             Tuning::Default => {}
             Tuning::Fast => agent.set_timing_advance(Duration::from_millis(5)),
         }
-        let (ear, inbound) = mpsc::unbounded_channel();
         let mut told = Vec::new();
-        for base in network.bases(end) {
-            wire.open(base.address, base.access, ear.clone());
-            for candidate in local_candidates(&base) {
-                told.extend(agent.add_local_candidate(candidate).map(Candidate::to_sdp_string));
-            }
+        for candidate in end.bases.iter().flat_map(local_candidates) {
+            told.extend(agent.add_local_candidate(candidate).map(Candidate::to_sdp_string));
         }
         let (show, seen) = watch::channel(None);
-        (Self { agent, wire: wire.clone(), inbound, show }, told, seen)
+        (Self { agent, sender: end.sender, inbound: end.inbound, show }, told, seen)
     }
 
     fn paste(&mut self, credentials: IceCreds, candidates: &[String], now: Instant) {
@@ -109,10 +111,11 @@ impl Side {
         }
     }
 
-    fn on_arrival(&mut self, arrival: &Arrival) {
+    fn on_arrival(&mut self, arrival: &Inbound) {
         let now = Instant::now();
+        let Some(destination) = self.sender.base_of(arrival) else { return };
         let Ok(message) = StunMessage::parse(&arrival.bytes) else { return };
-        let packet = StunPacket { proto: Protocol::Udp, source: arrival.from, destination: arrival.base, message };
+        let packet = StunPacket { proto: Protocol::Udp, source: arrival.remote, destination, message };
         self.agent.handle_packet(now, packet);
         // Answers wait for a turn of the timer; it is given at once.
         self.agent.handle_timeout(now);
@@ -121,7 +124,7 @@ impl Side {
     fn drain(&mut self) {
         while let Some(transmit) = self.agent.poll_transmit() {
             let bytes: Vec<u8> = transmit.contents.to_vec();
-            self.wire.send(transmit.source, transmit.destination, bytes.into());
+            self.sender.send(transmit.source, transmit.destination, &bytes);
         }
         while let Some(event) = self.agent.poll_event() {
             if let IceAgentEvent::NominatedSend { source, destination, .. } = event {
