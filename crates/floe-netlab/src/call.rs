@@ -91,6 +91,15 @@ impl CallProcess {
         self.process.write_line(code)
     }
 
+    /// Waits until the call shows this ICE connection state.
+    ///
+    /// # Errors
+    /// When it does not in time.
+    pub fn wait_for_state(&mut self, within: Duration, state: &str) -> Result<()> {
+        let shown = format!("[{state}]");
+        self.process.wait_for_line(within, |line| line.contains(&shown).then_some(()))
+    }
+
     /// Lets the time pass, during which the call must not end.
     ///
     /// # Errors
