@@ -5,7 +5,7 @@ mod watching;
 
 use std::sync::Arc;
 
-use floe_call::{AudioSource, Call, CallConfig, Command};
+use floe_call::{AudioSource, Call, CallConfig, Snapshot};
 use floe_inspect::{
     Picture, Report,
     picture::{CandidateView, SecurityView},
@@ -13,7 +13,7 @@ use floe_inspect::{
 use floe_simnet::{NatConfig, PortAssignment, Scenario, Side, World};
 use floe_wire::{BaseKind, CandidateType, PacketKind, Protocol, TcpType};
 
-use crate::watching::{code_of, exchange, hears_the_tone, log_of};
+use crate::watching::{exchange, hears_the_tone, log_of, until};
 
 fn audio_packets(picture: &Picture) -> u64 {
     let received = picture.counters.received_by_kind.iter();
@@ -110,10 +110,7 @@ async fn udp_is_taken_where_it_works_although_tcp_does_too() {
     let world = World::build(Scenario::Lan, 7).expect("the world can be built");
     let config = CallConfig { source: AudioSource::Tone { hz: 440 }, ..CallConfig::default() };
     let calls = [&world.a, &world.b].map(|network| Call::start(config.clone(), Arc::clone(network)));
-    let codes = [code_of(&calls[0]).await, code_of(&calls[1]).await];
-    for (call, code) in calls.iter().zip(codes.iter().rev()) {
-        call.send(Command::PasteCode(code.clone()));
-    }
+    exchange(&calls[0], &calls[1]).await;
     for call in &calls {
         hears_the_tone(call).await;
         assert_eq!(base_kind(&call.snapshot().picture), &BaseKind::Udp);
@@ -124,8 +121,8 @@ async fn udp_is_taken_where_it_works_although_tcp_does_too() {
 async fn a_connection_that_is_reset_in_the_middle_of_a_call_is_made_anew_and_the_call_goes_on() {
     let world = World::build(Scenario::OneNat, 7).expect("the world can be built");
     let [a, b] = exchanged(&world, CallConfig::default()).await;
-    hears_a_tone(&a).await;
-    hears_a_tone(&b).await;
+    hears_the_tone(&a).await;
+    hears_the_tone(&b).await;
     // The router begins anew and maps connections elsewhere, so that the peer takes their segments for strangers'.
     assert!(world.set_nat(Side::A, NatConfig { ports: PortAssignment::Random, ..NatConfig::HOME }));
     until(&a, "the connection is reset", |snapshot| {
