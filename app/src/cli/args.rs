@@ -101,8 +101,8 @@ pub(super) struct TurnOptions {
     /// The password for it. Other people on this computer can see it here: the variable FLOE_TURN_PASSWORD hides it.
     #[arg(long = "turn-password", value_name = "PASSWORD", requires = "user")]
     pub password: Option<String>,
-    /// A PEM file of certificate authorities to believe besides those of the system, with turns:.
-    #[arg(long = "turn-ca", value_name = "FILE", requires = "servers")]
+    /// A PEM file of certificate authorities to believe besides those of the system, with turns: (and stuns: in a probe).
+    #[arg(long = "turn-ca", value_name = "FILE")]
     pub authorities: Option<PathBuf>,
 }
 
@@ -170,8 +170,9 @@ pub(super) struct KeepOptions {
 /// Options of `floe probe`.
 #[derive(Debug, Args)]
 pub(super) struct ProbeOptions {
-    /// A STUN server, `stun:host[:port]`; may be given several times. Two of them tell the NAT's mapping.
-    #[arg(long = "stun", value_name = "URL", value_parser = stun_server)]
+    /// A STUN server, `stun:host[:port]`, and to test it over TCP or TLS, `stun:host?transport=tcp` or `stuns:host`; may
+    /// be given several times. Two of them tell the NAT's mapping.
+    #[arg(long = "stun", value_name = "URL", value_parser = any_stun_server)]
     pub stun: Vec<String>,
     #[command(flatten)]
     pub turn: TurnOptions,
@@ -263,6 +264,10 @@ fn privacy(name: &str) -> Result<Privacy, String> {
         let names: Vec<&str> = Privacy::ALL.iter().map(|level| level.name()).collect();
         format!("there is no such level; choose one of {}", names.join(", "))
     })
+}
+
+fn any_stun_server(url: &str) -> Result<String, UrlError> {
+    ServerUrl::parse_any(url).map(|_| url.to_owned())
 }
 
 fn stun_server(url: &str) -> Result<String, UrlError> {

@@ -28,4 +28,4 @@ pub use process::Process;
 pub use program::{floe, helper};
 pub use recording::Recording;
 pub use stun_server::StunServer;
-pub use turn_server::TurnServer;
+pub use turn_server::{Certificate, TurnServer};

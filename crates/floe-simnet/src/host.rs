@@ -1,5 +1,6 @@
 //! A simulated host: its interfaces, sockets and resolver behind the `Network` seam.
 
+mod ipv6;
 mod tcp;
 
 use std::{
@@ -9,6 +10,8 @@ use std::{
     task::{Context, Poll},
     time::Duration,
 };
+
+pub use ipv6::Ipv6;
 
 use bytes::Bytes;
 use floe_transport::{BoxFuture, Network, NetworkChanges, TcpListener, TcpStream, UdpSocket, clock};
@@ -42,12 +45,19 @@ impl fmt::Debug for SimHost {
 
 impl Network for SimHost {
     fn interfaces(&self) -> io::Result<Vec<InterfaceInfo>> {
-        Ok(self.shared.lock().interfaces(self.node))
+        let ipv6 = self.shared.ipv6(self.node);
+        let interfaces = self.shared.lock().interfaces(self.node);
+        Ok(interfaces.into_iter().filter_map(|interface| ipv6.filter(interface)).collect())
     }
 
     fn bind_udp(&self, local: SocketAddr) -> io::Result<Box<dyn UdpSocket>> {
+        self.shared.ipv6(self.node).check_bind(local)?;
         let (local, letters) = self.shared.lock().bind(self.node, local)?;
         Ok(Box::new(SimSocket { host: self.clone(), local, letters: Mutex::new(letters) }))
+    }
+
+    fn check_route(&self, _local: SocketAddr, remote: SocketAddr) -> io::Result<()> {
+        self.shared.ipv6(self.node).check_route(remote)
     }
 
     /// One program on a host listens to a group's port; which group is not looked at.
@@ -118,6 +128,7 @@ impl UdpSocket for SimSocket {
     }
 
     fn try_send_to(&self, datagram: &[u8], remote: SocketAddr) -> io::Result<()> {
+        self.host.shared.ipv6(self.host.node).check_route(remote)?;
         let payload = Payload::Udp(Bytes::copy_from_slice(datagram));
         let datagram = Datagram { source: self.local, destination: remote, payload };
         self.host.shared.act(|fabric| fabric.send(self.host.node, datagram, clock::now()))

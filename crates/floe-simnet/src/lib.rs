@@ -20,7 +20,7 @@ pub mod turn_server;
 pub mod world;
 
 pub use counters::Counters;
-pub use host::SimHost;
+pub use host::{Ipv6, SimHost};
 pub use link::LinkProfile;
 pub use nat::{Dependence, NatConfig, PortAssignment};
 pub use prefix::Prefix;

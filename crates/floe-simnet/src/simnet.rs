@@ -1,6 +1,7 @@
 //! A simulated network in a tokio runtime: built up node by node, carried by one task, ended when dropped.
 
 use std::{
+    collections::BTreeMap,
     net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -14,7 +15,7 @@ use tokio::{
 };
 
 pub use crate::fabric::{LinkId, NodeId};
-use crate::{Counters, LinkProfile, NatConfig, Prefix, SimHost, fabric::Fabric, pace, router::Border};
+use crate::{Counters, Ipv6, LinkProfile, NatConfig, Prefix, SimHost, fabric::Fabric, pace, router::Border};
 
 /// A simulated network. Dropping it ends it: its task stops, sockets send and receive nothing more.
 #[derive(Debug)]
@@ -33,11 +34,17 @@ pub(crate) struct Shared {
     sooner: Notify,
     /// Counts what happened to interfaces.
     pub(crate) changes: watch::Sender<u64>,
+    ipv6: Mutex<BTreeMap<NodeId, Ipv6>>,
 }
 
 impl Shared {
     pub fn lock(&self) -> MutexGuard<'_, Fabric> {
         self.fabric.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How a host speaks IPv6.
+    pub fn ipv6(&self, host: NodeId) -> Ipv6 {
+        self.ipv6.lock().unwrap_or_else(PoisonError::into_inner).get(&host).copied().unwrap_or_default()
     }
 
     /// Does something that may put packets under way or set timers, and wakes the scheduler when it must wake sooner for it.
@@ -62,6 +69,7 @@ impl Simnet {
             fabric: Mutex::new(Fabric::new(seed)),
             sooner: Notify::new(),
             changes: watch::Sender::new(0),
+            ipv6: Mutex::default(),
         });
         let scheduler = tokio::spawn(schedule(Arc::clone(&shared)));
         Self { shared, scheduler }
@@ -144,6 +152,12 @@ impl Simnet {
     pub fn interface_link(&self, host: NodeId, interface: &str) -> Option<LinkId> {
         let fabric = self.shared.lock();
         fabric.all_interfaces(host).iter().find(|(info, _)| info.name == interface).map(|(_, link)| *link)
+    }
+
+    /// Makes a host speak IPv6 this way from here on.
+    pub fn set_ipv6(&self, host: NodeId, ipv6: Ipv6) {
+        self.shared.ipv6.lock().unwrap_or_else(PoisonError::into_inner).insert(host, ipv6);
+        self.shared.changes.send_modify(|changes| *changes += 1);
     }
 
     /// The links of all of a host's interfaces.

@@ -17,7 +17,7 @@ use floe_transport::{
 use floe_wire::{InterfaceInfo, RelayProtocol};
 
 use crate::{
-    Counters, LinkProfile, NatConfig, Prefix, Scenario, Simnet,
+    Counters, Ipv6, LinkProfile, NatConfig, Prefix, Scenario, Simnet,
     scenario::{
         ACCESS_LINK, Access, DELEGATED, Interface, Plan, SECOND_PORT, SERVER_LINK, SERVERS, Server, Site, TURN_SERVER,
     },
@@ -150,6 +150,13 @@ impl World {
             simnet.add_sleep(peer.host, asleep);
             true
         })
+    }
+
+    /// Makes a peer's computer speak IPv6 this way.
+    pub fn set_ipv6(&self, side: Side, ipv6: Ipv6) -> bool {
+        let Some((simnet, peer)) = self.peer(side) else { return false };
+        simnet.set_ipv6(peer.host, ipv6);
+        true
     }
 
     /// Makes a peer's router forget its mappings, as when it restarts.

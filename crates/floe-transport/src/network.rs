@@ -78,6 +78,15 @@ pub trait Network: Send + Sync + 'static {
         Err(io::Error::new(io::ErrorKind::Unsupported, "this network does not tell its default route"))
     }
 
+    /// Whether the system knows a way for packets from `local` to `remote`; nothing is sent to find out.
+    ///
+    /// # Errors
+    /// Why not. A network that has no routes to look at says yes.
+    fn check_route(&self, local: SocketAddr, remote: SocketAddr) -> io::Result<()> {
+        let _ = (local, remote);
+        Ok(())
+    }
+
     /// How long the machine has slept since some moment before; only its growth says something.
     fn time_asleep(&self) -> Duration {
         Duration::ZERO

@@ -31,6 +31,7 @@ use tokio::sync::mpsc;
 pub use candidate::{relay_preference, relayed_candidate};
 pub use client::{ClientEvent, ClientOutput, PATIENCE, Received, TurnClient};
 pub use error::{Refusal, RelayError};
+pub use link::Duplex;
 pub use tls::{TlsTrust, TlsTrustError};
 pub use url::{Credentials, TurnAccess, TurnUrl, TurnUrlError};
 

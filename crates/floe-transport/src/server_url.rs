@@ -2,15 +2,20 @@
 
 use std::net::Ipv6Addr;
 
+use floe_wire::RelayProtocol;
+
 /// The port STUN servers listen on (RFC 8489 section 18.6).
 pub const DEFAULT_PORT: u16 = 3478;
 
-/// A STUN server to ask over UDP.
+/// The port for TLS (RFC 7064 section 3.2 with RFC 8489 section 18.6).
+const DEFAULT_TLS_PORT: u16 = 5349;
+
+/// A STUN server.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ServerUrl {
     /// Host name or address literal, without brackets.
     pub host: String,
-    /// UDP port.
+    /// UDP or TCP port.
     pub port: u16,
 }
 
@@ -20,8 +25,8 @@ pub enum UrlError {
     /// Nothing was given.
     #[error("the server is empty; write it as stun:host or stun:host:port")]
     Empty,
-    /// STUN over TLS: nobody offers it to strangers.
-    #[error("stuns: servers are not asked; use stun:host:port")]
+    /// STUN over TLS, which tells nothing that a call could use.
+    #[error("a call asks STUN servers over UDP only; use stun:host:port (`floe probe` tests stuns: too)")]
     Tls,
     /// A TURN server.
     #[error("this is a TURN server; name it as one, because it needs a user name and a password")]
@@ -30,7 +35,7 @@ pub enum UrlError {
     #[error("this is not a STUN server; write it as stun:host or stun:host:port")]
     NotStun,
     /// A transport other than UDP was asked for.
-    #[error("STUN over {0} is not supported in this version; leave out ?transport")]
+    #[error("a call asks STUN servers over UDP and not {0}; leave out ?transport (`floe probe` tests it too)")]
     Transport(String),
     /// No host, or characters no host name has.
     #[error("the host name of the server is missing or wrong; write it as stun:host or stun:host:port")]
@@ -47,30 +52,45 @@ impl ServerUrl {
     /// A sentence that says what is wrong and how to write it. The text itself is not repeated: people paste
     /// passwords.
     pub fn parse(text: &str) -> Result<Self, UrlError> {
+        match Self::parse_any(text)? {
+            (url, RelayProtocol::Udp) => Ok(url),
+            (_, RelayProtocol::Tcp) => Err(UrlError::Transport("TCP".to_owned())),
+            (_, RelayProtocol::Tls) => Err(UrlError::Tls),
+        }
+    }
+
+    /// As [`Self::parse`], and `stun:host?transport=tcp` and `stuns:host` too; tells how the server is asked.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn parse_any(text: &str) -> Result<(Self, RelayProtocol), UrlError> {
         let text = text.trim();
         if text.is_empty() {
             return Err(UrlError::Empty);
         }
         let (scheme, rest) = text.split_once(':').ok_or(UrlError::NotStun)?;
-        match scheme.to_ascii_lowercase().as_str() {
-            "stun" => {}
-            "stuns" => return Err(UrlError::Tls),
+        let is_tls = match scheme.to_ascii_lowercase().as_str() {
+            "stun" => false,
+            "stuns" => true,
             "turn" | "turns" => return Err(UrlError::Turn),
             _ => return Err(UrlError::NotStun),
-        }
+        };
         let rest = rest.strip_prefix("//").unwrap_or(rest);
         let (address, query) = rest.split_once('?').unwrap_or((rest, ""));
-        check_transport(query)?;
-        let (host, port) = split_port(address.strip_suffix('/').unwrap_or(address), DEFAULT_PORT)?;
-        if is_host(host) { Ok(Self { host: host.to_owned(), port }) } else { Err(UrlError::Host) }
+        let transport = transport(is_tls, query);
+        let default = if is_tls { DEFAULT_TLS_PORT } else { DEFAULT_PORT };
+        let (host, port) = split_port(address.strip_suffix('/').unwrap_or(address), default)?;
+        if is_host(host) { Ok((Self { host: host.to_owned(), port }, transport)) } else { Err(UrlError::Host) }
     }
 }
 
-fn check_transport(query: &str) -> Result<(), UrlError> {
+/// STUN URLs have no query (RFC 7064); people know it from TURN.
+fn transport(is_tls: bool, query: &str) -> RelayProtocol {
     match query.to_ascii_lowercase().strip_prefix("transport=") {
-        Some("tcp") => Err(UrlError::Transport("TCP".to_owned())),
-        Some("tls") => Err(UrlError::Transport("TLS".to_owned())),
-        _ => Ok(()),
+        _ if is_tls => RelayProtocol::Tls,
+        Some("tls") => RelayProtocol::Tls,
+        Some("tcp") => RelayProtocol::Tcp,
+        _ => RelayProtocol::Udp,
     }
 }
 
@@ -126,6 +146,19 @@ mod tests {
         ] {
             let url = ServerUrl::parse(text);
             assert_eq!(url, Ok(ServerUrl { host: host.to_owned(), port }), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_probe_asks_over_tcp_and_tls_as_well() {
+        for (text, port, transport) in [
+            ("stun:host", 3478, RelayProtocol::Udp),
+            ("stun:host?transport=TCP", 3478, RelayProtocol::Tcp),
+            ("stuns:host", 5349, RelayProtocol::Tls),
+            ("stuns:host:443?transport=tcp", 443, RelayProtocol::Tls),
+        ] {
+            let host = "host".to_owned();
+            assert_eq!(ServerUrl::parse_any(text), Ok((ServerUrl { host, port }, transport)), "{text}");
         }
     }
 

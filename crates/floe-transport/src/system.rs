@@ -122,6 +122,12 @@ impl Network for SystemNetwork {
         }
     }
 
+    fn check_route(&self, local: SocketAddr, remote: SocketAddr) -> io::Result<()> {
+        self.check_scope(local)?;
+        // Connecting a UDP socket looks up the route and sends nothing.
+        std::net::UdpSocket::bind(local)?.connect(remote)
+    }
+
     fn time_asleep(&self) -> Duration {
         match self.scope {
             Scope::Everything => sleep::time_asleep(),

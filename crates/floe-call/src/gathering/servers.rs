@@ -146,6 +146,8 @@ impl Gathering {
             self.ask_for_relays(&TurnServer { url, credentials, addresses: addresses.clone(), order }, now);
         }
         if is_asked {
+            // By a name of its own: that it tells addresses says nothing of whether it relays for us.
+            let url = if is_turn { url.replacen("turn:", "stun:", 1) } else { url };
             let server = AskedServer { url, addresses, is_turn };
             if !self.ask(&server, now, |_| true) {
                 self.servers.fail(&server.url, None, NO_FAMILY.to_owned());

@@ -1,11 +1,14 @@
 //! The state of IPv6, in four wordings, and a fifth for what was not tested.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use floe_transport::Network;
 use serde::Serialize;
 
 use super::Findings;
+
+/// The first global unicast address, which the default route and no other leads to. Nothing is sent there.
+const ANYWHERE: Ipv6Addr = Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 1);
 
 /// The state of IPv6.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -61,7 +64,7 @@ pub(super) fn judge(findings: &Findings, network: &dyn Network) -> Ipv6Report {
         (Ipv6State::Off, "this computer's system does not speak it")
     } else if global.is_empty() {
         (Ipv6State::NoAddress, "no interface has an address that is valid outside")
-    } else if global.iter().any(|base| base.is_unroutable) {
+    } else if global.iter().all(|base| base.is_unroutable || !leads_outside(base.address, network)) {
         (Ipv6State::NoRoute, "there is an address, and the system knows no way for what is sent from it")
     } else if results.is_empty() {
         (Ipv6State::Unknown, "there is an address, and no server with IPv6 was asked")
@@ -69,6 +72,11 @@ pub(super) fn judge(findings: &Findings, network: &dyn Network) -> Ipv6Report {
         (Ipv6State::Unknown, "there is an address, and no server answered over it")
     };
     Ipv6Report { state, why }
+}
+
+/// Whether the system would send a packet from this address to the wide world.
+fn leads_outside(ip: IpAddr, network: &dyn Network) -> bool {
+    network.check_route(SocketAddr::new(ip, 0), SocketAddr::new(ANYWHERE.into(), 9)).is_ok()
 }
 
 /// Global unicast (RFC 4291 section 2.4, 2000::/3).

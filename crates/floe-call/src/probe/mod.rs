@@ -16,7 +16,7 @@ use floe_transport::{
     Network, ServerUrl,
     relay::{TlsTrust, TurnAccess},
 };
-use floe_wire::{InterfaceInfo, InterfaceKind};
+use floe_wire::{InterfaceInfo, InterfaceKind, RelayProtocol};
 use tokio::task::JoinSet;
 
 pub use self::{
@@ -32,11 +32,11 @@ const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
 /// What is probed.
 #[derive(Debug, Clone, Default)]
 pub struct ProbeConfig {
-    /// STUN servers as `stun:host[:port]`; none are contacted unless named here.
+    /// STUN servers as `stun:host[:port]`, `stun:host?transport=tcp` or `stuns:host`; none are contacted unless named here.
     pub stun_servers: Vec<String>,
     /// TURN servers; each is asked for a relayed address, which is given up at once.
     pub turn_servers: Vec<TurnAccess>,
-    /// Whom to believe that it is a `turns:` server.
+    /// Whom to believe that it is a `turns:` or `stuns:` server.
     pub trust: TlsTrust,
     /// Names of the interfaces to use; empty means all.
     pub interfaces: Vec<String>,
@@ -47,6 +47,10 @@ pub struct ProbeConfig {
 /// A server that was named, on its way to addresses.
 struct Server {
     url: String,
+    /// The name in it, for its certificate; empty where the URL cannot be read.
+    host: String,
+    /// How it is asked.
+    transport: RelayProtocol,
     addresses: Result<Vec<SocketAddr>, String>,
 }
 
@@ -59,7 +63,7 @@ pub async fn probe(config: &ProbeConfig, network: Arc<dyn Network>) -> ProbeRepo
     let servers = resolve(&config.stun_servers, &network).await;
     let (udp, streams, turn) = tokio::join!(
         udp::probe(&interfaces, &servers, &network),
-        stream::probe(&interfaces, &servers, &network),
+        stream::probe(&interfaces, &servers, &config.trust, &network),
         turn::probe(&interfaces, &config.turn_servers, &config.trust, &network),
     );
     let findings = Findings { interfaces, listing_error, servers, udp, streams, turn };
@@ -95,15 +99,26 @@ async fn resolve(urls: &[String], network: &Arc<dyn Network>) -> Vec<Server> {
     let mut lookups = JoinSet::new();
     for (position, url) in names.into_iter().enumerate() {
         let (url, network) = (url.clone(), Arc::clone(network));
-        lookups.spawn(async move { (position, Server { addresses: addresses_of(&url, &*network).await, url }) });
+        lookups.spawn(async move { (position, server_of(url, &*network).await) });
     }
     let mut servers = lookups.join_all().await;
     servers.sort_by_key(|(position, _)| *position);
     servers.into_iter().map(|(_, server)| server).collect()
 }
 
-async fn addresses_of(url: &str, network: &dyn Network) -> Result<Vec<SocketAddr>, String> {
-    let url = ServerUrl::parse(url).map_err(|error| error.to_string())?;
+async fn server_of(url: String, network: &dyn Network) -> Server {
+    match ServerUrl::parse_any(&url) {
+        Ok((named, transport)) => {
+            let addresses = addresses_of(&named, network).await;
+            Server { url, host: named.host, transport, addresses }
+        }
+        Err(error) => {
+            Server { url, host: String::new(), transport: RelayProtocol::Udp, addresses: Err(error.to_string()) }
+        }
+    }
+}
+
+async fn addresses_of(url: &ServerUrl, network: &dyn Network) -> Result<Vec<SocketAddr>, String> {
     match tokio::time::timeout(RESOLVE_TIMEOUT, network.resolve(&url.host, url.port)).await {
         Ok(Ok(addresses)) if addresses.is_empty() => Err("its name has no address".to_owned()),
         Ok(Ok(addresses)) => Ok(addresses),

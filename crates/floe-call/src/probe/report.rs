@@ -84,7 +84,7 @@ pub struct ServerReport {
     pub udp: Reach,
     /// Over TCP, on the same port.
     pub tcp: Reach,
-    /// Over TLS; asked of `turns:` servers.
+    /// Over TLS; asked of `turns:` and `stuns:` servers.
     pub tls: Reach,
     /// The relayed address that it gave, for a TURN server.
     pub relayed: Option<SocketAddr>,
@@ -194,14 +194,19 @@ fn interface_report(findings: &Findings, interface: &floe_wire::InterfaceInfo) -
 }
 
 fn server_report(findings: &Findings, server: &super::Server) -> ServerReport {
-    let (url, tls) = (shown(&server.url), Reach::NOT_ASKED);
+    let url = shown(&server.url);
     if let Err(error) = &server.addresses {
-        let (udp, tcp) = (Reach::failed(error.clone()), Reach::NOT_ASKED);
+        let reach =
+            |transport| if server.transport == transport { Reach::failed(error.clone()) } else { Reach::NOT_ASKED };
+        let [udp, tcp, tls] = [RelayProtocol::Udp, RelayProtocol::Tcp, RelayProtocol::Tls].map(reach);
         return ServerReport { url, udp, tcp, tls, relayed: None };
     }
     let udp = findings.udp.answers.iter().filter(|answer| answer.url == server.url).map(|answer| &answer.result);
-    let tcp = findings.streams.iter().filter(|answer| answer.url == server.url).map(|answer| &answer.result);
-    ServerReport { udp: Reach::of(udp), tcp: Reach::of(tcp), tls, url, relayed: None }
+    let over = |is_tls| {
+        let streams = findings.streams.iter().filter(move |answer| answer.url == server.url && answer.is_tls == is_tls);
+        Reach::of(streams.map(|answer| &answer.result))
+    };
+    ServerReport { udp: Reach::of(udp), tcp: over(false), tls: over(true), url, relayed: None }
 }
 
 /// What stands before an `@` may be a password that somebody pasted.

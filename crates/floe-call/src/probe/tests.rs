@@ -1,7 +1,8 @@
 //! Probes of simulated networks: the report says what was built.
 
 use floe_inspect::forecast::Outlook;
-use floe_simnet::{Scenario, Side, World};
+use floe_simnet::{Ipv6, Scenario, Side, World};
+use floe_wire::RelayProtocol;
 
 use super::*;
 
@@ -55,6 +56,40 @@ async fn ipv6_that_works_is_said_to_work_and_none_is_said_to_lack_an_address() {
     assert_eq!(report.ipv6.state, Ipv6State::Works, "{}", report.ipv6.why);
     let report = probed(Scenario::TwoNat, Side::A).await;
     assert_eq!(report.ipv6.state, Ipv6State::NoAddress, "{}", report.ipv6.why);
+}
+
+#[tokio::test(start_paused = true)]
+async fn ipv6_without_a_route_is_told_from_ipv6_that_is_off_with_and_without_servers() {
+    for (ipv6, state) in
+        [(Ipv6::On, None), (Ipv6::NoRoute, Some(Ipv6State::NoRoute)), (Ipv6::Off, Some(Ipv6State::Off))]
+    {
+        let world = World::build(Scenario::DualStack, 1).unwrap();
+        assert!(world.set_ipv6(Side::A, ipv6));
+        let report = probe_in(&world, Side::A).await;
+        assert_eq!(report.ipv6.state, state.unwrap_or(Ipv6State::Works), "{}", report.ipv6.why);
+        let report = probe(&ProbeConfig::default(), world.network(Side::A)).await;
+        assert_eq!(report.ipv6.state, state.unwrap_or(Ipv6State::Unknown), "{}", report.ipv6.why);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn stun_servers_are_tested_over_tcp_and_tls_where_their_url_says_so() {
+    let world = World::build_with_relays(Scenario::TwoNat, &[RelayProtocol::Tcp, RelayProtocol::Tls], 1).unwrap();
+    // A TURN server answers Binding requests, over whatever it is reached by.
+    let stun_servers = ["stun:turn.example?transport=tcp", "stuns:turn.example:443", "stuns:turn.example:3478"];
+    let stun_servers = stun_servers.map(str::to_owned).to_vec();
+    let config = ProbeConfig { stun_servers, trust: world.turn_trust.clone(), ..ProbeConfig::default() };
+    let report = probe(&config, world.network(Side::A)).await;
+    let ok = |server: &ServerReport| [&server.udp, &server.tcp, &server.tls].map(|reach| reach.ok);
+    assert_eq!(ok(&report.servers[0]), [None, Some(true), None], "{:?}", report.servers);
+    assert_eq!(ok(&report.servers[1]), [None, None, Some(true)], "{:?}", report.servers);
+    assert!(report.servers[1].tls.rtt_ms.is_some_and(|rtt| rtt > 15.0), "{:?}", report.servers);
+    let error = report.servers[2].tls.error.as_deref().unwrap();
+    assert!(error.contains("TLS"), "{error}");
+    let stranger = ProbeConfig { trust: TlsTrust::default(), ..config };
+    let report = probe(&stranger, world.network(Side::A)).await;
+    let error = report.servers[1].tls.error.as_deref().unwrap();
+    assert!(error.contains("certificate") || error.contains("authority"), "{error}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -9,7 +9,7 @@ use std::{
 use floe_transport::{
     Base, Clock, Discovery, DiscoveryOutput, Inbound, NatSend, NatTests, NatVerdict, Network, Tap, clock,
 };
-use floe_wire::{BaseId, InterfaceInfo, NatSummary, NatUnknown, stun::StunMessage};
+use floe_wire::{BaseId, InterfaceInfo, NatSummary, NatUnknown, RelayProtocol, stun::StunMessage};
 use tokio::sync::mpsc;
 
 use super::Server;
@@ -101,7 +101,8 @@ impl Prober {
 
     fn ask(&mut self, servers: &[Server]) {
         let now = clock::now();
-        for Server { url, addresses } in servers {
+        let over_udp = servers.iter().filter(|server| server.transport == RelayProtocol::Udp);
+        for Server { url, addresses, .. } in over_udp {
             for OpenBase { base, .. } in &self.bases {
                 let same_family = |address: &&SocketAddr| address.is_ipv4() == base.address().is_ipv4();
                 let Some(address) = addresses.iter().flatten().find(same_family) else { continue };

@@ -1,9 +1,10 @@
-//! Speaks UDP inside a namespace for the tests: `ask SERVER`, `echo ADDRESS`, `send`.
+//! Speaks UDP inside a namespace for the tests: `ask SERVER`, `echo ADDRESS`, `send`; and talks nonsense: `babble ADDRESS`.
 #![expect(clippy::print_stdout, reason = "the tests read what it prints")]
 
 use std::{
-    io::{self, BufRead as _, ErrorKind},
-    net::{SocketAddr, UdpSocket},
+    io::{self, BufRead as _, ErrorKind, Read as _, Write as _},
+    net::{SocketAddr, TcpListener, UdpSocket},
+    thread,
     time::Duration,
 };
 
@@ -21,7 +22,8 @@ fn main() -> Result<()> {
         ["ask", server, local] => ask(local, server),
         ["echo", local] => echo(local),
         ["send"] => send(),
-        _ => bail!("usage: netlab-udp ask SERVER [LOCAL] | echo LOCAL | send"),
+        ["babble", local] => babble(local),
+        _ => bail!("usage: netlab-udp ask SERVER [LOCAL] | echo LOCAL | send | babble LOCAL"),
     }
 }
 
@@ -42,6 +44,24 @@ fn ask(local: &str, server: &str) -> Result<()> {
             Err(error) if is_no_answer(&error) => {}
             Err(error) => return Err(error.into()),
         }
+    }
+}
+
+/// Answers whatever comes over UDP and TCP as a web server would that is asked for nonsense; prints `ready`.
+fn babble(local: &str) -> Result<()> {
+    const NONSENSE: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    let (socket, listener) = (UdpSocket::bind(local)?, TcpListener::bind(local)?);
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            // Whoever has gone needs no answer.
+            let _gone = stream.read(&mut [0; 1500]).and_then(|_| stream.write_all(NONSENSE));
+        }
+    });
+    println!("ready");
+    let mut buffer = [0; 1500];
+    loop {
+        let (_, from) = socket.recv_from(&mut buffer)?;
+        socket.send_to(NONSENSE, from)?;
     }
 }
 

@@ -1,14 +1,17 @@
 //! The real program in real namespaces: calls on a LAN, behind NATs, under fire, and with much patience.
 #![allow(clippy::unwrap_used, reason = "a test ends at the first thing that is not as it should be")]
 
+mod addresses;
 mod garbage;
 mod lan;
+mod matrix;
 mod nats;
 mod network;
 mod patience;
 mod probe;
 mod relays;
 mod roaming;
+mod servers;
 mod tcp;
 mod trouble;
 

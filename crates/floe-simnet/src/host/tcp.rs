@@ -16,6 +16,8 @@ use crate::tcp::Flow;
 
 /// Connects `local` to `remote`.
 pub(super) async fn connect(host: SimHost, local: SocketAddr, remote: SocketAddr) -> io::Result<Box<dyn TcpStream>> {
+    host.shared.ipv6(host.node).check_bind(local)?;
+    host.shared.ipv6(host.node).check_route(remote)?;
     let flow = host.shared.act(|fabric| fabric.dial(host.node, local, remote, clock::now()))?;
     let stream = SimStream { host, flow };
     poll_fn(|cx| stream.host.shared.act(|fabric| fabric.poll_connected(stream.host.node, flow, cx))).await?;
@@ -24,6 +26,7 @@ pub(super) async fn connect(host: SimHost, local: SocketAddr, remote: SocketAddr
 
 /// Listens on `local`.
 pub(super) fn listen(host: SimHost, local: SocketAddr) -> io::Result<Box<dyn TcpListener>> {
+    host.shared.ipv6(host.node).check_bind(local)?;
     let local = host.shared.lock().listen(host.node, local)?;
     Ok(Box::new(SimListener { host, local }))
 }

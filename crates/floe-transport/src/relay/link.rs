@@ -21,7 +21,7 @@ const MAX_QUEUED: usize = 64 * 1024;
 const CHUNK: usize = 16 * 1024;
 
 /// A connected stream of either kind: TCP, or TLS over it.
-pub(super) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+pub trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
 

@@ -58,7 +58,10 @@ impl TlsTrust {
     }
 
     /// Agrees on TLS with the server of that name.
-    pub(super) async fn connect(&self, host: &str, stream: Box<dyn TcpStream>) -> Result<Box<dyn Duplex>, RelayError> {
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong with its certificate, or else went wrong.
+    pub async fn connect(&self, host: &str, stream: Box<dyn TcpStream>) -> Result<Box<dyn Duplex>, RelayError> {
         let name = ServerName::try_from(host.to_owned())
             .map_err(|_| RelayError::Tls("the host name cannot stand in a certificate".to_owned()))?;
         let config = self.config.get_or_try_init(|| self.load()).await?;
