@@ -130,12 +130,14 @@ async fn a_server_that_dies_mid_call_is_replaced_by_another_one() {
 async fn relayed_addresses_of_both_families_are_asked_for() {
     let world = World::build_with_relays(Scenario::DualStack, &[RelayProtocol::Udp, RelayProtocol::Tls], 7).unwrap();
     let pair = Pair::start_in(world, |_| {});
-    code_of(&pair.a).await;
-    let snapshot = pair.a.snapshot();
-    let relayed =
-        snapshot.picture.local_candidates.iter().filter(|view| view.candidate.candidate_type == CandidateType::Relayed);
-    let families: Vec<bool> = relayed.map(|view| view.candidate.address.is_ipv6()).collect();
-    assert_eq!(families.iter().filter(|is_ipv6| **is_ipv6).count(), 2, "{}", log_of(&snapshot.picture));
-    assert_eq!(families.len(), 4, "{}", log_of(&snapshot.picture));
+    let families = |snapshot: &Snapshot| -> Vec<bool> {
+        let candidates = snapshot.picture.local_candidates.iter().map(|view| &view.candidate);
+        let relayed = candidates.filter(|candidate| candidate.candidate_type == CandidateType::Relayed);
+        relayed.map(|candidate| candidate.address.is_ipv6()).collect()
+    };
+    // A code need not wait for all of them.
+    let snapshot = until(&pair.a, "four relayed addresses", |snapshot| families(snapshot).len() == 4).await;
+    let ipv6 = families(&snapshot).into_iter().filter(|is_ipv6| *is_ipv6).count();
+    assert_eq!(ipv6, 2, "{}", log_of(&snapshot.picture));
     pair.finish().await;
 }
