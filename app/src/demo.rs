@@ -5,6 +5,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use floe_call::{Call, CallConfig, Command, Snapshot};
 use floe_simnet::{Scenario, World};
+use floe_transport::Clock;
 
 use crate::engine::Engine;
 
@@ -35,7 +36,10 @@ impl Demo {
         let _in_runtime = engine.runtime().enter();
         let world =
             World::build(scenario, seed).with_context(|| format!("cannot build the {} scenario", scenario.name()))?;
+        // Both records lie side by side exactly: there is one clock.
+        let shared_clock = Some(Clock::start());
         let fit = |config: CallConfig| CallConfig {
+            shared_clock,
             stun_servers: world.stun_servers.clone(),
             turn_servers: world.turn_servers.clone(),
             turn_trust: world.turn_trust.clone(),

@@ -213,6 +213,13 @@ pub(super) struct ReportOptions {
     /// Also write the report as one HTML page that needs nothing else.
     #[arg(long, value_name = "OUT.html")]
     pub html: Option<PathBuf>,
+    /// Add the other side of the same call: its record, a capture there, or a text with what it copied. Then the report
+    /// tells what both ends saw, and each direction by itself.
+    #[arg(long, value_name = "OTHER")]
+    pub side: Option<PathBuf>,
+    /// Print what this side saw as a text for the other one (its --side, or its window), and nothing else.
+    #[arg(long, conflicts_with_all = ["json", "side", "redact"])]
+    pub copy_side: bool,
     /// Replace addresses, ports and names by pseudonyms, in every output.
     #[arg(long)]
     pub redact: bool,

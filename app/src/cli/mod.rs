@@ -11,6 +11,7 @@ mod output;
 mod probe;
 mod progress;
 mod report;
+mod side;
 
 use std::{path::PathBuf, process::ExitCode};
 

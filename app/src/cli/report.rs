@@ -13,7 +13,7 @@ use super::{
     Status,
     args::{OutputOptions, ReportOptions},
     keep::{Files, payloads},
-    output,
+    output, side,
 };
 
 pub(super) fn run(options: &ReportOptions) -> anyhow::Result<Status> {
@@ -24,7 +24,17 @@ pub(super) fn run(options: &ReportOptions) -> anyhow::Result<Status> {
     if let Loaded::Capture(import) = &loaded {
         tell_sessions(import, options.redact);
     }
-    let records = if options.redact { redact(loaded.records()) } else { loaded.into_records() };
+    let mut records = loaded.into_records();
+    if options.copy_side {
+        println!("{}", side::text(&records));
+        return Ok(Status::Ok);
+    }
+    if let Some(other) = &options.side {
+        side::add(&mut records, other)?;
+    }
+    if options.redact {
+        records = redact(&records);
+    }
     let mut files = Files::create(options.save.as_deref(), options.pcap.as_deref(), payloads(options.no_payloads))?;
     files.append(&records);
     files.finish();

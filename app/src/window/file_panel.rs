@@ -11,7 +11,7 @@ use super::{
     archive::{Capture, OpenState, Opened, SessionLine},
     format,
     model::{FileFacts, Model},
-    pen,
+    path_ways, pen,
     theme::{self, Palette},
     wish::Wish,
 };
@@ -38,6 +38,7 @@ pub fn view(file: &FileFacts, model: &Model<'_>, ui: &mut Ui) -> Vec<Wish> {
                     of_capture(capture, &mut wishes, ui);
                 }
                 ui.add_space(theme::GRID);
+                path_ways::button(&mut wishes, ui);
                 pen::note(ui, HOW);
             }
             OpenState::Refused(why) => {

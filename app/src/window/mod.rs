@@ -30,6 +30,7 @@ mod network_test;
 mod paint_pace;
 mod path_picture;
 mod path_plots;
+mod path_ways;
 mod pen;
 mod picker;
 mod playhead;

@@ -8,7 +8,7 @@ use floe_wire::Stamp;
 use super::{
     format,
     model::{Journey, Model},
-    pen,
+    path_ways, pen,
     playhead::PlayheadWish,
     theme::{self, Palette},
     wish::Wish,
@@ -31,6 +31,8 @@ pub fn view(model: &Model<'_>, ui: &mut Ui) -> Vec<Wish> {
     // The whole record, with a line where the playhead stands: a click on what comes later leads there.
     let (series, shown) = (&model.snapshot.picture.series, &model.picture().series);
     let newest = |samples: &[Sample]| samples.last().map(|sample| sample.value);
+    let mut wishes = Vec::new();
+    path_ways::view(model, &mut wishes, ui);
     if series.rtt_ms.is_empty() && series.jitter_ms.is_empty() {
         let how = match model.journey {
             Journey::Idle => "Press New call on the left, or choose a demo above.",
@@ -38,7 +40,7 @@ pub fn view(model: &Model<'_>, ui: &mut Ui) -> Vec<Wish> {
             Journey::File => "This file holds no measurements of a path in use.",
         };
         pen::empty(ui, "Round trip, loss, jitter and buffer will be drawn here over time.", how);
-        return Vec::new();
+        return wishes;
     }
     let palette = Palette::of(ui.visuals());
     let plots = [
@@ -101,7 +103,8 @@ pub fn view(model: &Model<'_>, ui: &mut Ui) -> Vec<Wish> {
             });
         }
     });
-    asked.map(|at| Wish::Playhead(PlayheadWish::Seek(at))).into_iter().collect()
+    wishes.extend(asked.map(|at| Wish::Playhead(PlayheadWish::Seek(at))));
+    wishes
 }
 
 /// Draws one plot; the moment that was clicked.

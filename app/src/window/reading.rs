@@ -1,6 +1,10 @@
 //! What a picture says, worked out once per picture instead of once per frame.
 
-use floe_inspect::{Finding, Headline, PathFacts, Picture, diagnose, failure_code, headline, path_facts};
+use floe_inspect::{
+    Finding, Headline, PathFacts, Picture, diagnose,
+    directions::{Directions, directions},
+    failure_code, headline, path_facts,
+};
 
 /// What a picture says.
 #[derive(Debug, Clone)]
@@ -9,6 +13,8 @@ pub struct Reading {
     pub headline: Headline,
     /// The path to draw.
     pub path: PathFacts,
+    /// Each direction by itself.
+    pub directions: Directions,
     /// The rules that matched.
     pub findings: Vec<Finding>,
     /// The stable code of a failed call.
@@ -22,6 +28,7 @@ impl Reading {
         Self {
             headline: headline(picture),
             path: path_facts(picture),
+            directions: directions(picture),
             findings: diagnose(picture),
             failure_code: failure_code(picture),
         }

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, sync::Arc, time::Instant};
 
 use floe_call::{AudioSource, Command, Playback, Snapshot};
-use floe_wire::Stamp;
+use floe_wire::{Note, Stamp};
 
 use super::{
     archive::{Archive, Moment, Opened, SaveAs, SaveJob, Saved},
@@ -50,6 +50,9 @@ impl Seat {
 
     /// Takes a newer snapshot.
     pub fn take(&mut self, snapshot: Arc<Snapshot>) {
+        if snapshot.finished && self.take_added() {
+            return;
+        }
         if !Arc::ptr_eq(&self.snapshot, &snapshot) {
             self.reading = Reading::of(&snapshot.picture);
             self.snapshot = snapshot;
@@ -59,11 +62,29 @@ impl Seat {
 
     /// Takes what a file holds.
     pub fn take_file(&mut self, opened: &Opened) {
+        if self.take_added() {
+            return;
+        }
         if !Arc::ptr_eq(&self.snapshot.picture, &opened.picture) {
             self.reading = opened.reading.clone();
             let picture = Arc::clone(&opened.picture);
             self.snapshot = Arc::new(Snapshot { picture, finished: true, ..Snapshot::default() });
         }
+    }
+
+    /// Appends to a record that is over what the other side knows; `false` where there is none to append to.
+    pub fn add_notes(&self, notes: Vec<Note>) -> bool {
+        self.archive.as_ref().is_some_and(|archive| archive.add(notes))
+    }
+
+    /// Takes the record with what was added to it, once something was.
+    fn take_added(&mut self) -> bool {
+        let Some(picture) = self.archive.as_ref().and_then(Archive::with_additions) else { return false };
+        if !Arc::ptr_eq(&self.snapshot.picture, &picture) {
+            self.reading = Reading::of(&picture);
+            self.snapshot = Arc::new(Snapshot { picture, finished: true, ..(*self.snapshot).clone() });
+        }
+        true
     }
 
     /// The present on this side's clock: the newest record's stamp, and the time since it came.
@@ -106,6 +127,7 @@ impl Seat {
             | Command::ForcePair { .. }
             | Command::BlockPair { .. }
             | Command::ReleasePair { .. }
+            | Command::AddSide(_)
             | Command::HangUp => {}
         }
     }

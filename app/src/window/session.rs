@@ -8,6 +8,8 @@ use std::{
 
 use floe_call::{AudioSource, Call, CallConfig, Command, Playback, probe::ProbeConfig};
 use floe_capture::ImportOptions;
+use floe_inspect::side::add_side;
+use floe_signal::side_text::read_side;
 use floe_simnet::Scenario;
 use floe_transport::{Network, SystemNetwork, relay::TlsTrust};
 
@@ -291,6 +293,24 @@ impl Session {
         };
         seat.note(&command);
         call.send(command);
+    }
+
+    /// Adds the friend's side to the call or file shown.
+    ///
+    /// # Errors
+    /// What is wrong with the text, as the sentence shown.
+    pub fn add_side(&mut self, text: &str) -> Result<(), String> {
+        let side = read_side(text).map_err(|error| error.to_string())?;
+        let notes = add_side(&self.shown().snapshot.picture, &side).map_err(|error| error.to_string())?;
+        let is_running = self.shelf.is_none() && !self.shown().snapshot.finished;
+        if is_running {
+            self.send(Command::AddSide(Box::new(side)));
+            return Ok(());
+        }
+        match self.shown().add_notes(notes) {
+            true => Ok(()),
+            false => Err("No record of this call is kept, so nothing can be added to it".to_owned()),
+        }
     }
 
     /// Takes the newest snapshots; says what became of a file, once.

@@ -5,10 +5,13 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
+use floe_inspect::side::side_of;
+use floe_signal::side_text::write_side;
+
 use super::{
     app::FloeWindow,
     archive::SaveAs,
-    dialogs::{Dialog, PathDraft, SaveDraft, SettingsDraft},
+    dialogs::{Dialog, PathDraft, SaveDraft, SettingsDraft, SideDraft},
     dock::Panel,
     playhead::{Playhead, PlayheadWish},
     settings::Settings,
@@ -53,6 +56,12 @@ impl FloeWindow {
                 self.clipboard.copy(text, ctx);
                 self.say(format!("{what} is on the clipboard"), ctx);
             }
+            Wish::CopySide => {
+                let text = write_side(&side_of(&self.session.shown().snapshot.picture));
+                self.clipboard.copy(text, ctx);
+                self.say("Your side is on the clipboard".to_owned(), ctx);
+            }
+            Wish::AddSide(text) => self.add_side(&text, ctx),
             Wish::ChangeSettings(settings) => self.change_settings(settings, ctx),
             Wish::RefreshDevices => self.refresh_devices(ctx),
             Wish::Open(kind) => self.open(kind),
@@ -81,7 +90,21 @@ impl FloeWindow {
             DialogKind::OpenFile => Dialog::OpenFile(PathDraft::default()),
             DialogKind::Save => Dialog::Save(SaveDraft::new(&documents(), seconds())),
             DialogKind::ChooseWav => Dialog::ChooseWav(PathDraft::default()),
+            DialogKind::Sides => Dialog::Sides(SideDraft::default()),
         });
+    }
+
+    fn add_side(&mut self, text: &str, ctx: &egui::Context) {
+        match (self.session.add_side(text), &mut self.view.dialog) {
+            (Ok(()), dialog) => {
+                if matches!(dialog, Some(Dialog::Sides(_))) {
+                    *dialog = None;
+                }
+                self.say("Both sides are in view".to_owned(), ctx);
+            }
+            (Err(why), Some(Dialog::Sides(draft))) => draft.error = Some(why),
+            (Err(why), _) => self.notice = Some(why),
+        }
     }
 
     fn save(&mut self, what: SaveAs, is_redacted: bool, path: PathBuf) {

@@ -52,6 +52,10 @@ pub enum Wish {
         /// What it is, as the start of a sentence: "Your code".
         what: &'static str,
     },
+    /// Put the side looked at on the clipboard, for the friend to add.
+    CopySide,
+    /// Add the friend's side, exactly as it was pasted.
+    AddSide(String),
     /// Take these settings and keep them.
     ChangeSettings(Settings),
     /// List the sound devices anew.
@@ -90,6 +94,8 @@ pub enum DialogKind {
     Save,
     /// Which WAV file to send.
     ChooseWav,
+    /// Copying our side, adding the friend's.
+    Sides,
 }
 
 /// What a picked file is for.

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use floe_wire::BaseId;
+use floe_wire::{BaseId, side::SideDigest};
 
 /// What people (or scripts) ask of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +38,8 @@ pub enum Command {
         /// The peer's address.
         remote: SocketAddr,
     },
+    /// Take the other side's record, which a person handed over because the two sides cannot tell each other.
+    AddSide(Box<SideDigest>),
     /// Hang up; the record stays readable.
     HangUp,
 }

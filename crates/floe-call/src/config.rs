@@ -2,7 +2,10 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use floe_transport::relay::{TlsTrust, TurnAccess};
+use floe_transport::{
+    Clock,
+    relay::{TlsTrust, TurnAccess},
+};
 use floe_wire::Record;
 use tokio::sync::mpsc;
 
@@ -41,6 +44,9 @@ pub struct CallConfig {
     pub playback: Playback,
     /// Received audio is written here as WAV.
     pub record_wav: Option<PathBuf>,
+    /// The clock of the record. Two calls of one process may share one: then nothing has to be compared, and every
+    /// one-way delay is exact.
+    pub shared_clock: Option<Clock>,
     /// Gets every record in batches; a reader that lags loses batches, and the record says so.
     pub records: Option<mpsc::Sender<Vec<Record>>>,
     /// Called whenever there is a new snapshot.
@@ -65,6 +71,7 @@ impl Default for CallConfig {
             source: AudioSource::None,
             playback: Playback::None,
             record_wav: None,
+            shared_clock: None,
             records: None,
             repaint: Arc::new(|| {}),
         }

@@ -13,7 +13,7 @@ use floe_transport::{Clock, Tap};
 use floe_wire::{
     Candidate, Generation, Note, Protocol, Sightings,
     note::DropKind,
-    peer::{Digest, MediaDigest, RestartCause},
+    peer::{ClockComparison, Digest, MediaDigest, RestartCause},
     verdict::PairRuling,
 };
 
@@ -29,6 +29,8 @@ const CONGESTED: usize = 4096;
 const MOST_LATE_CANDIDATES: usize = 64;
 /// Candidates that are remembered as told; telling one again does no harm.
 const MOST_TOLD: usize = 512;
+/// A clock that both share is noted once in so many rounds: what is known of clocks ages.
+const SHARED_CLOCK_NOTED: u32 = 10;
 /// What this version can do.
 const OWN_FEATURES: Features =
     Features::RESTART.union(Features::DIGEST).union(Features::SIGHTINGS).union(Features::RULING);
@@ -71,10 +73,13 @@ pub(crate) struct Control {
     is_muted: bool,
     late_candidates: usize,
     peer_media: Option<MediaDigest>,
+    /// Rounds since the clocks were last noted as one, if they are one.
+    shared_clock: Option<u32>,
 }
 
 impl Control {
-    pub fn new(tap: &Tap, clock: Clock) -> Self {
+    /// With `is_shared` the peer's record has this very clock.
+    pub fn new(tap: &Tap, clock: Clock, is_shared: bool) -> Self {
         Self {
             tap: tap.clone(),
             clock,
@@ -87,6 +92,7 @@ impl Control {
             is_muted: false,
             late_candidates: 0,
             peer_media: None,
+            shared_clock: is_shared.then_some(0),
         }
     }
 
@@ -241,8 +247,17 @@ impl Control {
         if self.features.contains(Features::SIGHTINGS) {
             self.say(ControlMessage::Sightings(record.sightings()));
         }
-        if self.clocks.is_question_due() {
-            self.say(ControlMessage::ClockAsk { asked: self.clock.stamp() });
+        match &mut self.shared_clock {
+            Some(rounds) => {
+                if rounds.is_multiple_of(SHARED_CLOCK_NOTED) {
+                    self.tap.note(Note::ClocksCompared(ClockComparison { offset_us: 0, uncertainty: Duration::ZERO }));
+                }
+                *rounds = rounds.wrapping_add(1);
+            }
+            None if self.clocks.is_question_due() => {
+                self.say(ControlMessage::ClockAsk { asked: self.clock.stamp() });
+            }
+            None => {}
         }
     }
 

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use floe_inspect::Inspector;
+use floe_inspect::{Inspector, Picture};
 use floe_signal::control::{MAX_DIGEST_PAIRS, MAX_SIGHTINGS};
 use floe_transport::Clock;
 use floe_wire::{BaseId, Note, Record, RecordBody, Sightings, Stamp, note::DropKind, peer::Digest};
@@ -91,6 +91,11 @@ impl Publisher {
         it.max_by_key(|(ours, _)| ours.generation).map(|(_, seen)| (seen.base, seen.remote))
     }
 
+    /// The picture so far.
+    pub fn picture(&self) -> &Picture {
+        self.inspector.picture()
+    }
+
     /// When the next snapshot is due.
     pub fn poll_timeout(&self) -> Instant {
         self.last_published + if self.is_dirty { SNAPSHOT_INTERVAL } else { TICK_INTERVAL }
@@ -150,8 +155,6 @@ fn replace_if_news(last: &mut Arc<Snapshot>, mut next: Snapshot) -> bool {
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
-
-    use floe_inspect::Picture;
 
     use super::*;
 

@@ -101,7 +101,7 @@ impl Session {
                 return;
             }
         };
-        let clock = Clock::start();
+        let clock = config.shared_clock.unwrap_or_else(Clock::start);
         let (tap, tap_receiver) = Tap::new(clock, TAP_CAPACITY);
         tap.note(Note::SessionStarted { wall_ms: clock.wall_ms(), version: env!("CARGO_PKG_VERSION").to_owned() });
         let now = Instant::now();
@@ -128,7 +128,7 @@ impl Session {
             exchange,
             path,
             media: None,
-            talk: Talk::new(Control::new(&talk_tap, clock)),
+            talk: Talk::new(Control::new(&talk_tap, clock, config.shared_clock.is_some())),
             restarts: Restarts::default(),
             machine,
             steering: Steering::default(),
@@ -251,6 +251,7 @@ impl Session {
             Command::ForcePair { base, remote } => self.on_pair_wish(base, remote, PairVerdict::Forced),
             Command::BlockPair { base, remote } => self.on_pair_wish(base, remote, PairVerdict::Blocked),
             Command::ReleasePair { base, remote } => self.on_pair_wish(base, remote, PairVerdict::Released),
+            Command::AddSide(side) => self.add_side(&side),
             Command::HangUp => self.ended = Some(EndReason::HungUp),
         }
     }

@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use floe_wire::{Candidate, Generation, Note, note::EndReason};
+use floe_inspect::side::add_side;
+use floe_wire::{Candidate, Generation, Note, note::EndReason, side::SideDigest};
 
 use crate::{
     control::{Control, Request},
@@ -67,6 +68,14 @@ impl Session {
         self.gathering.expect_from(self.restarts.candidates());
         self.path.add_remote_candidate(candidate, now);
         self.drain_path();
+    }
+
+    /// Takes the other side's record; one that is not of this call changes nothing.
+    pub(crate) fn add_side(&mut self, side: &SideDigest) {
+        match add_side(self.publisher.picture(), side) {
+            Ok(notes) => notes.into_iter().for_each(|note| self.tap.note(note)),
+            Err(error) => tracing::debug!(%error, "a side was refused"),
+        }
     }
 
     /// Says what is due, and moves messages to the secure channel.

@@ -24,7 +24,7 @@ const LOSS_WORTH_NAMING: f64 = 2.0;
 /// Jitter from which on buffers grow.
 const JITTER_WORTH_NAMING: Duration = Duration::from_millis(15);
 /// A difference of delays that matters in a conversation.
-const DELAY_WORTH_NAMING: Duration = Duration::from_millis(20);
+const DELAY_WORTH_NAMING: Duration = Duration::from_millis(30);
 /// One direction is worse than the other if it has this many times its loss or jitter.
 const TIMES_WORSE: f64 = 3.0;
 

@@ -21,7 +21,7 @@ pub mod world;
 
 pub use counters::Counters;
 pub use host::{Ipv6, SimHost};
-pub use link::LinkProfile;
+pub use link::{LinkProfile, Way};
 pub use nat::{Dependence, NatConfig, PortAssignment};
 pub use prefix::Prefix;
 pub use scenario::Scenario;

@@ -34,17 +34,26 @@ impl LinkProfile {
 
 /// A link's direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Way {
+pub enum Way {
     /// From the end named first to the other.
     There,
     /// From the other end.
     Back,
 }
 
+impl Way {
+    const fn index(self) -> usize {
+        match self {
+            Self::There => 0,
+            Self::Back => 1,
+        }
+    }
+}
+
 /// A link between two nodes.
 #[derive(Debug)]
 pub(crate) struct Link {
-    pub profile: LinkProfile,
+    profiles: [LinkProfile; 2],
     pub up: bool,
     lanes: [Lane; 2],
 }
@@ -62,7 +71,7 @@ struct Lane {
 impl Link {
     pub fn new(profile: LinkProfile, seed: u64) -> Self {
         let lane = |seed| Lane { random: StdRng::seed_from_u64(seed), free_at: None, last_arrival: None };
-        Self { profile, up: true, lanes: [lane(seed), lane(!seed)] }
+        Self { profiles: [profile; 2], up: true, lanes: [lane(seed), lane(!seed)] }
     }
 
     /// Puts a datagram of `length` bytes on the link; gives when it arrives.
@@ -70,11 +79,8 @@ impl Link {
         if !self.up {
             return Err(Loss::LinkDown);
         }
-        let LinkProfile { delay, jitter, loss, rate } = self.profile;
-        let lane = &mut self.lanes[match way {
-            Way::There => 0,
-            Way::Back => 1,
-        }];
+        let LinkProfile { delay, jitter, loss, rate } = self.profiles[way.index()];
+        let lane = &mut self.lanes[way.index()];
         // Both are drawn for each datagram, so that changing one figure leaves the luck of the other as it is.
         let (fate, extra): (f64, f64) = (lane.random.random(), lane.random.random());
         if fate < loss {
@@ -95,10 +101,21 @@ impl Link {
     /// Changes how it treats datagrams from here on; what is under way is not overtaken for long: order is kept only
     /// among datagrams of the same profile.
     pub fn set_profile(&mut self, profile: LinkProfile) {
-        self.profile = profile;
-        for lane in &mut self.lanes {
-            (lane.free_at, lane.last_arrival) = (None, None);
+        for way in [Way::There, Way::Back] {
+            self.set_way(way, profile);
         }
+    }
+
+    /// The same for one direction.
+    pub fn set_way(&mut self, way: Way, profile: LinkProfile) {
+        self.profiles[way.index()] = profile;
+        let lane = &mut self.lanes[way.index()];
+        (lane.free_at, lane.last_arrival) = (None, None);
+    }
+
+    /// How it treats datagrams of one direction.
+    pub fn profile(&self, way: Way) -> LinkProfile {
+        self.profiles[way.index()]
     }
 }
 
@@ -139,6 +156,18 @@ mod tests {
             let _ = busy.transmit(Way::Back, 100, now);
             assert_eq!(quiet.transmit(Way::There, 100, now).is_ok(), busy.transmit(Way::There, 100, now).is_ok());
         }
+    }
+
+    #[test]
+    fn each_direction_can_be_treated_differently() {
+        let mut link = Link::new(LinkProfile::delay(ms(10)), 1);
+        link.set_way(Way::Back, LinkProfile { loss: 1.0, ..LinkProfile::delay(ms(90)) });
+        let now = Instant::now();
+        assert_eq!(link.transmit(Way::There, 100, now).ok(), Some(now + ms(10)));
+        assert!(link.transmit(Way::Back, 100, now).is_err());
+        link.set_way(Way::Back, LinkProfile::delay(ms(90)));
+        assert_eq!(link.transmit(Way::Back, 100, now).ok(), Some(now + ms(90)));
+        assert_eq!((link.profile(Way::There).delay, link.profile(Way::Back).delay), (ms(10), ms(90)));
     }
 
     #[test]

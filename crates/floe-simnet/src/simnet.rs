@@ -15,7 +15,7 @@ use tokio::{
 };
 
 pub use crate::fabric::{LinkId, NodeId};
-use crate::{Counters, Ipv6, LinkProfile, NatConfig, Prefix, SimHost, fabric::Fabric, pace, router::Border};
+use crate::{Counters, Ipv6, LinkProfile, NatConfig, Prefix, SimHost, fabric::Fabric, link::Way, pace, router::Border};
 
 /// A simulated network. Dropping it ends it: its task stops, sockets send and receive nothing more.
 #[derive(Debug)]
@@ -133,12 +133,23 @@ impl Simnet {
     /// How a link treats datagrams.
     #[must_use]
     pub fn link_profile(&self, link: LinkId) -> LinkProfile {
-        self.shared.lock().link_mut(link).profile
+        self.shared.lock().link_mut(link).profile(Way::There)
     }
 
     /// Changes how a link treats datagrams from here on.
     pub fn set_link_profile(&self, link: LinkId, profile: LinkProfile) {
         self.shared.lock().link_mut(link).set_profile(profile);
+    }
+
+    /// How a link treats datagrams of one direction.
+    #[must_use]
+    pub fn way_profile(&self, link: LinkId, way: Way) -> LinkProfile {
+        self.shared.lock().link_mut(link).profile(way)
+    }
+
+    /// Changes how a link treats datagrams of one direction from here on.
+    pub fn set_way_profile(&self, link: LinkId, way: Way, profile: LinkProfile) {
+        self.shared.lock().link_mut(link).set_way(way, profile);
     }
 
     /// Takes a link down, with everything on it, or brings it up again. A host's interface goes with its link.

@@ -17,7 +17,7 @@ use floe_transport::{
 use floe_wire::{InterfaceInfo, RelayProtocol};
 
 use crate::{
-    Counters, Ipv6, LinkProfile, NatConfig, Prefix, Scenario, Simnet,
+    Counters, Ipv6, LinkProfile, NatConfig, Prefix, Scenario, Simnet, Way,
     scenario::{
         ACCESS_LINK, Access, DELEGATED, Interface, Plan, SECOND_PORT, SERVER_LINK, SERVERS, Server, Site, TURN_SERVER,
     },
@@ -128,6 +128,17 @@ impl World {
         self.change_links(side, |profile| profile.rate = rate)
     }
 
+    /// Changes how a peer's own links treat what it sends ([`Way::There`]) or what it receives ([`Way::Back`]).
+    pub fn change_way(&self, side: Side, way: Way, change: impl Fn(&mut LinkProfile)) -> bool {
+        let Some((simnet, peer)) = self.peer(side) else { return false };
+        for link in simnet.interface_links(peer.host) {
+            let mut profile = simnet.way_profile(link, way);
+            change(&mut profile);
+            simnet.set_way_profile(link, way, profile);
+        }
+        true
+    }
+
     /// Takes an interface of a peer down, or brings it up again.
     pub fn set_interface_up(&self, side: Side, interface: &str, up: bool) -> bool {
         let Some((simnet, peer)) = self.peer(side) else { return false };
@@ -213,13 +224,7 @@ impl World {
     }
 
     fn change_links(&self, side: Side, change: impl Fn(&mut LinkProfile)) -> bool {
-        let Some((simnet, peer)) = self.peer(side) else { return false };
-        for link in simnet.interface_links(peer.host) {
-            let mut profile = simnet.link_profile(link);
-            change(&mut profile);
-            simnet.set_link_profile(link, profile);
-        }
-        true
+        self.change_way(side, Way::There, &change) && self.change_way(side, Way::Back, &change)
     }
 
     fn simulated(simnet: Simnet, peers: [Peer; 2], servers: Vec<StunServer>, stun_servers: Vec<String>) -> Self {

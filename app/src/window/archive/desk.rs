@@ -3,7 +3,7 @@
 use std::{future::pending, sync::Arc, thread};
 
 use floe_inspect::{History, Picture};
-use floe_wire::{Record, Stamp};
+use floe_wire::{Note, Record, RecordBody, Stamp};
 use tokio::sync::{mpsc, watch};
 
 use super::{
@@ -28,6 +28,10 @@ pub struct Wires {
     pub moments: watch::Sender<Option<Arc<Moment>>>,
     /// The files that are asked for.
     pub jobs: mpsc::Receiver<SaveJob>,
+    /// Notes to append to a record that is over.
+    pub additions: mpsc::Receiver<Vec<Note>>,
+    /// The end of the record with them.
+    pub added: watch::Sender<Option<Arc<Picture>>>,
     /// What became of them.
     pub saved: std::sync::mpsc::Sender<Saved>,
     /// Asks for painting.
@@ -78,6 +82,7 @@ impl Desk {
                         Err(_) => return,
                     },
                     Some(job) = self.wires.jobs.recv() => self.save(job),
+                    Some(notes) = self.wires.additions.recv() => self.add(notes),
                 }
             }
         });
@@ -92,6 +97,15 @@ impl Desk {
         for record in batch {
             self.history.push(record);
         }
+    }
+
+    /// What a person knows afterwards is at the end of the record: it was not known before.
+    fn add(&mut self, notes: Vec<Note>) {
+        let at = self.history.latest().at;
+        self.take(notes.into_iter().map(|note| Record { at, body: RecordBody::note(note) }).collect());
+        self.wires.added.send_replace(Some(Arc::new(self.history.latest().clone())));
+        // The moment looked at may be that end.
+        self.answer();
     }
 
     /// Writes a file beside everything else: records of a running call must not wait for a slow disk.

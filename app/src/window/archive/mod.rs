@@ -12,7 +12,7 @@ use std::{
 
 use floe_capture::{ImportOptions, RecordWriter};
 use floe_inspect::Picture;
-use floe_wire::{Record, Stamp};
+use floe_wire::{Note, Record, Stamp};
 use tokio::sync::{mpsc, watch};
 
 use self::{
@@ -40,6 +40,8 @@ pub struct Archive {
     wanted: watch::Sender<Option<Stamp>>,
     moment: watch::Receiver<Option<Arc<Moment>>>,
     jobs: mpsc::Sender<SaveJob>,
+    additions: mpsc::Sender<Vec<Note>>,
+    added: watch::Receiver<Option<Arc<Picture>>>,
     saved: std::sync::mpsc::Receiver<Saved>,
 }
 
@@ -90,13 +92,24 @@ impl Archive {
         let (wanted, wishes) = watch::channel(None);
         let (moments, moment) = watch::channel(None);
         let (jobs, inbox) = mpsc::channel(JOBS);
+        let (additions, added_notes) = mpsc::channel(JOBS);
+        let (pictures, added) = watch::channel(None);
         let (outcomes, saved) = std::sync::mpsc::channel();
-        let desk = Desk::new(Wires { wanted: wishes, moments, jobs: inbox, saved: outcomes, repaint }, source);
+        let wires = Wires {
+            wanted: wishes,
+            moments,
+            jobs: inbox,
+            additions: added_notes,
+            added: pictures,
+            saved: outcomes,
+            repaint,
+        };
+        let desk = Desk::new(wires, source);
         // Without the thread the present is still shown; only looking back is not possible.
         if let Err(error) = thread::Builder::new().name("floe-archive".to_owned()).spawn(move || work(desk)) {
             tracing::error!(%error, "the system gives no thread to look back with");
         }
-        Self { wanted, moment, jobs, saved }
+        Self { wanted, moment, jobs, additions, added, saved }
     }
 
     /// Asks for a moment; none asks for nothing. A question not answered yet is replaced.
@@ -107,6 +120,17 @@ impl Archive {
     /// Asks for a file; `false` when some are being written already.
     pub fn save(&self, job: SaveJob) -> bool {
         self.jobs.try_send(job).is_ok()
+    }
+
+    /// Appends notes at the end of a record that is over; `false` when some are being appended already.
+    pub fn add(&self, notes: Vec<Note>) -> bool {
+        self.additions.try_send(notes).is_ok()
+    }
+
+    /// The end of the record with what was appended; none while nothing was.
+    #[must_use]
+    pub fn with_additions(&self) -> Option<Arc<Picture>> {
+        self.added.borrow().clone()
     }
 
     /// What became of a file that was asked for, once.
@@ -126,7 +150,7 @@ impl Archive {
 mod tests {
     use std::time::{Duration, Instant};
 
-    use floe_wire::{Note, RecordBody};
+    use floe_wire::RecordBody;
 
     use super::*;
 
@@ -166,6 +190,23 @@ mod tests {
         archive.want(Some(Stamp::from_millis(700)));
         let moment = answer(&archive, |moment| moment.at == Stamp::from_millis(700));
         assert!(!moment.picture.muted);
+    }
+
+    #[test]
+    fn what_is_added_afterwards_is_at_the_end_of_the_record() {
+        let (archive, records) = Archive::of_call(Arc::new(|| {}));
+        records.try_send(vec![muted(10, true)]).unwrap();
+        assert!(archive.with_additions().is_none());
+        assert!(archive.add(vec![Note::PeerSideAdded { matched: 7 }]));
+        let deadline = Instant::now() + Duration::from_secs(10);
+        let picture = loop {
+            if let Some(picture) = archive.with_additions() {
+                break picture;
+            }
+            assert!(Instant::now() < deadline, "nothing was added");
+            thread::yield_now();
+        };
+        assert!(matches!(picture.peer.channel, floe_inspect::peer::ChannelView::Added { matched: 7 }));
     }
 
     #[test]

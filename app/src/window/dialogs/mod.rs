@@ -6,11 +6,12 @@ mod qr;
 mod reach;
 mod save;
 mod settings;
+mod sides;
 mod turn;
 
 use egui::{Frame, Id, Modal, Ui};
 
-pub use self::{file::PathDraft, save::SaveDraft, settings::SettingsDraft};
+pub use self::{file::PathDraft, save::SaveDraft, settings::SettingsDraft, sides::SideDraft};
 use super::{model::Model, pen, theme, wish::Wish};
 
 /// The open dialog and what was typed into it.
@@ -28,6 +29,8 @@ pub enum Dialog {
     Save(SaveDraft),
     /// Which WAV file to send.
     ChooseWav(PathDraft),
+    /// Copying our side, adding the friend's.
+    Sides(SideDraft),
 }
 
 /// Draws the dialog, if one is open.
@@ -45,6 +48,7 @@ pub fn view(model: &Model<'_>, dialog: &mut Option<Dialog>, ui: &mut Ui) -> Vec<
             Dialog::OpenFile(draft) => file::open(model, draft, &mut wishes, ui),
             Dialog::Save(draft) => save::view(draft, &mut wishes, ui),
             Dialog::ChooseWav(draft) => file::choose_wav(draft, &mut wishes, ui),
+            Dialog::Sides(draft) => sides::view(model, draft, &mut wishes, ui),
         }
     });
     super::frame::settle(Id::unique("dialog size"), response.response.rect.size().length(), ui);

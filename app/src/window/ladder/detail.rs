@@ -115,6 +115,7 @@ fn sentence(model: &Model<'_>, ladder: &Ladder, message: &Message) -> String {
             Fate::Ended(Outcome::Unanswered) => "no answer".to_owned(),
         });
     }
+    parts.extend(super::there::there(&model.snapshot.picture, message).sentence(message.direction));
     parts.join("  ·  ")
 }
 

@@ -41,6 +41,12 @@ pub fn view(model: &Model<'_>, ladder: &Ladder, state: &mut LadderState, grid: &
         {
             state.chosen = None;
         }
+        let uncertainty = model.snapshot.picture.peer.clock_log.at(model.end).map(|clocks| clocks.uncertainty);
+        if let Some(uncertainty) = uncertainty {
+            let text = format!("both clocks ± {}", format::ms(uncertainty));
+            let hover = "The times beside the friend's line are your friend's, on your clock, and may be wrong by this";
+            ui.label(RichText::new(text).size(theme::SMALL).color(palette.weak)).on_hover_text(hover);
+        }
         let button = ui.button(RichText::new("Next trouble").size(theme::SMALL));
         let button = button.on_hover_text("The next message that was sent again, refused, damaged or not answered");
         if button.clicked()

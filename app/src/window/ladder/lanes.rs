@@ -21,18 +21,23 @@ pub struct Lanes {
     pub friend: f32,
     /// The servers'; none where no server was asked.
     pub server: Option<f32>,
+    /// Where the friend's times begin; none where the friend told none.
+    pub theirs: Option<f32>,
     /// Where the words begin.
     pub words: f32,
 }
 
 impl Lanes {
     /// Shares a row's width.
-    pub fn new(width: f32, has_servers: bool) -> Self {
+    pub fn new(width: f32, has_servers: bool, has_both: bool) -> Self {
         let room = ((width - GAP) * if width < 700.0 { 0.38 } else { 0.44 }).clamp(140.0, 460.0);
         let you = GAP + 22.0;
         let last = GAP + room - 22.0;
         let (friend, server) = if has_servers { (you + (last - you) * 0.58, Some(last)) } else { (last, None) };
-        Self { you, friend, server, words: GAP + room + 4.0 }
+        // Between friend and server, or else before the words.
+        let theirs = has_both.then_some(friend + 8.0);
+        let times = if has_both && !has_servers { TIME - 16.0 } else { 0.0 };
+        Self { you, friend, server, theirs, words: GAP + room + 4.0 + times }
     }
 
     /// Names above the lifelines.
@@ -65,11 +70,14 @@ mod tests {
     #[test]
     fn lifelines_keep_their_order_and_leave_room_for_words() {
         for width in [520.0, 800.0, 1500.0] {
-            let lanes = Lanes::new(width, true);
+            let lanes = Lanes::new(width, true, true);
             let server = lanes.server.unwrap();
             assert!(lanes.you < lanes.friend && lanes.friend < server && server < lanes.words, "{lanes:?}");
             assert!(width - lanes.words > 200.0, "{lanes:?} in {width}");
         }
-        assert_eq!(Lanes::new(800.0, false).server, None);
+        let (alone, both) = (Lanes::new(800.0, false, false), Lanes::new(800.0, false, true));
+        assert_eq!((alone.server, alone.theirs), (None, None));
+        let theirs = both.theirs.unwrap();
+        assert!(both.friend < theirs && theirs + 50.0 <= both.words, "{both:?}");
     }
 }

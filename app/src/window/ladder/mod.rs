@@ -4,6 +4,7 @@ mod detail;
 mod filter;
 mod lanes;
 mod row;
+mod there;
 
 use egui::{EventFilter, Id, Key, Modifiers, Panel, Rect, ScrollArea, Sense, Ui, vec2};
 use floe_inspect::{
@@ -116,7 +117,8 @@ pub fn view(model: &Model<'_>, state: &mut LadderState, grid: &mut GridState, ui
 fn list(model: &Model<'_>, rows: &Rows<'_>, state: &mut LadderState, wishes: &mut Vec<Wish>, ui: &mut Ui) {
     let ladder = &model.snapshot.picture.ladder;
     let width = ui.available_width() - ui.spacing().scroll.bar_width - 4.0;
-    let lanes = Lanes::new(width, ladder.lanes().any(|(lane, _)| matches!(lane, Lane::Server { .. })));
+    let has_servers = ladder.lanes().any(|(lane, _)| matches!(lane, Lane::Server { .. }));
+    let lanes = Lanes::new(width, has_servers, !model.snapshot.picture.peer.clock_log.is_empty());
     let (header, _) = ui.allocate_exact_size(vec2(width, 18.0), Sense::hover());
     lanes.header(header, ui);
     ui.spacing_mut().item_spacing.y = 0.0;

@@ -7,7 +7,10 @@ use floe_inspect::{
 };
 use floe_wire::{Direction, Stamp, stun::IntegrityVerdict};
 
-use super::lanes::{GAP, Lanes, TIME};
+use super::{
+    lanes::{GAP, Lanes, TIME},
+    there::{There, there},
+};
 use crate::window::{
     format,
     model::Model,
@@ -78,6 +81,7 @@ pub fn paint(
         pen::line(painter, part(TIME, GAP), Align2::RIGHT_CENTER, gap, theme::small(), dim(palette.weak));
     }
     arrow(model, line, lanes, dim(color(line, model.end, palette)), ui);
+    friend_s_end(model, line, lanes, dim(palette.weak), ui);
     let (result, result_color) = result(line, model.end, palette);
     let end = rect.width();
     let words =
@@ -133,8 +137,14 @@ fn arrow(model: &Model<'_>, line: &Line<'_>, lanes: &Lanes, color: Color32, ui: 
     };
     let painter = ui.painter();
     let stroke = Stroke::new(1.6, color);
-    // Nobody knows where an unanswered request of ours was lost, only that it did not come all the way.
-    if line.message.direction == Direction::Outbound && line.is_lost(model.end) {
+    // Nobody knows where an unanswered request of ours was lost, only that it did not come all the way; unless the
+    // friend says that it did.
+    let is_lost = match there(&model.snapshot.picture, line.message) {
+        There::At { .. } => false,
+        There::Never => true,
+        There::Unknown => line.is_lost(model.end),
+    };
+    if line.message.direction == Direction::Outbound && is_lost {
         let end = from + (to - from) * 0.72;
         pen::dashed(painter, from, end, stroke);
         pen::cross(painter, end, 3.5, Stroke::new(2.0, color));
@@ -148,6 +158,19 @@ fn arrow(model: &Model<'_>, line: &Line<'_>, lanes: &Lanes, color: Color32, ui: 
     }
     let along: Vec2 = to - from;
     pen::arrow_head(painter, to, along, color, 7.0);
+}
+
+/// When the message was at the other end, beside the friend's lifeline.
+fn friend_s_end(model: &Model<'_>, line: &Line<'_>, lanes: &Lanes, color: Color32, ui: &Ui) {
+    let there = there(&model.snapshot.picture, line.message);
+    let (Some(left), Some(text)) = (lanes.theirs, there.short()) else { return };
+    if let There::At { .. } = there {
+        let place = pos2(line.rect.left() + lanes.friend, line.rect.center().y);
+        ui.painter().circle_filled(place, 2.5, color);
+    }
+    let color = if there == There::Never { Palette::of(ui.visuals()).failed } else { color };
+    let place = super::span(line.rect, left, left + TIME - 16.0);
+    pen::line(ui.painter(), place, Align2::LEFT_CENTER, text, theme::mono(), color);
 }
 
 /// What came of it, at the row's end.
@@ -202,5 +225,7 @@ pub fn spoken(model: &Model<'_>, line: &Line<'_>) -> String {
     let palette = &theme::DARK;
     let result = result(line, model.end, palette).0;
     let words = format!("{} {way}: {}", format::stamp(line.message.at), words_of(model, line.message, false));
-    if result.is_empty() { words } else { format!("{words}, {result}") }
+    let there = there(&model.snapshot.picture, line.message).sentence(line.message.direction);
+    let rest: Vec<String> = [Some(result), there].into_iter().flatten().filter(|part| !part.is_empty()).collect();
+    if rest.is_empty() { words } else { format!("{words}, {}", rest.join(", ")) }
 }

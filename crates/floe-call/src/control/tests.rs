@@ -14,7 +14,7 @@ impl End {
     fn new() -> Self {
         let clock = Clock::start();
         let (tap, notes) = Tap::new(clock, 256);
-        Self { control: Control::new(&tap, clock), notes }
+        Self { control: Control::new(&tap, clock, false), notes }
     }
 
     async fn noted(&mut self, wanted: impl Fn(&Note) -> bool) -> bool {

@@ -1,6 +1,7 @@
 //! Whole calls whose ends tell each other what they see.
 
 mod machine;
+mod one_way;
 mod pair;
 mod restarts;
 mod roaming;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use floe_call::{AudioSource, Call, CallConfig, Snapshot};
 use floe_simnet::{Scenario, World};
+use floe_transport::Clock;
 use floe_wire::Record;
 use tokio::{sync::mpsc, task::JoinHandle};
 
@@ -32,19 +33,25 @@ impl Pair {
             kept
         });
         let world = World::build(scenario, 7).expect("the world can be built");
-        (Self::with_records(world, Some(records)), kept)
+        (Self::begin(world, Some(records), None), kept)
     }
 
     /// Starts both calls over a world.
     pub fn over(world: World) -> Self {
-        Self::with_records(world, None)
+        Self::begin(world, None, None)
     }
 
-    fn with_records(world: World, records: Option<mpsc::Sender<Vec<Record>>>) -> Self {
+    /// Starts both calls with one clock.
+    pub fn with_one_clock(world: World) -> Self {
+        Self::begin(world, None, Some(Clock::start()))
+    }
+
+    fn begin(world: World, records: Option<mpsc::Sender<Vec<Record>>>, shared_clock: Option<Clock>) -> Self {
         let config = CallConfig {
             stun_servers: world.stun_servers.clone(),
             include_loopback: world.include_loopback,
             source: AudioSource::Tone { hz: 440 },
+            shared_clock,
             ..CallConfig::default()
         };
         let a = Call::start(config.clone(), Arc::clone(&world.a));
