@@ -3,10 +3,11 @@
 use egui::{Frame, Margin, RichText, ScrollArea, Sense, Stroke, Ui, vec2};
 
 use floe_call::PasteOutcome;
+use floe_inspect::nat::is_private;
 
 use crate::window::{
     format,
-    model::{Model, Standing},
+    model::{Journey, Model, Standing},
     pen,
     theme::{self, Palette},
     wish::{DialogKind, Wish},
@@ -44,6 +45,27 @@ pub fn view(model: &Model<'_>, wishes: &mut Vec<Wish>, ui: &mut Ui) {
         }
         buttons(code, width, wishes, ui);
     });
+    if !is_given_away && is_local(model) {
+        local_only(wishes, ui);
+    }
+}
+
+/// Whether nobody outside the local network can use the code.
+fn is_local(model: &Model<'_>) -> bool {
+    let candidates = &model.snapshot.picture.local_candidates;
+    model.journey == Journey::Call && candidates.iter().all(|view| is_private(view.candidate.address.ip()))
+}
+
+/// Says so before the code is sent, and what to do about it.
+fn local_only(wishes: &mut Vec<Wish>, ui: &mut Ui) {
+    let palette = Palette::of(ui.visuals());
+    ui.spacing_mut().item_spacing.y = 2.0;
+    let words = RichText::new("⚠ It works inside your own network only.").size(theme::SMALL).color(palette.selected);
+    ui.add(egui::Label::new(words).wrap());
+    let link = ui.link(RichText::new("Choose a STUN server…").size(theme::SMALL));
+    if link.on_hover_text("It tells your address on the internet, for a new code that works from anywhere").clicked() {
+        wishes.push(Wish::Open(DialogKind::Settings));
+    }
 }
 
 fn buttons(code: &str, width: f32, wishes: &mut Vec<Wish>, ui: &mut Ui) {

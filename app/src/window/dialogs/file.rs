@@ -58,8 +58,10 @@ pub fn choose_wav(draft: &mut PathDraft, wishes: &mut Vec<Wish>, ui: &mut Ui) {
 pub fn path_field(name: &str, draft: &mut PathDraft, what: FileFor, wishes: &mut Vec<Wish>, ui: &mut Ui) -> bool {
     let mut is_entered = false;
     ui.horizontal(|ui| {
-        let edit =
-            TextEdit::singleline(&mut draft.path).id_salt(name).desired_width(420.0).hint_text("Path of the file");
+        let edit = TextEdit::singleline(&mut draft.path)
+            .id_salt(name)
+            .desired_width(420.0)
+            .hint_text(theme::hint("Path of the file"));
         let response = ui.add(edit);
         response.widget_info(|| {
             let mut info = egui::WidgetInfo::labeled(egui::Role::TextInput, true, name);

@@ -9,7 +9,7 @@ use floe_transport::ServerUrl;
 use crate::window::{
     devices::DeviceList,
     format,
-    model::Model,
+    model::{Journey, Model, Standing},
     pen,
     settings::{Output, Settings, Source, ThemeChoice},
     theme,
@@ -118,10 +118,20 @@ pub fn view(model: &Model<'_>, draft: &mut SettingsDraft, wishes: &mut Vec<Wish>
             wishes.push(Wish::ChangeSettings(draft.finished()));
             wishes.push(Wish::CloseDialog);
         }
+        // What is in a code that was made already does not change; nobody's call is ended for a new one.
+        if model.journey == Journey::Call && matches!(model.standing(), Standing::WaitingForCode | Standing::Failed) {
+            let renew = ui.add_enabled(mistakes.is_empty(), egui::Button::new("Save and make a new code"));
+            let hover = "A code that you have sent already is worth nothing then: send the new one";
+            if renew.on_hover_text(hover).clicked() {
+                wishes.push(Wish::ChangeSettings(draft.finished()));
+                wishes.push(Wish::CloseDialog);
+                wishes.push(Wish::NewCall);
+            }
+        }
         if ui.button("Cancel").on_hover_text("Esc").clicked() {
             ui.close();
         }
-        super::hint(ui, "Servers and interfaces count from the next call on.");
+        super::hint(ui, "Servers and interfaces count from the next code on.");
     });
 }
 

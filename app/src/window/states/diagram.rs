@@ -244,7 +244,7 @@ impl Stay {
     }
 
     fn dwell(&self) -> String {
-        let span = format::span(self.total);
+        let span = if self.total.is_zero() { "just now".to_owned() } else { format::span(self.total) };
         if self.visits > 1 { format!("{span} · {}×", self.visits) } else { span }
     }
 

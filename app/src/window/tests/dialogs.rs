@@ -71,3 +71,22 @@ fn a_file_of_authorities_is_taken_over_with_the_settings() {
     let Some(Wish::ChangeSettings(settings)) = wishes(&mut harness).into_iter().next() else { panic!("not saved") };
     assert_eq!(settings.turn_authorities, Some("/etc/ssl/mine.pem".into()));
 }
+
+#[test]
+fn new_servers_can_be_used_at_once_while_the_friends_code_is_not_here() {
+    for (snapshot, is_offered) in [(fixtures::waiting_for_code(), true), (fixtures::connected(), false)] {
+        let mut stage = Stage::new(snapshot);
+        stage.view.dialog = Some(Dialog::Settings(Box::new(SettingsDraft::of(&stage.settings))));
+        let mut harness = window(stage, SMALL, egui::Theme::Dark);
+        assert_eq!(harness.query_by_label("Save and make a new code").is_some(), is_offered);
+        if is_offered {
+            harness.get_by_label("Google").click();
+            harness.run();
+            harness.get_by_label("Save and make a new code").click();
+            harness.run();
+            let wishes = wishes(&mut harness);
+            assert!(matches!(&wishes[0], Wish::ChangeSettings(settings) if settings.stun_servers.len() == 1));
+            assert_eq!(wishes[1..], [Wish::CloseDialog, Wish::NewCall]);
+        }
+    }
+}
