@@ -46,7 +46,7 @@ pub fn view(model: &Model<'_>, wishes: &mut Vec<Wish>, ui: &mut Ui) {
         buttons(code, width, wishes, ui);
     });
     if !is_given_away && is_local(model) {
-        local_only(wishes, ui);
+        ui.scope(|ui| local_only(wishes, ui));
     }
 }
 
@@ -60,7 +60,7 @@ fn is_local(model: &Model<'_>) -> bool {
 fn local_only(wishes: &mut Vec<Wish>, ui: &mut Ui) {
     let palette = Palette::of(ui.visuals());
     ui.spacing_mut().item_spacing.y = 2.0;
-    let words = RichText::new("⚠ It works inside your own network only.").size(theme::SMALL).color(palette.selected);
+    let words = RichText::new("⚠ For your own network only.").size(theme::SMALL).color(palette.selected);
     ui.add(egui::Label::new(words).wrap());
     let link = ui.link(RichText::new("Choose a STUN server…").size(theme::SMALL));
     if link.on_hover_text("It tells your address on the internet, for a new code that works from anywhere").clicked() {

@@ -9,13 +9,14 @@ use crate::window::{
     theme::{self, Palette},
 };
 
-const KEYS: [(&str, &str); 11] = [
+const KEYS: [(&str, &str); 12] = [
     ("Ctrl+C", "Copy your code, when nothing is selected"),
     ("Ctrl+V", "Paste your friend's code, anywhere in the window"),
     ("M", "Mute and unmute"),
     ("Space", "Play and pause the record; hold a running call still"),
     ("← →", "Step to the previous and the next event"),
     ("Arrows", "Move between pairs, once one of the grid is chosen"),
+    ("Click", "Whatever has a time leads there: a state, an arrow, a phase, a candidate, a line of the log"),
     ("Ctrl+O", "Open a record or a capture"),
     ("Ctrl+S", "Save a record, a capture or a report"),
     ("Tab", "Move between everything that can be used"),

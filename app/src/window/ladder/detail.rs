@@ -127,6 +127,15 @@ fn attributes(words: &Description, ui: &mut Ui) {
     ui.spacing_mut().interact_size.y = theme::SMALL;
     Grid::new("attributes").num_columns(2).spacing(vec2(12.0, 3.0)).show(ui, |ui| {
         let name = |ui: &mut Ui, text: &str| ui.label(RichText::new(text).size(theme::SMALL).color(palette.weak));
+        // The verdicts first: where there is little room, they are what one looks for.
+        name(ui, "Integrity");
+        let (text, color) = integrity(words.integrity, palette);
+        value(ui, text, color);
+        ui.end_row();
+        name(ui, "Fingerprint");
+        let color = if words.fingerprint == Fingerprint::Wrong { palette.failed } else { palette.text };
+        value(ui, words.fingerprint.name(), color);
+        ui.end_row();
         for attribute in &words.attributes {
             name(ui, &attribute.name).on_hover_text(format!("0x{:04X}", attribute.kind));
             value(ui, &attribute.value, palette.text);
@@ -137,14 +146,6 @@ fn attributes(words: &Description, ui: &mut Ui) {
             value(ui, &hex(transaction.0), palette.text);
             ui.end_row();
         }
-        name(ui, "Integrity");
-        let (text, color) = integrity(words.integrity, palette);
-        value(ui, text, color);
-        ui.end_row();
-        name(ui, "Fingerprint");
-        let color = if words.fingerprint == Fingerprint::Wrong { palette.failed } else { palette.text };
-        value(ui, words.fingerprint.name(), color);
-        ui.end_row();
     });
 }
 

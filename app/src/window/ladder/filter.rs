@@ -17,7 +17,9 @@ pub fn view(model: &Model<'_>, ladder: &Ladder, state: &mut LadderState, grid: &
     ui.horizontal(|ui| {
         let shown = ladder.rows(state.lane.as_ref()).len() as u64;
         let selected = state.lane.map_or_else(|| "All messages".to_owned(), |lane| name(model, lane));
-        let list = ComboBox::from_id_salt("ladder lane").width(260.0).truncate().selected_text(selected);
+        // The buttons beside it keep their room.
+        let width = (ui.available_width() - if state.chosen.is_some() { 350.0 } else { 230.0 }).clamp(130.0, 260.0);
+        let list = ComboBox::from_id_salt("ladder lane").width(width).truncate().selected_text(selected);
         let response = list.show_ui(ui, |ui| {
             let total = ladder.rows(None).len();
             if ui.selectable_label(state.lane.is_none(), format!("All messages ({total})")).clicked() {

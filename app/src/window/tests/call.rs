@@ -96,11 +96,11 @@ fn what_to_do_about_a_failed_call_stands_above_the_panels() {
 fn a_code_that_nobody_outside_can_use_says_so_before_it_is_sent() {
     let mut snapshot = fixtures::waiting_for_code();
     let harness = small(snapshot.clone());
-    assert!(harness.query_by_label_contains("inside your own network only").is_none());
+    assert!(harness.query_by_label_contains("your own network only").is_none());
     let picture = std::sync::Arc::make_mut(&mut snapshot.picture);
     picture.local_candidates.retain(|view| view.candidate.candidate_type == floe_wire::CandidateType::Host);
     let mut harness = small(snapshot);
-    harness.get_by_label_contains("inside your own network only");
+    harness.get_by_label_contains("your own network only");
     harness.get_by_label("Choose a STUN server…").click();
     harness.run();
     assert_eq!(wishes(&mut harness), [Wish::Open(DialogKind::Settings)]);
