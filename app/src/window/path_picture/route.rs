@@ -1,9 +1,12 @@
 //! What the path picture shows, in order from you to your friend. No drawing here.
 
+use std::net::SocketAddr;
+
 use floe_inspect::{
-    PacketStop, PathFacts, RelaySide,
+    PacketStop, PathFacts, Picture, RelaySide,
     picture::{PairId, PairState, PairView, ServerVerdict},
 };
+use floe_wire::BaseKind;
 
 use crate::window::{
     format,
@@ -175,6 +178,16 @@ fn middle(model: &Model<'_>, facts: &PathFacts) -> Link {
     }
 }
 
+/// This computer's address on the path in use: that of the client where the pair's base is a relay's, which stands in the
+/// picture by itself.
+fn own_address(picture: &Picture, facts: &PathFacts) -> Option<SocketAddr> {
+    let base = facts.selected.and_then(|pair| picture.base(pair.base));
+    match base.map(|base| &base.base_kind) {
+        Some(BaseKind::Relay { client }) => picture.base(*client).map(|client| client.address),
+        Some(BaseKind::Udp | BaseKind::Tcp { .. } | BaseKind::TurnClient { .. }) | None => facts.local_address,
+    }
+}
+
 /// Our end: the pair's base, or else the base the servers know best.
 struct Local {
     interface: String,
@@ -185,7 +198,7 @@ struct Local {
 impl Local {
     fn of(model: &Model<'_>, facts: &PathFacts) -> Self {
         let picture = model.picture();
-        if let Some(address) = facts.local_address {
+        if let Some(address) = own_address(picture, facts) {
             return Self {
                 interface: facts.local_interface.clone().unwrap_or_default(),
                 address: address.ip().to_string(),
