@@ -333,21 +333,22 @@ impl Gathering {
         if !self.privacy.names_lan() {
             return Vec::new();
         }
-        let (names, bases) = (&mut self.names, self.bases.asking());
+        let Self { names, bases, .. } = self;
         let hide = |own: &OwnBase| {
             let address = own.base.address();
-            let name = names.hide(names::hideable(address)?)?;
+            let ear = names::ear_of(address.ip(), bases.beside(own))?;
+            let name = names.hide(address.ip(), ear)?;
             Some(HiddenHost { name, port: address.port(), local_preference: own.local_preference })
         };
-        bases.filter_map(hide).take(MAX_HIDDEN).collect()
+        bases.asking().filter_map(hide).take(MAX_HIDDEN).collect()
     }
 
     /// Asks the local network for hosts that the peer tells by name.
     pub fn seek_names(&mut self, hosts: &[HiddenHost], now: Instant) {
         // What a name stands for can be reached from a socket of this computer only.
         if !hosts.is_empty() && self.privacy.sends_directly() {
-            let locals: Vec<Ipv4Addr> =
-                self.bases.asking().filter_map(|own| names::hideable(own.base.address())).collect();
+            let addresses = self.bases.asking().map(|own| own.base.address().ip());
+            let locals: Vec<Ipv4Addr> = addresses.filter_map(|ip| names::ear_of(ip, [])).collect();
             self.names.seek(hosts, &locals, now);
         }
     }

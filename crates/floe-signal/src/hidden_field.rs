@@ -1,7 +1,7 @@
 //! Hosts of a code that are told by name, because their addresses are hidden.
 
 use floe_wire::{Candidate, CandidateType, Protocol, candidate::priority, mdns::HiddenName};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
 use crate::CandidateProblem;
 
@@ -25,12 +25,12 @@ pub struct HiddenHost {
 impl HiddenHost {
     /// The candidate it is once its address is known.
     #[must_use]
-    pub fn candidate(&self, address: Ipv4Addr) -> Candidate {
+    pub fn candidate(&self, address: IpAddr) -> Candidate {
         Candidate {
             candidate_type: CandidateType::Host,
             protocol: Protocol::Udp,
             tcp_type: None,
-            address: SocketAddr::new(address.into(), self.port),
+            address: SocketAddr::new(address, self.port),
             priority: priority(CandidateType::Host, self.local_preference),
             foundation: self.name.to_string(),
             related_address: None,

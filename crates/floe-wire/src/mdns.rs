@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    net::{Ipv4Addr, SocketAddrV4},
+    net::{IpAddr, Ipv4Addr, SocketAddrV4},
 };
 
 /// The group and port of multicast DNS over IPv4 (RFC 6762 section 3).
@@ -23,6 +23,7 @@ const AUTHORITATIVE: u16 = 0x0400;
 /// Operation and result code, which must be zero (RFC 6762 sections 18.3 and 18.11).
 const MUST_BE_ZERO: u16 = 0x780F;
 const TYPE_A: u16 = 1;
+const TYPE_AAAA: u16 = 28;
 const TYPE_ANY: u16 = 255;
 const CLASS_IN: u16 = 1;
 /// In answers: what was known of the name before is void (RFC 6762 section 10.2).
@@ -81,30 +82,41 @@ impl fmt::Display for HiddenName {
 /// What a message says of hidden names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Said {
-    /// Somebody asks for the name's IPv4 address.
+    /// Somebody asks for the name's address.
     Asked(HiddenName),
     /// Somebody says what it is.
-    Answered(HiddenName, Ipv4Addr),
+    Answered(HiddenName, IpAddr),
 }
 
-/// Asks for the IPv4 address of a name.
+/// Asks for the address of a name, of whichever family: the name does not tell.
 #[must_use]
 pub fn question(name: HiddenName) -> Vec<u8> {
-    let mut message = header(0, [1, 0]);
-    name.put(&mut message);
-    put(&mut message, [TYPE_A, CLASS_IN]);
+    let mut message = header(0, [2, 0]);
+    for kind in [TYPE_A, TYPE_AAAA] {
+        name.put(&mut message);
+        put(&mut message, [kind, CLASS_IN]);
+    }
     message
 }
 
-/// Says the IPv4 address of a name.
+/// Says the address of a name.
 #[must_use]
-pub fn answer(name: HiddenName, address: Ipv4Addr) -> Vec<u8> {
+pub fn answer(name: HiddenName, address: IpAddr) -> Vec<u8> {
     let mut message = header(RESPONSE | AUTHORITATIVE, [0, 1]);
     name.put(&mut message);
-    put(&mut message, [TYPE_A, CLASS_IN | CACHE_FLUSH]);
+    let kind = if address.is_ipv4() { TYPE_A } else { TYPE_AAAA };
+    put(&mut message, [kind, CLASS_IN | CACHE_FLUSH]);
     message.extend(TTL.to_be_bytes());
-    put(&mut message, [4]);
-    message.extend(address.octets());
+    match address {
+        IpAddr::V4(ip) => {
+            put(&mut message, [4]);
+            message.extend(ip.octets());
+        }
+        IpAddr::V6(ip) => {
+            put(&mut message, [16]);
+            message.extend(ip.octets());
+        }
+    }
     message
 }
 
@@ -144,8 +156,10 @@ impl Reader<'_> {
         for _ in 0..questions.min(MAX_ENTRIES) {
             let name = self.name()?;
             let [kind, class] = self.numbers()?;
-            let is_asked = !is_response && matches!(kind, TYPE_A | TYPE_ANY) && is_internet(class);
-            said.extend(name.filter(|_| is_asked).map(Said::Asked));
+            let is_asked = !is_response && matches!(kind, TYPE_A | TYPE_AAAA | TYPE_ANY) && is_internet(class);
+            // Both families are asked for in one message.
+            let asked = name.filter(|_| is_asked).map(Said::Asked);
+            said.extend(asked.filter(|asked| said.last() != Some(asked)));
         }
         // Questions beyond the cap stand before the answers, which cannot be found then.
         for _ in 0..if is_response && questions <= MAX_ENTRIES { answers.min(MAX_ENTRIES) } else { 0 } {
@@ -154,12 +168,11 @@ impl Reader<'_> {
             let data = self.message.get(self.at..self.at + usize::from(length))?;
             self.at += data.len();
             let is_alive = (ttl_high, ttl_low) != (0, 0);
-            if let (Some(name), Some(&[a, b, c, d])) = (name, <&[u8; 4]>::try_from(data).ok())
-                && kind == TYPE_A
+            if let (Some(name), Some(address)) = (name, address(kind, data))
                 && is_internet(class)
                 && is_alive
             {
-                said.push(Said::Answered(name, Ipv4Addr::new(a, b, c, d)));
+                said.push(Said::Answered(name, address));
             }
         }
         Some(())
@@ -202,6 +215,14 @@ impl Reader<'_> {
     }
 }
 
+fn address(kind: u16, data: &[u8]) -> Option<IpAddr> {
+    match kind {
+        TYPE_A => <[u8; 4]>::try_from(data).ok().map(IpAddr::from),
+        TYPE_AAAA => <[u8; 16]>::try_from(data).ok().map(IpAddr::from),
+        _ => None,
+    }
+}
+
 fn hidden(labels: &[&[u8]]) -> Option<HiddenName> {
     match labels {
         [uuid, local] if local.eq_ignore_ascii_case(b"local") => HiddenName::from_uuid(uuid),
@@ -221,7 +242,7 @@ mod tests {
     use super::*;
 
     const NAME: HiddenName = HiddenName([0xAB; 16]);
-    const ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 168, 1, 2);
+    const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 168, 1, 2));
 
     #[test]
     fn a_name_is_a_random_uuid_in_local() {
@@ -235,7 +256,7 @@ mod tests {
         message[12..].make_ascii_uppercase();
         message[7] = 2;
         message.extend([0xC0, 12, 0, 1, 0, 1, 0, 0, 0, 9, 0, 4, 10, 0, 0, 1]);
-        let second = Said::Answered(NAME, Ipv4Addr::new(10, 0, 0, 1));
+        let second = Said::Answered(NAME, Ipv4Addr::new(10, 0, 0, 1).into());
         assert_eq!(read(&message), [Said::Answered(NAME, ADDRESS), second]);
     }
 
@@ -259,8 +280,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read(name: [u8; 16], address: u32) {
-            let (name, address) = (HiddenName(name), Ipv4Addr::from(address));
+        fn what_is_written_is_read(name: [u8; 16], address: IpAddr) {
+            let name = HiddenName(name);
             prop_assert_eq!(read(&question(name)), [Said::Asked(name)]);
             prop_assert_eq!(read(&answer(name, address)), [Said::Answered(name, address)]);
         }

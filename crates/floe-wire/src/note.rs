@@ -166,6 +166,23 @@ pub enum Note {
         /// Where to; a host name.
         to: String,
     },
+    /// The local network was asked for a `.local` name of the peer's (RFC 6762).
+    NameAsked {
+        /// The name.
+        name: String,
+    },
+    /// Somebody in the local network said what a name of the peer's stands for.
+    NameFound {
+        /// The name.
+        name: String,
+        /// The address.
+        address: IpAddr,
+    },
+    /// Somebody in the local network asked for a name of ours, and was told what it stands for.
+    NameTold {
+        /// The name.
+        name: String,
+    },
     /// A `.local` name of the peer's (RFC 6762) was asked for, and nobody answered.
     NameSilent {
         /// The name.

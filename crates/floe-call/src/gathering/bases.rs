@@ -73,6 +73,12 @@ impl Bases {
         self.list.iter().filter(|own| own.base.asks_servers())
     }
 
+    /// The addresses of the interface of a base.
+    pub fn beside(&self, own: &OwnBase) -> impl Iterator<Item = IpAddr> {
+        let name = own.base.interface().name.clone();
+        self.asking().filter(move |other| other.base.interface().name == name).map(|other| other.base.address().ip())
+    }
+
     /// Where relays can leave from.
     pub fn origins(&self) -> Vec<Origin> {
         self.asking().map(Origin::of).collect()

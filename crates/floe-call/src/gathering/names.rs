@@ -54,7 +54,10 @@ struct Ear {
 }
 
 struct OwnName {
-    local: Ipv4Addr,
+    /// Where it is asked for.
+    ear: Ipv4Addr,
+    /// What it stands for.
+    address: IpAddr,
     name: HiddenName,
     answered: Option<Instant>,
 }
@@ -79,16 +82,17 @@ impl Names {
         }
     }
 
-    /// The name that stands for an address of ours from here on; none where nobody could ask for it.
-    pub fn hide(&mut self, local: Ipv4Addr) -> Option<HiddenName> {
-        if let Some(own) = self.own.iter().find(|own| own.local == local) {
+    /// The name that stands for an address of ours from here on, and is answered for on the interface with the address
+    /// `ear`; none where nobody could ask for it.
+    pub fn hide(&mut self, address: IpAddr, ear: Ipv4Addr) -> Option<HiddenName> {
+        if let Some(own) = self.own.iter().find(|own| own.address == address) {
             return Some(own.name);
         }
-        if self.own.len() == MAX_NAMES || !self.listen(local) {
+        if self.own.len() == MAX_NAMES || !self.listen(ear) {
             return None;
         }
         let name = HiddenName::from_random(rand::random());
-        self.own.push(OwnName { local, name, answered: None });
+        self.own.push(OwnName { ear, address, name, answered: None });
         Some(name)
     }
 
@@ -149,7 +153,7 @@ impl Names {
             Err(error) => {
                 tracing::debug!(%local, %error, "multicast DNS is heard there no more");
                 self.ears.retain(|ear| ear.local != local);
-                self.own.retain(|own| own.local != local);
+                self.own.retain(|own| own.ear != local);
                 return;
             }
         };
@@ -165,20 +169,23 @@ impl Names {
     }
 
     fn answer(&mut self, local: Ipv4Addr, name: HiddenName, now: Instant) {
-        let Some(own) = self.own.iter_mut().find(|own| (own.local, own.name) == (local, name)) else { return };
+        let Some(own) = self.own.iter_mut().find(|own| (own.ear, own.name) == (local, name)) else { return };
         if own.answered.is_none_or(|answered| now >= answered + ANSWER_PACE) {
             own.answered = Some(now);
-            self.send(Some(local), &mdns::answer(name, local));
+            let answer = mdns::answer(name, own.address);
+            self.tap.note(Note::NameTold { name: name.to_string() });
+            self.send(Some(local), &answer);
         }
     }
 
     /// The first answer counts. Only local addresses are hidden, so that nobody in this network can send our checks out
     /// of it.
-    fn on_answer(&mut self, name: HiddenName, address: Ipv4Addr) {
+    fn on_answer(&mut self, name: HiddenName, address: IpAddr) {
         let is_sought = |sought: &Sought| sought.host.name == name;
         if let Some(at) = self.sought.iter().position(is_sought)
             && can_be_hidden(address)
         {
+            self.tap.note(Note::NameFound { name: name.to_string(), address });
             self.found.push(self.sought.swap_remove(at).host.candidate(address));
         }
     }
@@ -207,6 +214,7 @@ impl Names {
         }
         for (name, is_asked) in due {
             if is_asked {
+                self.tap.note(Note::NameAsked { name: name.to_string() });
                 self.send(None, &mdns::question(name));
             } else {
                 self.sought.retain(|sought| sought.host.name != name);
@@ -229,22 +237,29 @@ impl Names {
     fn rest(&mut self) {
         if self.sought.is_empty() {
             let own = &self.own;
-            self.ears.retain(|ear| own.iter().any(|own| own.local == ear.local));
+            self.ears.retain(|ear| own.iter().any(|own| own.ear == ear.local));
         }
     }
 }
 
-/// Whether a name stands for such an address when the local network is hidden: multicast DNS is asked over IPv4 alone.
-pub(super) const fn can_be_hidden(ip: Ipv4Addr) -> bool {
-    ip.is_private() || ip.is_link_local()
+/// Whether a name stands for such an address when the local network is hidden.
+pub(super) fn can_be_hidden(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.is_private() || ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_unique_local(),
+    }
 }
 
-/// The IPv4 address of a socket that a name could stand for.
-pub(super) fn hideable(address: SocketAddr) -> Option<Ipv4Addr> {
-    match address.ip() {
-        IpAddr::V4(ip) => Some(ip).filter(|ip| can_be_hidden(*ip)),
+/// Where an address of an interface is asked for: multicast DNS is spoken over IPv4, for addresses of either family. None
+/// for one that is told openly or that nobody could ask for.
+pub(super) fn ear_of(address: IpAddr, of_interface: impl IntoIterator<Item = IpAddr>) -> Option<Ipv4Addr> {
+    let ipv4 = |ip: IpAddr| match ip {
+        IpAddr::V4(ip) => Some(ip),
         IpAddr::V6(_) => None,
-    }
+    };
+    let own = ipv4(address);
+    let others = of_interface.into_iter().filter_map(ipv4);
+    can_be_hidden(address).then(|| own.or_else(|| others.min())).flatten()
 }
 
 #[cfg(test)]

@@ -202,6 +202,18 @@ impl Inspector {
         self.say(Severity::Warning, "network", format!("This network leads web pages to {to}"));
     }
 
+    pub(super) fn on_name_asked(&mut self, name: &str) {
+        self.say(Severity::Info, "network", format!("Asked this network by multicast DNS what {name} stands for"));
+    }
+
+    pub(super) fn on_name_found(&mut self, name: &str, address: IpAddr) {
+        self.say(Severity::Info, "network", format!("{name} stands for {address}, says this network"));
+    }
+
+    pub(super) fn on_name_told(&mut self, name: &str) {
+        self.say(Severity::Info, "network", format!("Somebody in this network asked for {name} and was told"));
+    }
+
     pub(super) fn on_name_silent(&mut self, name: &str) {
         if !self.picture.silent_names.iter().any(|known| known == name) {
             let fits = push_bounded(&mut self.picture.silent_names, name.to_owned(), ROWS_KEPT);
