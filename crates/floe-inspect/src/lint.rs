@@ -22,12 +22,19 @@ mod checks;
 mod path;
 mod relays;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    net::{IpAddr, SocketAddr},
+};
 
 use floe_wire::{BaseId, Stamp};
 use serde::Serialize;
 
-pub(crate) use self::checks::{SeenAnswer, SeenRequest};
+pub(crate) use self::{
+    checks::{SeenAnswer, SeenRequest},
+    path::SeenAudio,
+    relays::SeenRelayed,
+};
 
 /// Whom a finding is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -79,6 +86,12 @@ struct LintRule {
     section: &'static str,
 }
 
+/// Every rule with the section it comes from.
+pub fn rules() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let all = [candidates::RULES, checks::RULES, path::RULES, relays::RULES];
+    all.into_iter().flatten().map(|rule| (rule.name, rule.section))
+}
+
 /// Where in the record the inspector is.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place {
@@ -95,7 +108,9 @@ pub(crate) struct Linter {
     consent: BySide<path::ConsentPace>,
     sources: BySide<checks::Sources>,
     last_packet: BySide<Option<Stamp>>,
-    permissions: BTreeMap<(BaseId, std::net::IpAddr), Stamp>,
+    in_use: path::InUse,
+    permissions: BTreeMap<(BaseId, IpAddr), Stamp>,
+    channels: BTreeMap<(BaseId, SocketAddr), Stamp>,
 }
 
 /// One thing per side.

@@ -239,3 +239,12 @@ fn new_view(id: PairId, formed: Stamp) -> PairView {
         signs: PairSigns::default(),
     }
 }
+
+impl PairSigns {
+    /// Something went over the pair.
+    pub(crate) fn on_activity(&mut self, at: Stamp, is_heard: bool) {
+        let idle = self.last_activity.map_or(Duration::ZERO, |last| at.since(last));
+        self.longest_idle = if is_heard { Duration::ZERO } else { self.longest_idle.max(idle) };
+        self.last_activity = Some(at);
+    }
+}

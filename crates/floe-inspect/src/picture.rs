@@ -108,6 +108,8 @@ pub struct Picture {
     pub captive_portal: Option<String>,
     /// The interface of the default route, where the system tells.
     pub default_route: Option<String>,
+    /// When the computer last went on after it had stood still.
+    pub resumed: Option<Stamp>,
     /// Names of the local network that nobody answers for.
     pub silent_names: Vec<String>,
     /// Mapped addresses that changed, oldest first.
@@ -222,6 +224,10 @@ pub struct WireEvidence {
     pub role_conflicts: u64,
     /// Role conflicts that the session reported.
     pub noted_role_conflicts: u64,
+    /// The role that the peer's newest check claims.
+    pub peer_claims: Option<IceRole>,
+    /// Checks that claimed the role that is ours.
+    pub claims_of_our_role: u64,
     /// Datagrams that look like STUN and do not parse.
     pub malformed_stun: u64,
     /// What the system let us send.

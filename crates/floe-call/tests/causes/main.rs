@@ -1,6 +1,7 @@
 //! Real calls in networks that are broken on purpose: what each end says about it, and that a healthy call says nothing.
 
 mod checks;
+mod coverage;
 mod healthy;
 mod meddler;
 mod paths;

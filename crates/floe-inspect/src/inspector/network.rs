@@ -192,6 +192,7 @@ impl Inspector {
     }
 
     pub(super) fn on_resumed(&mut self, asleep: Duration) {
+        self.picture.resumed = Some(self.picture.at);
         let text = format!("This computer stood still for {} and goes on", seconds(asleep));
         self.mark(MarkerKind::NetworkChange, text.clone());
         self.say(Severity::Warning, "network", text);

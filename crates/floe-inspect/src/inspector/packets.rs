@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use floe_wire::{
-    BaseId, BaseKind, Direction, Packet, PacketKind, SightedKind, Stamp, classify,
+    BaseId, BaseKind, Direction, IceRole, Packet, PacketKind, SightedKind, Stamp, classify,
     note::TrafficCount,
     stun::{Class, METHOD_BINDING, StunMessage},
 };
@@ -14,7 +14,7 @@ use crate::{
     diagnosis::is_large,
     events::is_milestone,
     ladder::{Asked, Facts, Lane},
-    lint::{Linter, SeenAnswer, SeenRequest},
+    lint::{Linter, SeenAnswer, SeenAudio, SeenRequest},
     markers::MarkerKind,
     pair_state::ROLE_CONFLICT,
     pairs::Origin,
@@ -80,7 +80,12 @@ impl Inspector {
         let selected = selected.filter(|id| (id.base, id.remote) == (packet.base, packet.remote));
         let Some(id) = selected.or_else(|| self.pairs.newest_between(packet.base, packet.remote)) else { return };
         let Some((view, _)) = self.pairs.get_mut(&mut self.picture.pairs, id) else { return };
-        view.signs.last_activity = Some(at);
+        view.signs.on_activity(at, packet.direction == Direction::Inbound);
+        if kind == PacketKind::Rtp && !self.picture.selections.is_empty() {
+            let outbound = packet.direction == Direction::Outbound;
+            let seen = SeenAudio { outbound, pair: view, is_elsewhere: selected.is_none() };
+            self.linter.on_audio(&mut self.picture.lint, place, &seen);
+        }
         match packet.direction {
             Direction::Outbound => {
                 add_traffic(&mut view.media_sent, packet);
@@ -267,13 +272,14 @@ impl Inspector {
             facts.first_request.get_or_insert(at);
             if facts.unanswered_since.is_none() {
                 facts.unanswered_since = Some(at);
-                view.signs.idle_before_silence = view.signs.last_activity.map(|last| at.since(last));
+                view.signs.on_activity(at, false);
+                view.signs.idle_before_silence = Some(view.signs.longest_idle);
             }
             view.signs.unanswered_since = facts.unanswered_since;
             facts.unanswered += 1;
         }
         view.signs.nominations_sent += u64::from(message.use_candidate);
-        view.signs.last_activity = Some(at);
+        view.signs.on_activity(at, false);
         let what = if is_consent { "consent request" } else { "check" };
         let how = if is_again { "sent again" } else { "sent" };
         self.say_check(id, message, &format!("{what} {how}"));
@@ -286,12 +292,25 @@ impl Inspector {
         }
         let at = self.picture.at;
         self.both_ends.on_check_received(id, message.transaction);
+        self.note_claim(message);
         let Some((view, _)) = self.pairs.get_mut(&mut self.picture.pairs, id) else { return };
         view.requests_received += 1;
         view.last_request_received = Some(at);
-        view.signs.last_activity = Some(at);
+        view.signs.on_activity(at, true);
         self.say_check(id, message, if is_again { "check received again" } else { "check received" });
         self.judge_pair(id);
+    }
+
+    /// A check may claim our role before we know that it is ours.
+    fn note_claim(&mut self, message: &StunMessage) {
+        let claim = match (message.controlling, message.controlled) {
+            (Some(_), None) => Some(IceRole::Controlling),
+            (None, Some(_)) => Some(IceRole::Controlled),
+            (Some(_), Some(_)) | (None, None) => None,
+        };
+        let evidence = &mut self.picture.evidence;
+        evidence.claims_of_our_role += u64::from(claim.is_some() && claim == self.picture.role);
+        evidence.peer_claims = claim;
     }
 
     fn say_check(&mut self, id: PairId, message: &StunMessage, what: &str) {
@@ -407,7 +426,7 @@ impl Inspector {
         facts.unanswered_since = None;
         view.signs.unanswered_since = None;
         view.signs.idle_before_silence = None;
-        view.signs.last_activity = Some(at);
+        view.signs.on_activity(at, true);
         view.signs.nominations_answered += u64::from(request.use_candidate);
         facts.unanswered = 0;
         if let Some(rtt) = rtt.filter(|_| view.selected) {

@@ -13,6 +13,7 @@ use crate::{
     bounded::push_bounded,
     events::is_milestone,
     ladder::{Asked, Facts, Lane},
+    lint::SeenRelayed,
     markers::MarkerKind,
     picture::{RelayError, RelayView, Severity},
     transactions::{Answer, Transaction, TransactionKey},
@@ -57,7 +58,9 @@ impl Inspector {
         if packet.direction == Direction::Outbound {
             let place = self.here();
             let relay = self.picture.relays.iter().find(|relay| relay.client == packet.base);
-            self.linter.on_relayed(&mut self.picture.lint, place, relay, packet.base, found.peer.ip());
+            let is_channel = classify(&packet.bytes) == PacketKind::ChannelData;
+            let seen = SeenRelayed { relay, client: packet.base, peer: found.peer, is_channel };
+            self.linter.on_relayed(&mut self.picture.lint, place, &seen);
         }
         self.count_base_traffic(&inner);
         self.on_datagram(&inner, classify(&inner.bytes));
@@ -132,6 +135,9 @@ impl Inspector {
         if matches!(asked.method, Method::CreatePermission | Method::ChannelBind) {
             for peer in asked.peers {
                 self.linter.on_permission(place, client, peer.ip());
+                if asked.method == Method::ChannelBind {
+                    self.linter.on_channel(place, client, peer);
+                }
             }
         }
     }

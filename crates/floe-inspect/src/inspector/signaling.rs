@@ -143,7 +143,9 @@ impl Inspector {
     }
 
     pub(super) fn on_role_decided(&mut self, role: IceRole) {
-        self.picture.role = Some(role);
+        let evidence = &mut self.picture.evidence;
+        let is_first = self.picture.role.replace(role).is_none();
+        evidence.claims_of_our_role += u64::from(is_first && evidence.peer_claims == Some(role));
         self.linter.on_role_decided();
         self.pairs.prioritize(&mut self.picture);
         self.is_pairs_stale = true;

@@ -10,6 +10,9 @@ use crate::picture::CandidateView;
 const ADDRESS: LintRule = LintRule { name: "host-address", section: "RFC 8445 section 5.1.1.1" };
 const UNIQUE: LintRule = LintRule { name: "priority-unique", section: "RFC 8445 section 5.1.2" };
 
+/// All of them.
+pub(super) const RULES: &[LintRule] = &[ADDRESS, UNIQUE];
+
 impl Linter {
     /// Judges a candidate that a side told; `all` holds it and the others of that side.
     pub(crate) fn on_candidate(

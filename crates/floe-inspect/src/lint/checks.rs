@@ -24,6 +24,23 @@ const UFRAG_REUSED: LintRule = LintRule { name: "ufrag-reused", section: "RFC 84
 const SOURCE: LintRule = LintRule { name: "answer-from-elsewhere", section: "RFC 8445 section 7.2.5.2.1" };
 const PAIRS: LintRule = LintRule { name: "pairs", section: "RFC 8445 section 6.1.2.5" };
 
+/// All of them.
+pub(super) const RULES: &[LintRule] = &[
+    PACE,
+    RTO,
+    TRANSMISSIONS,
+    INTEGRITY,
+    FINGERPRINT_LAST,
+    PRIORITY,
+    ROLE_MISSING,
+    CONTROLLED_NOMINATES,
+    ROLE_CONFLICT,
+    UFRAG_SHORT,
+    UFRAG_REUSED,
+    SOURCE,
+    PAIRS,
+];
+
 /// Checks in [`PACE_WINDOW`] that Ta of 5 ms allows, with room for two that answer a trigger or nominate.
 const OUR_PACE: usize = 13;
 /// Packets arrive in bunches: twice that.

@@ -11,16 +11,42 @@ const CONSENT: LintRule = LintRule { name: "consent-pace", section: "RFC 7675 se
 const EXPIRY: LintRule = LintRule { name: "consent-expired", section: "RFC 7675 section 5.1" };
 const KEEPALIVE: LintRule = LintRule { name: "keepalive", section: "RFC 8445 section 11" };
 const EARLY_FAILURE: LintRule = LintRule { name: "early-failure", section: "RFC 8863 section 4" };
+const LATE: LintRule = LintRule { name: "consent-late", section: "RFC 7675 section 5.1" };
+const OTHER_PAIR: LintRule = LintRule { name: "media-elsewhere", section: "RFC 8445 section 12.1" };
 const RENOMINATED: LintRule = LintRule { name: "nominated-twice", section: "RFC 8445 section 8.1.1" };
+
+/// All of them.
+pub(super) const RULES: &[LintRule] = &[CONSENT, LATE, EXPIRY, KEEPALIVE, EARLY_FAILURE, RENOMINATED, OTHER_PAIR];
 
 /// The shortest interval that 5 s × 0.8 allows, less what two clocks differ.
 const CONSENT_MIN: Duration = Duration::from_millis(3_900);
 /// Fast requests in a row that are no accident.
 const FAST_IN_A_ROW: u32 = 5;
+/// Two and a half times the longest interval, 5 s × 1.2: two requests in a row may be lost.
+const CONSENT_MAX: Duration = Duration::from_secs(15);
+/// What is under way when the pair in use changes, and what the other side does not know of it yet, ends by then.
+const MOVE_PATIENCE: Duration = Duration::from_secs(5);
 /// Consent lasts 30 s; a second for what is on its way.
 const CONSENT_LASTS: Duration = Duration::from_secs(31);
 /// Tr is 15 s; a third of it for what is on its way.
 const KEEPALIVE_MAX: Duration = Duration::from_secs(20);
+
+/// The pair in use.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct InUse {
+    since: Stamp,
+    /// When audio last went over it, by side.
+    audio: [Option<Stamp>; 2],
+}
+
+/// Audio that goes over a pair.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SeenAudio<'a> {
+    pub outbound: bool,
+    pub pair: &'a PairView,
+    /// Whether another pair is in use.
+    pub is_elsewhere: bool,
+}
 
 /// How quickly one side asks for consent.
 #[derive(Debug, Clone, Copy, Default)]
@@ -54,6 +80,7 @@ impl Linter {
 
     /// The pair in use is another one: paces begin anew.
     pub(crate) fn on_pair_in_use(&mut self, at: Stamp) {
+        self.in_use = InUse { since: at, audio: [None; 2] };
         (self.consent, self.last_packet) = (super::BySide::default(), super::BySide::default());
         (self.last_packet.us, self.last_packet.peer) = (Some(at), Some(at));
     }
@@ -69,6 +96,28 @@ impl Linter {
         if let Some(silence) = silence.filter(|_| pair.signs.unanswered_since.is_some()) {
             let text = || format!("media was sent {} s after the last answer", silence.as_secs());
             report(findings, EXPIRY, Side::Us, place, text);
+        }
+    }
+
+    /// Judges audio of either side: that it goes over the pair in use, and that its sender goes on asking for consent.
+    pub(crate) fn on_audio(&mut self, findings: &mut Vec<LintFinding>, place: Place, seen: &SeenAudio<'_>) {
+        let side = Side::sender(seen.outbound);
+        if seen.is_elsewhere {
+            let last = self.in_use.audio[usize::from(seen.outbound)].unwrap_or(self.in_use.since);
+            if place.at.since(last) >= MOVE_PATIENCE {
+                let text = || format!("audio goes over the pair with {}, which is not in use", seen.pair.id.remote);
+                report(findings, OTHER_PAIR, side, place, text);
+            }
+            return;
+        }
+        self.in_use.audio[usize::from(seen.outbound)] = Some(place.at);
+        // A lite agent never asks, and need not (RFC 8445 section 2.5).
+        let is_asking = self.roles.of(side).is_some();
+        let waits = place.at.since(self.consent.of(side).last.unwrap_or(self.in_use.since));
+        if is_asking && waits >= CONSENT_MAX {
+            report(findings, LATE, side, place, || {
+                format!("audio goes on, {} s after the last request", waits.as_secs())
+            });
         }
     }
 

@@ -81,7 +81,7 @@ pub struct PairSigns {
     pub answers_from_elsewhere: u64,
     /// When the oldest request after the newest valid answer left.
     pub unanswered_since: Option<Stamp>,
-    /// How long nothing had gone over the pair when that request left.
+    /// How long nothing had gone over the pair when that request left, or shortly before.
     pub idle_before_silence: Option<Duration>,
     /// When media was last received over it.
     pub last_media_received: Option<Stamp>,
@@ -89,6 +89,8 @@ pub struct PairSigns {
     pub last_audio_received: Option<Stamp>,
     /// When anything last went over it, in either direction.
     pub last_activity: Option<Stamp>,
+    /// The longest that nothing went over it since the other side was last heard there.
+    pub longest_idle: Duration,
 }
 
 /// Where the check of a pair stands (RFC 8445 section 6.1.2.6).

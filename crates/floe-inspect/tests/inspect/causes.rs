@@ -1,9 +1,9 @@
 //! Rules about this computer, its network and the relay: each on a record that shows its evidence, and on one that does
 //! not.
 
-use floe_inspect::{Confidence, diagnose, explain_code, failure_code};
+use floe_inspect::{CodeBit, Confidence, diagnose, explain_code, failure_code};
 use floe_wire::{
-    CandidateType, GatheringState, InterfaceInfo, InterfaceKind, Note,
+    CandidateType, GatheringState, IceRole, InterfaceInfo, InterfaceKind, Note,
     note::EndReason,
     stun::{TransactionId, binding_request},
 };
@@ -32,6 +32,17 @@ fn c03_a_role_conflict_is_told_and_needs_nothing() {
     let mut script = two_nat_call();
     script.note(Note::RoleConflict { base: ETH, remote: addr(REMOTE) });
     assert_eq!(ids(&script), ["C03"]);
+}
+
+#[test]
+fn c03_a_check_that_claims_our_role_is_a_conflict_even_before_the_role_is_known() {
+    for (role, is_conflict) in [(IceRole::Controlling, false), (IceRole::Controlled, true)] {
+        let mut script = Script::with_base();
+        // It claims to be controlled.
+        script.peer_checks(REMOTE, false);
+        script.note(Note::RoleDecided { role });
+        assert_eq!(ids(&script).contains(&"C03"), is_conflict, "we are {role}");
+    }
 }
 
 #[test]
@@ -208,4 +219,28 @@ fn a_code_decodes_to_the_rules_that_matched() {
         [const { None }; 4]
     );
     assert_eq!(explain_code("ICE-7FFFFFFF").unwrap().len(), 31, "every bit has one rule");
+}
+
+/// People compare codes of different versions: a bit that has a rule keeps it for good.
+#[test]
+fn the_bits_of_a_failure_code_never_change_their_meaning() {
+    let rules = [
+        "C02", "C04", "C07", "C09", "C10", "C11", "C12", "C13", "C15", "C18", "C29", "C01", "C03", "C05", "C06", "C08",
+        "C14", "C16", "C17", "C19", "C20", "C21", "C22", "C23", "C24", "C25", "C26", "C27", "C28", "C30", "C31",
+    ];
+    for (bit, id) in rules.into_iter().enumerate() {
+        let decoded = explain_code(&format!("ICE-{:04X}", 1_u32 << bit)).unwrap();
+        let [one] = &decoded[..] else { panic!("bit {bit}: {decoded:?}") };
+        assert_eq!(one.id, id, "bit {bit}");
+        assert!(!one.meaning.is_empty() && !one.meaning.ends_with('.'), "{}", one.meaning);
+    }
+    assert_eq!(explain_code("ICE-7FFFFFFF").unwrap().len(), rules.len());
+}
+
+#[test]
+fn every_rule_has_a_test_on_a_record() {
+    let tests = [include_str!("causes.rs"), include_str!("diagnosis.rs"), include_str!("lost_paths.rs")].concat();
+    for CodeBit { id, .. } in explain_code("ICE-7FFFFFFF").unwrap() {
+        assert!(tests.contains(&format!("fn {}_", id.to_lowercase())), "{id} has no test on a record");
+    }
 }

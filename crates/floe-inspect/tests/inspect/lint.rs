@@ -199,10 +199,12 @@ fn consent_is_not_asked_for_every_second_on_a_pair_that_answers() {
 #[test]
 fn media_stops_when_consent_has_expired() {
     let mut script = two_nat_call();
-    script.wait(1_000).check(REMOTE);
-    script.wait(20_000).sent(REMOTE, &[0x80, 111, 0, 1]);
+    for _ in 0..3 {
+        script.wait(10_000).check(REMOTE);
+    }
+    script.sent(REMOTE, &[0x80, 111, 0, 1]);
     assert_eq!(script.picture().lint, []);
-    script.wait(15_000).sent(REMOTE, &[0x80, 111, 0, 1]);
+    script.wait(5_000).sent(REMOTE, &[0x80, 111, 0, 1]);
     assert_eq!(rules(&script), [("consent-expired", Side::Us)]);
 }
 
@@ -244,20 +246,124 @@ fn a_second_nomination_needs_a_number_or_a_restart() {
     assert!(!nominate(Some(2)) && nominate(None));
 }
 
-#[test]
-fn relays_are_not_used_after_their_lifetimes() {
+/// A call with a relay that may send to the peer, and the message that does; `bind` gives the peer a channel.
+fn relayed(bind: bool) -> Script {
     let mut script = Script::checking();
     script.allocate("turn:relay", floe_wire::RelayProtocol::Udp);
     let kind = floe_wire::BaseKind::Relay { client: TURN_CLIENT };
     let (interface, address) = ("eth0".to_owned(), "198.51.100.1:50000".parse().unwrap());
     script.note(Note::BaseOpened { base: floe_wire::BaseId(9), interface, address, kind });
-    script.on(TURN_CLIENT, Direction::Outbound, TURN_SERVER, &turn_message(8, 2, &[(0x0012, xor(REMOTE))]));
-    script.on(TURN_CLIENT, Direction::Inbound, TURN_SERVER, &turn_message(0x0108, 2, &[]));
+    let mut asked = vec![(0x0012, xor(REMOTE))];
+    let kind = if bind { 0x0009 } else { 0x0008 };
+    if bind {
+        asked.push((0x000C, vec![0x40, 0, 0, 0]));
+    }
+    script.on(TURN_CLIENT, Direction::Outbound, TURN_SERVER, &turn_message(kind, 2, &asked));
+    script.on(TURN_CLIENT, Direction::Inbound, TURN_SERVER, &turn_message(0x0100 | kind, 2, &[]));
+    script
+}
+
+fn send_relayed(script: &mut Script) {
     let send = turn_message(0x0016, 3, &[(0x0012, xor(REMOTE)), (0x0013, vec![0x80; 40])]);
-    script.wait(299_000).on(TURN_CLIENT, Direction::Outbound, TURN_SERVER, &send);
+    script.on(TURN_CLIENT, Direction::Outbound, TURN_SERVER, &send);
+}
+
+fn permit_again(script: &mut Script, transaction: u8) {
+    let asked = [(0x0012, xor(REMOTE))];
+    script.on(TURN_CLIENT, Direction::Outbound, TURN_SERVER, &turn_message(0x0008, transaction, &asked));
+    script.on(TURN_CLIENT, Direction::Inbound, TURN_SERVER, &turn_message(0x0108, transaction, &[]));
+}
+
+#[test]
+fn permissions_last_five_minutes() {
+    let mut script = relayed(false);
+    send_relayed(script.wait(299_000));
     assert_eq!(script.picture().lint, []);
-    script.wait(10_000).on(TURN_CLIENT, Direction::Outbound, TURN_SERVER, &send);
+    send_relayed(script.wait(10_000));
     assert_eq!(rules(&script), [("permission-expired", Side::Us)]);
+}
+
+#[test]
+fn channels_last_ten_minutes() {
+    let mut script = relayed(true);
+    let data = [&[0x40, 0, 0, 40][..], &[0x80; 40]].concat();
+    for n in 0..2 {
+        permit_again(script.wait(295_000), 10 + n);
+    }
+    script.on(TURN_CLIENT, Direction::Outbound, TURN_SERVER, &data);
+    assert_eq!(script.picture().lint, []);
+    permit_again(script.wait(20_000), 12);
+    script.on(TURN_CLIENT, Direction::Outbound, TURN_SERVER, &data);
+    assert_eq!(rules(&script), [("channel-expired", Side::Us)]);
+}
+
+#[test]
+fn allocations_last_as_long_as_the_server_said() {
+    let mut script = relayed(false);
+    let refreshed = turn_message(0x0104, 5, &[(0x000D, 60_u32.to_be_bytes().to_vec())]);
+    script.on(TURN_CLIENT, Direction::Outbound, TURN_SERVER, &turn_message(0x0004, 5, &[]));
+    script.on(TURN_CLIENT, Direction::Inbound, TURN_SERVER, &refreshed);
+    send_relayed(script.wait(59_000));
+    assert_eq!(script.picture().lint, []);
+    send_relayed(script.wait(2_000));
+    assert_eq!(rules(&script), [("allocation-expired", Side::Us)]);
+}
+
+#[test]
+fn audio_keeps_to_the_pair_in_use() {
+    let (mut script, audio, other) = (two_nat_call(), [0x80, 111, 0, 1], "192.168.7.7:6000");
+    for _ in 0..200 {
+        script.wait(20).received(other, &audio);
+    }
+    assert_eq!(script.picture().lint, [], "for a moment the ends may differ");
+    for _ in 0..100 {
+        script.wait(20).received(other, &audio);
+        script.sent(REMOTE, &audio);
+    }
+    assert_eq!(rules(&script), [("media-elsewhere", Side::Peer)]);
+    assert_eq!(only(&script).text, "audio goes over the pair with 192.168.7.7:6000, which is not in use");
+    assert_eq!(only(&script).section, "RFC 8445 section 12.1");
+}
+
+#[test]
+fn whoever_sends_audio_goes_on_asking_for_consent() {
+    let mut script = two_nat_call();
+    for _ in 0..40 {
+        let theirs = script.wait(400).peer_checks(REMOTE, false);
+        script.answer(REMOTE, &theirs);
+        script.sent(REMOTE, &[0x80, 111, 0, 1]);
+    }
+    assert!(rules(&script).contains(&("consent-late", Side::Us)), "{:?}", script.picture().lint);
+    let mut lite = two_nat_call();
+    for _ in 0..8 {
+        let request = lite.wait(5_000).check(REMOTE);
+        lite.answered(REMOTE, &request, "203.0.113.21:5000");
+        lite.sent(REMOTE, &[0x80, 111, 0, 1]);
+    }
+    assert_eq!(lite.picture().lint, []);
+}
+
+#[test]
+fn no_more_than_a_hundred_pairs_are_checked() {
+    let mut script = Script::checking();
+    for n in 0..100 {
+        script.wait(50).check(&format!("198.51.100.{n}:4000"));
+    }
+    assert_eq!(script.picture().lint, []);
+    script.wait(50).check("198.51.101.1:4000");
+    assert_eq!(rules(&script), [("pairs", Side::Us)]);
+}
+
+#[test]
+fn every_rule_has_its_section_and_a_test_here() {
+    let tests = include_str!("lint.rs");
+    let all: Vec<_> = floe_inspect::lint::rules().collect();
+    for (name, section) in &all {
+        assert!(tests.contains(&format!("\"{name}\"")), "no test breaks the rule {name}");
+        assert!(section.starts_with("RFC ") && section.contains(" section "), "{name}: {section}");
+        assert_eq!(all.iter().filter(|(other, _)| other == name).count(), 1, "{name} has one meaning");
+    }
+    assert_eq!(all.len(), 25);
 }
 
 #[test]

@@ -166,6 +166,18 @@ fn c26_a_silence_after_an_idle_time_is_a_forgotten_mapping() {
 }
 
 #[test]
+fn c26_is_told_after_a_sleep_although_audio_left_before_the_first_request() {
+    let mut script = two_nat_call();
+    media(&mut script, 10);
+    script.wait(60_000).note(Note::Resumed { asleep: Duration::from_secs(60) });
+    script.sent(REMOTE, &[0x80, 111, 0, 1]);
+    script.wait(20).check(REMOTE);
+    silence(&mut script, 2);
+    script.ice(IceConnectionState::Disconnected);
+    assert_eq!(ids(&script), ["C26"]);
+}
+
+#[test]
 fn c31_a_peer_that_stops_all_at_once_is_gone() {
     let mut script = two_nat_call();
     media(&mut script, 100);

@@ -85,7 +85,8 @@ pub(in crate::diagnosis) fn wrong_paste(picture: &Picture) -> Option<Verdict> {
 
 /// C03: both sides claim one role.
 pub(in crate::diagnosis) fn role_conflict(picture: &Picture) -> Option<Verdict> {
-    let conflicts = picture.evidence.role_conflicts.max(picture.evidence.noted_role_conflicts);
+    let evidence = &picture.evidence;
+    let conflicts = evidence.role_conflicts.max(evidence.noted_role_conflicts).max(evidence.claims_of_our_role);
     (conflicts > 0).then(|| Verdict {
         confidence: Confidence::Certain,
         evidence: format!("both sides claimed one role ({})", count(conflicts, "conflict")),

@@ -165,6 +165,10 @@ pub(in crate::diagnosis) fn network_changed(picture: &Picture) -> Option<Verdict
     let (change, loss) = change_and_loss(picture)?;
     let lost_at = loss.min(change.at);
     let moved = picture.selections.iter().skip(1).find(|selection| selection.at >= lost_at);
+    // While a computer stood still, its network may have stayed as it was.
+    if moved.is_none() && picture.resumed == Some(change.at) && mapping_forgotten(picture).is_some() {
+        return None;
+    }
     Some(match moved {
         Some(selection) => Verdict {
             confidence: Confidence::Certain,
