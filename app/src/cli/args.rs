@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::{Args, Parser};
-use floe_call::{AudioSource, Privacy};
+use floe_call::{AudioSource, Privacy, web::WebPage};
 use floe_simnet::Scenario;
 use floe_transport::{
     ServerUrl, UrlError,
@@ -55,6 +55,10 @@ pub(super) struct CallOptions {
     pub stun: Vec<String>,
     #[command(flatten)]
     pub turn: TurnOptions,
+    /// A web page, `http://host/…`, that is asked for once to see whether this network wants you to sign in first. None is
+    /// otherwise.
+    #[arg(long = "web", value_name = "URL", value_parser = WebPage::parse)]
+    pub web_page: Option<WebPage>,
     /// Use only this interface; may be given several times.
     #[arg(long = "interface", value_name = "NAME")]
     pub interfaces: Vec<String>,
@@ -176,6 +180,10 @@ pub(super) struct ProbeOptions {
     pub stun: Vec<String>,
     #[command(flatten)]
     pub turn: TurnOptions,
+    /// A web page, `http://host/…`, that is asked for to see whether this network wants you to sign in first. None is
+    /// otherwise.
+    #[arg(long = "web", value_name = "URL", value_parser = WebPage::parse)]
+    pub web_page: Option<WebPage>,
     /// Use only this interface; may be given several times.
     #[arg(long = "interface", value_name = "NAME")]
     pub interfaces: Vec<String>,
@@ -183,7 +191,7 @@ pub(super) struct ProbeOptions {
     #[arg(long)]
     pub loopback: bool,
     /// Test a simulated network instead, as its first computer sees it, with its own servers.
-    #[arg(long, value_name = "NAME", value_parser = scenario, conflicts_with_all = ["stun", "servers", "interfaces"])]
+    #[arg(long, value_name = "NAME", value_parser = scenario, conflicts_with_all = ["stun", "servers", "web_page", "interfaces"])]
     pub scenario: Option<Scenario>,
     /// Print the result as one JSON object on standard output.
     #[arg(long)]

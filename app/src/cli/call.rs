@@ -54,6 +54,7 @@ fn config_of(options: &CallOptions) -> anyhow::Result<CallConfig> {
     };
     Ok(CallConfig {
         stun_servers: options.stun.clone(),
+        web_page: options.web_page.clone(),
         turn_servers: options.turn.servers()?,
         turn_trust: options.turn.trust()?,
         interfaces: options.interfaces.clone(),

@@ -29,6 +29,7 @@ async fn report(options: &ProbeOptions) -> anyhow::Result<ProbeReport> {
         stun_servers: options.stun.clone(),
         turn_servers: options.turn.servers()?,
         trust: options.turn.trust()?,
+        web_page: options.web_page.clone(),
         interfaces: options.interfaces.clone(),
         include_loopback: options.loopback,
     };

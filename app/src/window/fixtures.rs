@@ -205,6 +205,7 @@ pub fn tested_network() -> Arc<ProbeReport> {
             filtering_unknown: None,
             carrier_grade: true,
         },
+        web: None,
         ipv6: Ipv6Report { state: Ipv6State::Off, why: "this computer's system does not speak it" },
         forecast: vec![ForecastRow {
             peer: PeerKind::Symmetric,

@@ -82,6 +82,15 @@ fn test_result(model: &Model<'_>, ui: &mut Ui) {
         for server in &report.servers {
             tested_server(server, ui);
         }
+        match &report.web {
+            Some(web) if web.redirected_to.is_some() || web.error.is_some() => {
+                pen::trouble(ui, &format!("Web: {}", web.words()));
+            }
+            Some(web) => {
+                pen::note(ui, format!("✓ Web: {}", web.words()));
+            }
+            None => {}
+        }
     });
     pen::heading(ui, "Whom a call from here reaches");
     card(ui, |ui| {

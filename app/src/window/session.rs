@@ -170,7 +170,9 @@ impl Session {
             Active::Idle | Active::Call(_) => {
                 let (stun_servers, interfaces) = (settings.stun_servers.clone(), settings.interfaces.clone());
                 let turn_servers = settings.turn_servers.iter().map(TurnServer::to_call).collect();
-                let config = ProbeConfig { stun_servers, turn_servers, trust, interfaces, ..ProbeConfig::default() };
+                let web_page = settings.web_page();
+                let config =
+                    ProbeConfig { stun_servers, web_page, turn_servers, trust, interfaces, ..ProbeConfig::default() };
                 (config, Arc::new(SystemNetwork::new()))
             }
         };
@@ -232,6 +234,7 @@ impl Session {
         self.you = Seat::new(source.clone(), playback.clone(), Some(archive));
         let config = CallConfig {
             stun_servers: settings.stun_servers.clone(),
+            web_page: settings.web_page(),
             turn_servers: settings.turn_servers.iter().map(TurnServer::to_call).collect(),
             turn_trust: trust,
             interfaces: settings.interfaces.clone(),

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use floe_call::{AudioSource, Playback, Privacy};
+use floe_call::{AudioSource, Playback, Privacy, web::WebPage};
 use floe_transport::relay::TlsTrust;
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +24,8 @@ const RECENT_FILES: usize = 8;
 pub struct Settings {
     /// STUN servers as `stun:host[:port]`. None are contacted unless named here.
     pub stun_servers: Vec<String>,
+    /// A page, `http://host/…`, that is asked for to see whether a network wants people to sign in; empty asks for none.
+    pub web_page: String,
     /// TURN servers. None are contacted unless named here.
     pub turn_servers: Vec<TurnServer>,
     /// A PEM file of certificate authorities to believe besides those of the system, with `turns:`.
@@ -113,6 +115,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             stun_servers: Vec::new(),
+            web_page: String::new(),
             turn_servers: Vec::new(),
             turn_authorities: None,
             interfaces: Vec::new(),
@@ -128,6 +131,12 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// The page as a call takes it.
+    #[must_use]
+    pub fn web_page(&self) -> Option<WebPage> {
+        WebPage::parse(&self.web_page).ok()
+    }
+
     /// The settings with a file that is shown now.
     #[must_use]
     pub fn with_recent(mut self, path: PathBuf) -> Self {
@@ -292,6 +301,7 @@ mod tests {
         let folder = folder("round-trip");
         let file = SettingsFile::in_folder(&folder);
         let settings = Settings {
+            web_page: "http://example.org/".to_owned(),
             stun_servers: vec!["stun:stun.example.org:3478".to_owned()],
             turn_servers: vec![TurnServer {
                 url: "turn:turn.example.org".to_owned(),
@@ -387,5 +397,6 @@ mod tests {
     #[test]
     fn no_server_is_contacted_by_default() {
         assert!(Settings::default().stun_servers.is_empty() && Settings::default().turn_servers.is_empty());
+        assert_eq!(Settings::default().web_page(), None);
     }
 }

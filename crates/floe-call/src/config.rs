@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use crate::{
     command::{AudioSource, Playback},
     privacy::Privacy,
+    web::WebPage,
 };
 
 /// How a call is set up.
@@ -19,6 +20,8 @@ use crate::{
 pub struct CallConfig {
     /// STUN servers as `stun:host[:port]`; none are contacted unless named here.
     pub stun_servers: Vec<String>,
+    /// A page that is asked for once, to see whether the network leads it elsewhere; none is unless named here.
+    pub web_page: Option<WebPage>,
     /// TURN servers; none are contacted unless named here.
     pub turn_servers: Vec<TurnAccess>,
     /// Whom to believe that it is a TURN server that TLS leads to.
@@ -57,6 +60,7 @@ impl Default for CallConfig {
     fn default() -> Self {
         Self {
             stun_servers: Vec::new(),
+            web_page: None,
             turn_servers: Vec::new(),
             turn_trust: TlsTrust::default(),
             interfaces: Vec::new(),

@@ -26,6 +26,7 @@ mod session;
 mod snapshot;
 mod steering;
 mod talk;
+pub mod web;
 
 pub use call::Call;
 pub use command::{AudioSource, Command, Playback};

@@ -13,6 +13,9 @@ use crate::{
 /// Pairs per generation (RFC 8445 section 6.1.2.5).
 pub(crate) const PAIRS_PER_GENERATION: usize = 100;
 
+/// What is read so soon after an idle time may have waited in a socket, on a computer that slept.
+const BUFFERED: Duration = Duration::from_secs(2);
+
 /// Generations whose pairs are kept; the oldest go first.
 const GENERATIONS_KEPT: usize = 16;
 
@@ -244,7 +247,12 @@ impl PairSigns {
     /// Something went over the pair.
     pub(crate) fn on_activity(&mut self, at: Stamp, is_heard: bool) {
         let idle = self.last_activity.map_or(Duration::ZERO, |last| at.since(last));
-        self.longest_idle = if is_heard { Duration::ZERO } else { self.longest_idle.max(idle) };
+        if idle >= self.longest_idle {
+            (self.longest_idle, self.idle_ended) = (idle, Some(at));
+        }
+        if is_heard && self.idle_ended.is_none_or(|ended| at.since(ended) >= BUFFERED) {
+            (self.longest_idle, self.idle_ended) = (Duration::ZERO, None);
+        }
         self.last_activity = Some(at);
     }
 }

@@ -17,6 +17,7 @@ pub mod simnet;
 pub mod stun_server;
 mod tcp;
 pub mod turn_server;
+pub mod web_server;
 pub mod world;
 
 pub use counters::Counters;

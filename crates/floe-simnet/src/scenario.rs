@@ -217,6 +217,8 @@ pub(crate) const SERVERS: [Server; 2] = [
         second: None,
     },
 ];
+/// The web server, where a test wants one.
+pub(crate) const WEB_SERVER: IpAddr = v4(192, 0, 2, 80);
 /// A server of A's carrier, in front of the carrier's NAT.
 pub(crate) const CARRIER_SERVER: Server = Server {
     name: "stun.carrier.example",

@@ -20,10 +20,12 @@ use crate::{
     Counters, Ipv6, LinkProfile, NatConfig, Prefix, Scenario, Simnet, Way,
     scenario::{
         ACCESS_LINK, Access, DELEGATED, Interface, Plan, SECOND_PORT, SERVER_LINK, SERVERS, Server, Site, TURN_SERVER,
+        WEB_SERVER,
     },
     simnet::NodeId,
     stun_server::{self, StunServer},
     turn_server::{TlsIdentity, TurnServer},
+    web_server::WebServer,
 };
 
 /// One of the two peers.
@@ -54,6 +56,7 @@ pub struct World {
     pub include_loopback: bool,
     /// Stops the servers before the network below them.
     _servers: Vec<StunServer>,
+    web: Vec<WebServer>,
     turn: Option<TurnHost>,
     simulation: Option<Simulation>,
 }
@@ -69,6 +72,8 @@ struct TurnHost {
 
 struct Simulation {
     simnet: Simnet,
+    /// Where servers are.
+    core: NodeId,
     peers: [Peer; 2],
 }
 
@@ -187,6 +192,26 @@ impl World {
         self.peer(side).is_some_and(block)
     }
 
+    /// Adds a web server that answers everything with `answer`; gives its URL.
+    ///
+    /// # Errors
+    /// When nothing is simulated, or there is such a server.
+    pub fn serve_web(&mut self, name: &str, answer: &[u8]) -> io::Result<String> {
+        let Some(Simulation { simnet, core, .. }) = &self.simulation else {
+            return Err(io::Error::new(io::ErrorKind::Unsupported, "nothing is simulated here"));
+        };
+        let host = simnet.add_host();
+        let info = InterfaceInfo {
+            name: "eth0".to_owned(),
+            kind: floe_wire::InterfaceKind::Ethernet,
+            addresses: vec![WEB_SERVER],
+        };
+        simnet.attach(host, *core, info, SERVER_LINK);
+        simnet.add_name(name, vec![WEB_SERVER]);
+        self.web.push(WebServer::serve(&simnet.network(host), (WEB_SERVER, 80).into(), answer)?);
+        Ok(format!("http://{name}/"))
+    }
+
     /// Restarts the TURN servers: they forget every relayed address, and nobody is told.
     pub async fn restart_turn(&mut self) -> bool {
         let Some(turn) = &mut self.turn else { return false };
@@ -216,7 +241,7 @@ impl World {
     }
 
     fn peer(&self, side: Side) -> Option<(&Simnet, &Peer)> {
-        let Simulation { simnet, peers: [a, b] } = self.simulation.as_ref()?;
+        let Simulation { simnet, peers: [a, b], .. } = self.simulation.as_ref()?;
         Some(match side {
             Side::A => (simnet, a),
             Side::B => (simnet, b),
@@ -227,7 +252,13 @@ impl World {
         self.change_way(side, Way::There, &change) && self.change_way(side, Way::Back, &change)
     }
 
-    fn simulated(simnet: Simnet, peers: [Peer; 2], servers: Vec<StunServer>, stun_servers: Vec<String>) -> Self {
+    fn simulated(
+        simnet: Simnet,
+        core: NodeId,
+        peers: [Peer; 2],
+        servers: Vec<StunServer>,
+        stun_servers: Vec<String>,
+    ) -> Self {
         Self {
             a: Arc::new(simnet.network(peers[0].host)),
             b: Arc::new(simnet.network(peers[1].host)),
@@ -236,8 +267,9 @@ impl World {
             turn_trust: TlsTrust::default(),
             include_loopback: false,
             _servers: servers,
+            web: Vec::new(),
             turn: None,
-            simulation: Some(Simulation { simnet, peers }),
+            simulation: Some(Simulation { simnet, core, peers }),
         }
     }
 }
@@ -246,7 +278,7 @@ fn shared_lan(peers: [&'static [Interface]; 2], seed: u64) -> World {
     let simnet = Simnet::new(seed);
     let switch = simnet.add_router();
     let peers = peers.map(|interfaces| Peer { host: add_host(&simnet, switch, interfaces), router: None });
-    World::simulated(simnet, peers, Vec::new(), Vec::new())
+    World::simulated(simnet, switch, peers, Vec::new(), Vec::new())
 }
 
 fn internet(
@@ -269,7 +301,7 @@ fn internet(
     }
     let urls = SERVERS.iter().map(|server| format!("stun:{}:{DEFAULT_PORT}", server.name)).collect();
     let turn = if relays.is_empty() { None } else { Some(TurnHost::start(&simnet, core, relays)?) };
-    let mut world = World::simulated(simnet, peers, servers, urls);
+    let mut world = World::simulated(simnet, core, peers, servers, urls);
     if let Some(turn) = turn {
         world.turn_servers = turn.access();
         world.turn_trust = turn.trust()?;
@@ -296,6 +328,7 @@ fn loopback() -> io::Result<World> {
         turn_trust: TlsTrust::default(),
         include_loopback: true,
         _servers: servers,
+        web: Vec::new(),
         turn: None,
         simulation: None,
     })

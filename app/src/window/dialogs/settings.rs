@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use egui::{ComboBox, ScrollArea, TextEdit, Ui, vec2};
 use floe_audio::DeviceInfo;
+use floe_call::web::WebPage;
 use floe_transport::ServerUrl;
 
 use crate::window::{
@@ -94,6 +95,8 @@ pub fn view(model: &Model<'_>, draft: &mut SettingsDraft, wishes: &mut Vec<Wish>
         ui.separator();
         super::turn::view(&mut draft.settings.turn_servers, &mut draft.authorities, wishes, ui);
         ui.separator();
+        web_page(&mut draft.settings.web_page, ui);
+        ui.separator();
         super::reach::view(&mut draft.settings, &mut draft.ports, ui);
         ui.separator();
         devices(model, draft, wishes, ui);
@@ -112,6 +115,7 @@ pub fn view(model: &Model<'_>, draft: &mut SettingsDraft, wishes: &mut Vec<Wish>
     let mut mistakes = draft.mistakes();
     mistakes.extend(super::turn::mistakes(&draft.settings.turn_servers));
     mistakes.extend(super::reach::read(&draft.ports).err());
+    mistakes.extend(web_mistake(&draft.settings.web_page));
     ui.horizontal(|ui| {
         let save = ui.add_enabled(mistakes.is_empty(), egui::Button::new("Save settings"));
         if save.on_disabled_hover_text("Correct what is marked first").clicked() {
@@ -163,6 +167,33 @@ fn servers(draft: &mut SettingsDraft, ui: &mut Ui) {
             }
         }
     });
+}
+
+fn web_page(page: &mut String, ui: &mut Ui) {
+    pen::heading(ui, "Networks that want you to sign in");
+    super::hint(
+        ui,
+        "One plain page is asked for with each call, to see whether it is led elsewhere. None if this is empty.",
+    );
+    let edit = TextEdit::singleline(page)
+        .id_salt("web page")
+        .font(theme::mono())
+        .hint_text("http://example.org/")
+        .desired_width(f32::INFINITY);
+    let response = ui.add(edit);
+    response.widget_info(|| {
+        let mut info = egui::WidgetInfo::labeled(egui::Role::TextInput, true, "Page to ask for");
+        info.current_text_value = Some(page.clone());
+        info
+    });
+    if let Some(mistake) = web_mistake(page) {
+        pen::trouble(ui, &mistake);
+    }
+}
+
+fn web_mistake(page: &str) -> Option<String> {
+    let mistake = WebPage::parse(page).err().filter(|_| !page.trim().is_empty())?;
+    Some(format!("The page: {mistake}"))
 }
 
 fn devices(model: &Model<'_>, draft: &mut SettingsDraft, wishes: &mut Vec<Wish>, ui: &mut Ui) {
@@ -291,6 +322,15 @@ mod tests {
         let mistakes = draft.mistakes();
         assert_eq!(mistakes.len(), 1);
         assert!(mistakes[0].starts_with("Line 3: "), "{}", mistakes[0]);
+    }
+
+    #[test]
+    fn a_page_may_be_missing_and_may_not_be_encrypted() {
+        assert_eq!(web_mistake("  "), None);
+        assert_eq!(web_mistake("http://example.org/"), None);
+        assert!(web_mistake("https://example.org/").expect("a mistake").contains("http://"));
+        let settings = Settings { web_page: "nonsense".to_owned(), ..Settings::default() };
+        assert_eq!(settings.web_page(), None);
     }
 
     #[test]

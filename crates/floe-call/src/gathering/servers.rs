@@ -14,7 +14,7 @@ use floe_wire::{BaseId, Note, RelayProtocol};
 use tokio::task::JoinSet;
 
 use super::{Gathering, OwnBase, relays::TurnServer};
-use crate::CallConfig;
+use crate::{CallConfig, web};
 
 /// A name that does not resolve by then is told as failed.
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -28,6 +28,8 @@ pub(super) struct Servers {
     resolving: JoinSet<Resolved>,
     /// Reads the system's authorities while names are resolved and connections made.
     preparing: JoinSet<()>,
+    /// Asks for the web page that the user named.
+    looking: JoinSet<()>,
     asked: Vec<AskedServer>,
 }
 
@@ -61,11 +63,25 @@ impl Servers {
             has_stun: !config.stun_servers.is_empty(),
             resolving: JoinSet::new(),
             preparing: JoinSet::new(),
+            looking: JoinSet::new(),
             asked: Vec::new(),
         };
         servers.resolve_stun(config, network);
         servers.resolve_turn(config, network);
+        servers.look_at_web(config, network);
         servers
+    }
+
+    fn look_at_web(&mut self, config: &CallConfig, network: &Arc<dyn Network>) {
+        let Some(page) = config.web_page.clone() else { return };
+        let (tap, network, chosen) = (self.tap.clone(), Arc::clone(network), config.interfaces.clone());
+        self.looking.spawn(async move {
+            let mut interfaces = network.interfaces().unwrap_or_default();
+            interfaces.retain(|interface| chosen.is_empty() || chosen.contains(&interface.name));
+            if let Some(note) = web::note_of(web::look(&page, &interfaces, &*network).await) {
+                tap.note(note);
+            }
+        });
     }
 
     fn resolve_stun(&mut self, config: &CallConfig, network: &Arc<dyn Network>) {

@@ -5,7 +5,7 @@
 mod forecast;
 mod ipv6;
 mod report;
-mod stream;
+pub(crate) mod stream;
 mod text;
 mod turn;
 mod udp;
@@ -22,9 +22,10 @@ use tokio::task::JoinSet;
 pub use self::{
     forecast::{ForecastRow, Prospect},
     ipv6::{Ipv6Report, Ipv6State},
-    report::{AddressReport, InterfaceReport, NatReport, ProbeReport, Reach, ServerReport},
+    report::{AddressReport, InterfaceReport, NatReport, ProbeReport, Reach, ServerReport, WebReport},
 };
 use self::{stream::StreamReach, turn::TurnFindings, udp::UdpFindings};
+use crate::web::{self, WebAnswer, WebPage};
 
 /// A name that does not resolve by then is told as failed.
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -38,6 +39,8 @@ pub struct ProbeConfig {
     pub turn_servers: Vec<TurnAccess>,
     /// Whom to believe that it is a `turns:` or `stuns:` server.
     pub trust: TlsTrust,
+    /// A page that the network may lead elsewhere; none is asked for unless named here.
+    pub web_page: Option<WebPage>,
     /// Names of the interfaces to use; empty means all.
     pub interfaces: Vec<String>,
     /// Whether loopback addresses are probed too.
@@ -61,12 +64,13 @@ pub async fn probe(config: &ProbeConfig, network: Arc<dyn Network>) -> ProbeRepo
         Err(error) => (Vec::new(), Some(format!("the system does not list its interfaces: {error}"))),
     };
     let servers = resolve(&config.stun_servers, &network).await;
-    let (udp, streams, turn) = tokio::join!(
+    let (udp, streams, turn, web) = tokio::join!(
         udp::probe(&interfaces, &servers, &network),
         stream::probe(&interfaces, &servers, &config.trust, &network),
         turn::probe(&interfaces, &config.turn_servers, &config.trust, &network),
+        look_at_web(config, &interfaces, &*network),
     );
-    let findings = Findings { interfaces, listing_error, servers, udp, streams, turn };
+    let findings = Findings { interfaces, listing_error, servers, udp, streams, turn, web };
     let ipv6 = ipv6::judge(&findings, &*network);
     report::write(&findings, ipv6)
 }
@@ -79,6 +83,18 @@ struct Findings {
     udp: UdpFindings,
     streams: Vec<StreamReach>,
     turn: Vec<TurnFindings>,
+    /// The page and what came of it, where one was named.
+    web: Option<(WebPage, Result<WebAnswer, String>)>,
+}
+
+async fn look_at_web(
+    config: &ProbeConfig,
+    interfaces: &[InterfaceInfo],
+    network: &dyn Network,
+) -> Option<(WebPage, Result<WebAnswer, String>)> {
+    let page = config.web_page.clone()?;
+    let answer = web::look(&page, interfaces, network).await;
+    Some((page, answer))
 }
 
 fn usable(config: &ProbeConfig, all: Vec<InterfaceInfo>) -> Vec<InterfaceInfo> {

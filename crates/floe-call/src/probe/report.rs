@@ -8,6 +8,8 @@ use std::{
 use floe_wire::{InterfaceKind, NatFiltering, NatMapping, RelayProtocol};
 use serde::Serialize;
 
+use crate::web::{WebAnswer, WebPage};
+
 use super::{Findings, ForecastRow, Ipv6Report, forecast, text, turn::TurnFindings};
 
 /// What a probe found. What is not known is null and says why beside it.
@@ -24,10 +26,26 @@ pub struct ProbeReport {
     pub servers: Vec<ServerReport>,
     /// The NAT in front of the address that it suits best.
     pub nat: NatReport,
+    /// Whether web pages are led elsewhere; null when no page was named.
+    pub web: Option<WebReport>,
     /// The state of IPv6.
     pub ipv6: Ipv6Report,
     /// What can be connected to.
     pub forecast: Vec<ForecastRow>,
+}
+
+/// What a web page was answered with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WebReport {
+    /// The page.
+    pub url: String,
+    /// The status of a host that answered for itself.
+    pub status: Option<u16>,
+    /// The host that the network leads to: people have to sign in there first.
+    pub redirected_to: Option<String>,
+    /// What went wrong.
+    pub error: Option<String>,
 }
 
 /// One interface.
@@ -172,8 +190,30 @@ pub(super) fn write(findings: &Findings, ipv6: Ipv6Report) -> ProbeReport {
             .chain(findings.turn.iter().map(turn_report))
             .collect(),
         nat: NatReport::of(summary.mapping, summary.filtering, summary.carrier_grade),
+        web: findings.web.as_ref().map(web_report),
         ipv6,
         forecast: forecast::rows(findings),
+    }
+}
+
+fn web_report((page, answer): &(WebPage, Result<WebAnswer, String>)) -> WebReport {
+    let report = WebReport { url: page.to_string(), status: None, redirected_to: None, error: None };
+    match answer {
+        Ok(WebAnswer::Direct { status }) => WebReport { status: Some(*status), ..report },
+        Ok(WebAnswer::Redirected { to }) => WebReport { redirected_to: Some(to.clone()), ..report },
+        Err(error) => WebReport { error: Some(error.clone()), ..report },
+    }
+}
+
+impl WebReport {
+    /// What it means, in one sentence.
+    #[must_use]
+    pub fn words(&self) -> String {
+        match (&self.redirected_to, &self.error) {
+            (Some(to), _) => format!("this network leads web pages to {to}: sign in to it in a browser first"),
+            (None, Some(error)) => format!("{} did not answer: {error}", self.url),
+            (None, None) => format!("{} answers for itself; nobody asks to sign in", self.url),
+        }
     }
 }
 

@@ -66,7 +66,7 @@ pub(super) async fn probe(
 }
 
 /// The address to connect from: of the interface that is most likely to lead outside.
-pub(super) fn source(interfaces: &[InterfaceInfo], is_ipv6: bool) -> Option<IpAddr> {
+pub(crate) fn source(interfaces: &[InterfaceInfo], is_ipv6: bool) -> Option<IpAddr> {
     let addresses = interfaces.iter().flat_map(|interface| interface.addresses.iter().map(|ip| (interface.kind, *ip)));
     let fitting = addresses.filter(|(_, ip)| ip.is_ipv6() == is_ipv6);
     fitting.min_by_key(|(kind, _)| matches!(kind, InterfaceKind::Loopback | InterfaceKind::Unknown)).map(|(_, ip)| ip)

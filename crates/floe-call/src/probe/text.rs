@@ -22,6 +22,7 @@ pub(super) fn lines(report: &ProbeReport) -> Vec<String> {
     lines.extend(report.servers.iter().flat_map(server_lines));
     lines.push("NAT".to_owned());
     lines.extend(nat_lines(&report.nat));
+    lines.extend(report.web.iter().map(|web| format!("Web: {}", web.words())));
     lines.push(format!("IPv6: {} ({})", report.ipv6.state.name(), report.ipv6.why));
     lines.push("What a call can expect of a peer without IPv6".to_owned());
     for row in &report.forecast {

@@ -1,6 +1,7 @@
 //! What keeps two computers from finding a path, staged on real calls.
 
-use floe_call::Privacy;
+use floe_call::{Privacy, web::WebPage};
+use floe_simnet::web_server::redirect;
 use floe_wire::stun::{Class, StunMessage};
 
 use super::*;
@@ -211,5 +212,21 @@ async fn c29_it_is_too_early_to_blame_anybody() {
         let finding = diagnose(&snapshot.picture).remove(0);
         assert!(finding.evidence.contains("of 39 s"), "{}", finding.evidence);
         assert_eq!(failure_code(&snapshot.picture), None, "it has not failed");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c08_a_network_that_wants_people_to_sign_in_first() {
+    let mut world = World::build(Scenario::TwoNat, 7).expect("the world can be built");
+    assert!(world.block_udp(Side::A, true) && world.block_udp(Side::B, true));
+    let url =
+        world.serve_web("page.example", redirect("https://login.hotel.example/").as_bytes()).expect("a web server");
+    let page = WebPage::parse(&url).expect("a page");
+    let networks = [Arc::clone(&world.a), Arc::clone(&world.b)];
+    let pair = Pair::configured(world, networks, |_, config| config.web_page = Some(page.clone())).exchange().await;
+    for call in [&pair.a, &pair.b] {
+        let snapshot = says_first(call, "C08").await;
+        let finding = diagnose(&snapshot.picture).remove(0);
+        assert_eq!(finding.evidence, "this network leads web pages to login.hotel.example");
     }
 }

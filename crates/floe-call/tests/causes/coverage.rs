@@ -19,8 +19,6 @@ fn stage(id: &str) -> Stage {
     match id {
         "C14" => Stage::Elsewhere(LAB),
         "C19" => Stage::Elsewhere(LIVING),
-        // It takes a page in the web, and an answer in its place.
-        "C08" => Stage::Record,
         // They take the routes of a computer, and a relay that stays better than a path in use.
         "C16" | "C27" => Stage::Record,
         // It speaks of faults of the program, and a known one is mended and not staged.

@@ -270,12 +270,13 @@ impl Inspector {
             view.requests_sent += 1;
             view.consent_requests_sent += u64::from(is_consent);
             facts.first_request.get_or_insert(at);
-            if facts.unanswered_since.is_none() {
-                facts.unanswered_since = Some(at);
-                view.signs.on_activity(at, false);
-                view.signs.idle_before_silence = Some(view.signs.longest_idle);
-            }
+            view.signs.on_activity(at, false);
+            facts.unanswered_since.get_or_insert(at);
             view.signs.unanswered_since = facts.unanswered_since;
+            // One request may have been under way when a computer fell asleep.
+            if facts.unanswered < 2 {
+                view.signs.idle_before_silence = view.signs.idle_before_silence.max(Some(view.signs.longest_idle));
+            }
             facts.unanswered += 1;
         }
         view.signs.nominations_sent += u64::from(message.use_candidate);

@@ -24,6 +24,8 @@ const CONSENT_MIN: Duration = Duration::from_millis(3_900);
 const FAST_IN_A_ROW: u32 = 5;
 /// Two and a half times the longest interval, 5 s × 1.2: two requests in a row may be lost.
 const CONSENT_MAX: Duration = Duration::from_secs(15);
+/// Audio that was away for so long begins anew.
+const PAUSE: Duration = Duration::from_secs(1);
 /// What is under way when the pair in use changes, and what the other side does not know of it yet, ends by then.
 const MOVE_PATIENCE: Duration = Duration::from_secs(5);
 /// Consent lasts 30 s; a second for what is on its way.
@@ -35,8 +37,15 @@ const KEEPALIVE_MAX: Duration = Duration::from_secs(20);
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct InUse {
     since: Stamp,
-    /// When audio last went over it, by side.
-    audio: [Option<Stamp>; 2],
+    audio: [Flow; 2],
+}
+
+/// Audio of one side over the pair in use.
+#[derive(Debug, Clone, Copy, Default)]
+struct Flow {
+    last: Option<Stamp>,
+    /// Since when it has gone without a pause: what was lost with it says nothing about its sender.
+    since: Stamp,
 }
 
 /// Audio that goes over a pair.
@@ -80,7 +89,7 @@ impl Linter {
 
     /// The pair in use is another one: paces begin anew.
     pub(crate) fn on_pair_in_use(&mut self, at: Stamp) {
-        self.in_use = InUse { since: at, audio: [None; 2] };
+        self.in_use = InUse { since: at, audio: [Flow { last: None, since: at }; 2] };
         (self.consent, self.last_packet) = (super::BySide::default(), super::BySide::default());
         (self.last_packet.us, self.last_packet.peer) = (Some(at), Some(at));
     }
@@ -102,18 +111,24 @@ impl Linter {
     /// Judges audio of either side: that it goes over the pair in use, and that its sender goes on asking for consent.
     pub(crate) fn on_audio(&mut self, findings: &mut Vec<LintFinding>, place: Place, seen: &SeenAudio<'_>) {
         let side = Side::sender(seen.outbound);
+        let since = self.in_use.since;
+        let flow = &mut self.in_use.audio[usize::from(seen.outbound)];
+        let pause = place.at.since(flow.last.unwrap_or(since));
         if seen.is_elsewhere {
-            let last = self.in_use.audio[usize::from(seen.outbound)].unwrap_or(self.in_use.since);
-            if place.at.since(last) >= MOVE_PATIENCE {
+            if pause >= MOVE_PATIENCE {
                 let text = || format!("audio goes over the pair with {}, which is not in use", seen.pair.id.remote);
                 report(findings, OTHER_PAIR, side, place, text);
             }
             return;
         }
-        self.in_use.audio[usize::from(seen.outbound)] = Some(place.at);
+        flow.last = Some(place.at);
+        if pause >= PAUSE {
+            flow.since = place.at;
+        }
+        let flowing_since = flow.since;
         // A lite agent never asks, and need not (RFC 8445 section 2.5).
         let is_asking = self.roles.of(side).is_some();
-        let waits = place.at.since(self.consent.of(side).last.unwrap_or(self.in_use.since));
+        let waits = place.at.since(self.consent.of(side).last.map_or(flowing_since, |last| last.max(flowing_since)));
         if is_asking && waits >= CONSENT_MAX {
             report(findings, LATE, side, place, || {
                 format!("audio goes on, {} s after the last request", waits.as_secs())

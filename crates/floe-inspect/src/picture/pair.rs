@@ -91,6 +91,8 @@ pub struct PairSigns {
     pub last_activity: Option<Stamp>,
     /// The longest that nothing went over it since the other side was last heard there.
     pub longest_idle: Duration,
+    /// When that ended.
+    pub idle_ended: Option<Stamp>,
 }
 
 /// Where the check of a pair stands (RFC 8445 section 6.1.2.6).

@@ -251,7 +251,7 @@ fn relayed(bind: bool) -> Script {
     let mut script = Script::checking();
     script.allocate("turn:relay", floe_wire::RelayProtocol::Udp);
     let kind = floe_wire::BaseKind::Relay { client: TURN_CLIENT };
-    let (interface, address) = ("eth0".to_owned(), "198.51.100.1:50000".parse().unwrap());
+    let (interface, address) = ("eth0".to_owned(), "198.51.100.1:50000".parse().expect("an address"));
     script.note(Note::BaseOpened { base: floe_wire::BaseId(9), interface, address, kind });
     let mut asked = vec![(0x0012, xor(REMOTE))];
     let kind = if bind { 0x0009 } else { 0x0008 };

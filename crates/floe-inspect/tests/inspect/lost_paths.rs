@@ -132,6 +132,8 @@ fn c25_a_loss_beside_an_interface_event_is_a_network_change() {
     assert_eq!(finding(&script, "C25").confidence, Confidence::Likely);
     script.open_base(WLAN, "wlan0", "10.0.0.2:5000");
     script.wait(400).note(Note::PairSelected { generation: GENERATION, base: WLAN, remote: addr(REMOTE) });
+    assert_eq!(finding(&script, "C25").confidence, Confidence::Likely, "a move to what does not answer is none");
+    script.ice(IceConnectionState::Connected);
     let found = finding(&script, "C25");
     assert_eq!(found.confidence, Confidence::Certain);
     assert!(found.evidence.contains("moved to 203.0.113.9:4000 in"), "{}", found.evidence);

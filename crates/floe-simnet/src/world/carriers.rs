@@ -38,7 +38,7 @@ impl World {
             servers.extend(add_server(&simnet, core, server)?);
         }
         let urls = SERVERS.iter().map(|server| format!("stun:{}:{DEFAULT_PORT}", server.name)).collect();
-        let world = Self::simulated(simnet, peers, servers, urls);
+        let world = Self::simulated(simnet, core, peers, servers, urls);
         Ok((world, format!("stun:{}:{DEFAULT_PORT}", CARRIER_SERVER.name)))
     }
 }

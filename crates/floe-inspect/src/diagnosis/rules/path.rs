@@ -9,7 +9,7 @@ use crate::{
     Marker, Picture,
     diagnosis::{Confidence, Verdict},
     markers::MarkerKind,
-    picture::{PairId, PairState, PairView, SecurityView},
+    picture::{PairId, PairState, PairView, SecurityView, Selection},
     words::{count, millis, seconds},
 };
 
@@ -21,6 +21,9 @@ const IDLE: Duration = Duration::from_secs(25);
 
 /// Media and handshakes get this long before their absence says something.
 const MEDIA_PATIENCE: Duration = Duration::from_secs(5);
+
+/// A path in use that nobody was heard on for so long is lost, whatever is tried beside it.
+const GIVEN_UP: Duration = Duration::from_secs(10);
 
 /// A datagram of this size is a multiple of a check's; smaller ones pass wherever checks do.
 const LARGE: u64 = 400;
@@ -164,7 +167,11 @@ fn unreported_media(picture: &Picture, secured: Stamp) -> Option<Verdict> {
 pub(in crate::diagnosis) fn network_changed(picture: &Picture) -> Option<Verdict> {
     let (change, loss) = change_and_loss(picture)?;
     let lost_at = loss.min(change.at);
-    let moved = picture.selections.iter().skip(1).find(|selection| selection.at >= lost_at);
+    let is_kept = |selection: &&Selection| {
+        let answered = picture.pair(selection.pair).and_then(|pair| pair.last_answer);
+        !is_lost(picture) || answered.is_some_and(|at| at.since(selection.at) >= SAME_EVENT)
+    };
+    let moved = picture.selections.iter().skip(1).filter(|selection| selection.at >= lost_at).find(is_kept);
     // While a computer stood still, its network may have stayed as it was.
     if moved.is_none() && picture.resumed == Some(change.at) && mapping_forgotten(picture).is_some() {
         return None;
@@ -185,7 +192,7 @@ pub(in crate::diagnosis) fn network_changed(picture: &Picture) -> Option<Verdict
         },
         None => Verdict {
             confidence: Confidence::Likely,
-            evidence: format!("the network changed ({}), and no other path was found", change.text),
+            evidence: format!("the network changed ({}), and no other path is found so far", change.text),
             advice: "Connect this computer again, and exchange fresh codes if the call does not revive.".to_owned(),
         },
     })
@@ -245,12 +252,15 @@ pub(in crate::diagnosis) fn peer_gone(picture: &Picture) -> Option<Verdict> {
     })
 }
 
-/// The pair in use, once it is given up; an end that people chose is no loss.
+/// The pair in use, once nobody answers there; an end that people chose is no loss.
 fn lost_pair(picture: &Picture) -> Option<&PairView> {
     let is_chosen = matches!(picture.ended, Some(EndReason::HungUp | EndReason::PeerHungUp | EndReason::TimeOver));
     let pair = picture.selected_pair()?;
-    let is_silent = pair.signs.unanswered_since.is_some();
-    (is_silent && is_lost(picture) && !is_chosen).then_some(pair)
+    let since = pair.signs.unanswered_since?;
+    // Restarts begin with "checking", and say nothing of the path in use.
+    let silent_since = last_heard(pair).map_or(since, |heard| heard.max(since));
+    let is_given_up = is_lost(picture) || now(picture).since(silent_since) >= GIVEN_UP;
+    (is_given_up && !is_chosen).then_some(pair)
 }
 
 /// When the last sign of the other side came over a pair.
