@@ -9,7 +9,7 @@ mod style;
 mod timeline;
 
 use self::escape::Escaped;
-use super::page::{self, Fact};
+use super::page::{self, Section};
 use crate::{Picture, Tone, headline};
 
 /// Rows of a table that a page shows; the JSON has all of them.
@@ -21,20 +21,9 @@ pub fn html_page(picture: &Picture) -> String {
     let mut page = Page(String::with_capacity(32 << 10));
     page.head(picture);
     page.conclusion(picture);
-    page.drawing("Pairs", grid::draw(picture));
+    page.drawing("Pair grid", grid::draw(picture));
     page.drawing("States over time", timeline::draw(picture));
-    page.facts("Call", page::call_facts(picture));
-    page.table("Every pair", &page::PAIR_COLUMNS, page::pair_rows(picture));
-    page.table("Restarts", &page::RESTART_COLUMNS, page::restart_rows(picture));
-    page.facts("What the other side says", page::peer_facts(picture));
-    page.facts("Each direction", page::direction_facts(picture));
-    page.table("Both ends of each pair", &page::BOTH_ENDS_COLUMNS, page::both_ends_rows(picture));
-    page.table("Our candidates", &page::CANDIDATE_COLUMNS, page::candidate_rows(&picture.local_candidates));
-    page.table("Their candidates", &page::CANDIDATE_COLUMNS, page::candidate_rows(&picture.remote_candidates));
-    page.table("Servers", &page::SERVER_COLUMNS, page::server_rows(picture));
-    page.table("Timeline", &page::MARKER_COLUMNS, page::marker_rows(picture));
-    page.table("RFC findings", &page::LINT_COLUMNS, page::lint_rows(picture));
-    page.facts("Counts", page::count_facts(picture));
+    page::sections(picture).iter().for_each(|section| page.section(section));
     page.0.push_str("</main>\n</body>\n</html>\n");
     page.0
 }
@@ -90,28 +79,24 @@ impl Page {
         }
     }
 
-    fn facts(&mut self, title: &str, facts: Vec<Fact>) {
-        self.table(title, &["", ""], facts.into_iter().map(|(name, value)| [name.to_owned(), value]).collect());
-    }
-
-    fn table<const N: usize>(&mut self, title: &str, columns: &[&str; N], rows: Vec<[String; N]>) {
-        if rows.is_empty() {
-            return;
-        }
-        self.0.push_str(&format!("<h2>{}</h2>\n<div class=\"wide\"><table>\n", Escaped(title)));
-        if columns.iter().any(|column| !column.is_empty()) {
+    fn section(&mut self, section: &Section) {
+        let class = if section.columns.is_none() { " class=\"facts\"" } else { "" };
+        self.0.push_str(&format!("<h2>{}</h2>\n<div class=\"wide\"><table{class}>\n", Escaped(section.title)));
+        if let Some(columns) = &section.columns {
+            self.0.push_str("<thead>");
             self.row("th", columns);
+            self.0.push_str("</thead>\n");
         }
-        for row in rows.iter().take(ROWS_SHOWN) {
+        for row in section.rows.iter().take(ROWS_SHOWN) {
             self.row("td", row);
         }
         self.0.push_str("</table></div>\n");
-        if let Some(left_out @ 1..) = rows.len().checked_sub(ROWS_SHOWN) {
+        if let Some(left_out @ 1..) = section.rows.len().checked_sub(ROWS_SHOWN) {
             self.0.push_str(&format!("<p>{left_out} more in the JSON report</p>\n"));
         }
     }
 
-    fn row<const N: usize>(&mut self, tag: &str, cells: &[impl AsRef<str>; N]) {
+    fn row(&mut self, tag: &str, cells: &[impl AsRef<str>]) {
         self.0.push_str("<tr>");
         for cell in cells {
             self.0.push_str(&format!("<{tag}>{}</{tag}>", Escaped(cell.as_ref())));

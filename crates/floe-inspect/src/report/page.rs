@@ -12,7 +12,45 @@ use crate::{
 };
 
 /// A name and a value.
-pub(super) type Fact = (&'static str, String);
+type Fact = (&'static str, String);
+
+/// A part of the page with a title of its own.
+pub(super) struct Section {
+    pub title: &'static str,
+    /// What stands above the columns; none for names with their values.
+    pub columns: Option<Vec<&'static str>>,
+    pub rows: Vec<Vec<String>>,
+}
+
+impl Section {
+    fn facts(title: &'static str, facts: Vec<Fact>) -> Self {
+        let rows = facts.into_iter().map(|(name, value)| vec![name.to_owned(), value]).collect();
+        Self { title, columns: None, rows }
+    }
+
+    fn table<const N: usize>(title: &'static str, columns: [&'static str; N], rows: Vec<[String; N]>) -> Self {
+        Self { title, columns: Some(columns.to_vec()), rows: rows.into_iter().map(Vec::from).collect() }
+    }
+}
+
+/// Everything below the conclusion, in the order people ask for it. What has nothing to say is left out.
+pub(super) fn sections(picture: &Picture) -> Vec<Section> {
+    let sections = [
+        Section::facts("Call", call_facts(picture)),
+        Section::table("Pairs", PAIR_COLUMNS, pair_rows(picture)),
+        Section::table("Restarts", RESTART_COLUMNS, restart_rows(picture)),
+        Section::facts("What the other side says", peer_facts(picture)),
+        Section::facts("Each direction", direction_facts(picture)),
+        Section::table("Both ends of each pair", BOTH_ENDS_COLUMNS, both_ends_rows(picture)),
+        Section::table("Our candidates", CANDIDATE_COLUMNS, candidate_rows(&picture.local_candidates)),
+        Section::table("Their candidates", CANDIDATE_COLUMNS, candidate_rows(&picture.remote_candidates)),
+        Section::table("Servers", SERVER_COLUMNS, server_rows(picture)),
+        Section::table("Timeline", MARKER_COLUMNS, marker_rows(picture)),
+        Section::table("RFC findings", LINT_COLUMNS, lint_rows(picture)),
+        Section::facts("Counts", count_facts(picture)),
+    ];
+    sections.into_iter().filter(|section| !section.rows.is_empty()).collect()
+}
 
 /// Why a call went as it went.
 pub(super) struct Conclusion {
@@ -32,10 +70,10 @@ impl Conclusion {
     }
 }
 
-pub(super) const PAIR_COLUMNS: [&str; 8] = ["gen", "ours", "theirs", "state", "sent", "answered", "rtt", "why"];
+const PAIR_COLUMNS: [&str; 8] = ["gen", "ours", "theirs", "state", "sent", "answered", "rtt", "why"];
 
 /// One row per pair, in the order of the picture.
-pub(super) fn pair_rows(picture: &Picture) -> Vec<[String; 8]> {
+fn pair_rows(picture: &Picture) -> Vec<[String; 8]> {
     let row = |pair: &PairView| {
         let mark = if pair.selected { " (in use)" } else { "" };
         [
@@ -53,15 +91,15 @@ pub(super) fn pair_rows(picture: &Picture) -> Vec<[String; 8]> {
 }
 
 /// A base by its interface and address.
-pub(super) fn local_name(picture: &Picture, pair: &PairView) -> String {
+fn local_name(picture: &Picture, pair: &PairView) -> String {
     let base = picture.base(pair.id.base);
     base.map_or_else(|| pair.id.base.to_string(), |base| format!("{} {}", base.interface, base.address))
 }
 
-pub(super) const CANDIDATE_COLUMNS: [&str; 7] = ["id", "gen", "type", "protocol", "address", "priority", "from"];
+const CANDIDATE_COLUMNS: [&str; 7] = ["id", "gen", "type", "protocol", "address", "priority", "from"];
 
 /// One row per candidate.
-pub(super) fn candidate_rows(views: &[CandidateView]) -> Vec<[String; 7]> {
+fn candidate_rows(views: &[CandidateView]) -> Vec<[String; 7]> {
     let row = |view: &CandidateView| {
         let from = view.server.clone().or_else(|| view.interface.clone()).unwrap_or_default();
         [
@@ -77,10 +115,10 @@ pub(super) fn candidate_rows(views: &[CandidateView]) -> Vec<[String; 7]> {
     views.iter().map(row).collect()
 }
 
-pub(super) const SERVER_COLUMNS: [&str; 3] = ["server", "asked from", "verdict"];
+const SERVER_COLUMNS: [&str; 3] = ["server", "asked from", "verdict"];
 
 /// One row per server and base.
-pub(super) fn server_rows(picture: &Picture) -> Vec<[String; 3]> {
+fn server_rows(picture: &Picture) -> Vec<[String; 3]> {
     let asked = picture.servers.iter().map(|row| {
         let from = row.base.and_then(|base| picture.base(base)).map(|base| base.interface.clone());
         let verdict = match &row.verdict {
@@ -102,18 +140,18 @@ pub(super) fn server_rows(picture: &Picture) -> Vec<[String; 3]> {
     asked.chain(relays).collect()
 }
 
-pub(super) const MARKER_COLUMNS: [&str; 3] = ["time", "kind", "what"];
+const MARKER_COLUMNS: [&str; 3] = ["time", "kind", "what"];
 
 /// One row per marker.
-pub(super) fn marker_rows(picture: &Picture) -> Vec<[String; 3]> {
+fn marker_rows(picture: &Picture) -> Vec<[String; 3]> {
     let row = |marker: &crate::Marker| [marker.at.to_string(), marker.kind.name().to_owned(), marker.text.clone()];
     picture.markers.iter().map(row).collect()
 }
 
-pub(super) const RESTART_COLUMNS: [&str; 5] = ["gen", "began", "cause", "moved after", "audio gap"];
+const RESTART_COLUMNS: [&str; 5] = ["gen", "began", "cause", "moved after", "audio gap"];
 
 /// One row per restart; a gap that was not measured is a dash.
-pub(super) fn restart_rows(picture: &Picture) -> Vec<[String; 5]> {
+fn restart_rows(picture: &Picture) -> Vec<[String; 5]> {
     let row = |restart: &RestartView| {
         let moved = restart.selected.map(|selected| millis(selected.since(restart.started)));
         [
@@ -127,11 +165,11 @@ pub(super) fn restart_rows(picture: &Picture) -> Vec<[String; 5]> {
     picture.restarts.iter().map(row).collect()
 }
 
-pub(super) const BOTH_ENDS_COLUMNS: [&str; 5] =
+const BOTH_ENDS_COLUMNS: [&str; 5] =
     ["gen", "ours", "theirs", "our checks: sent, arrived there", "their checks: sent, arrived here"];
 
 /// One row per pair of which the peer told what it sees.
-pub(super) fn both_ends_rows(picture: &Picture) -> Vec<[String; 5]> {
+fn both_ends_rows(picture: &Picture) -> Vec<[String; 5]> {
     let row = |pair: &PairView| {
         let seen = picture.peer.seen_of(pair.id)?;
         Some([
@@ -146,7 +184,7 @@ pub(super) fn both_ends_rows(picture: &Picture) -> Vec<[String; 5]> {
 }
 
 /// What the peer told of itself.
-pub(super) fn peer_facts(picture: &Picture) -> Vec<Fact> {
+fn peer_facts(picture: &Picture) -> Vec<Fact> {
     let media = picture.peer.media.map(|media| {
         let (received, lost) = (media.packets_received, media.packets_lost);
         format!("{received} packets arrived there, {lost} lost, jitter {}", millis(media.jitter))
@@ -160,7 +198,7 @@ pub(super) fn peer_facts(picture: &Picture) -> Vec<Fact> {
 }
 
 /// Each direction by itself, once the other end is known too.
-pub(super) fn direction_facts(picture: &Picture) -> Vec<Fact> {
+fn direction_facts(picture: &Picture) -> Vec<Fact> {
     let found = directions(picture);
     if !found.is_known() {
         return Vec::new();
@@ -181,10 +219,10 @@ fn way(way: &Way) -> String {
     format!("loss {loss}, delay {delay}, jitter {jitter}, checks {checks}")
 }
 
-pub(super) const LINT_COLUMNS: [&str; 6] = ["who", "rule", "section", "first at", "times", "what"];
+const LINT_COLUMNS: [&str; 6] = ["who", "rule", "section", "first at", "times", "what"];
 
 /// One row per lint finding.
-pub(super) fn lint_rows(picture: &Picture) -> Vec<[String; 6]> {
+fn lint_rows(picture: &Picture) -> Vec<[String; 6]> {
     let row = |finding: &crate::LintFinding| {
         let who = match finding.about {
             crate::Side::Us => "us",
@@ -203,7 +241,7 @@ pub(super) fn lint_rows(picture: &Picture) -> Vec<[String; 6]> {
 }
 
 /// What is known of the call as a whole; what is not known is left out.
-pub(super) fn call_facts(picture: &Picture) -> Vec<Fact> {
+fn call_facts(picture: &Picture) -> Vec<Fact> {
     let after = |stamp: Option<Stamp>| {
         let from = picture.timings.both_codes?;
         Some(format!("{} after both codes", millis(stamp?.since(from))))
@@ -233,7 +271,7 @@ pub(super) fn call_facts(picture: &Picture) -> Vec<Fact> {
 }
 
 /// Totals that are worth a line: zero is left out, except of records.
-pub(super) fn count_facts(picture: &Picture) -> Vec<Fact> {
+fn count_facts(picture: &Picture) -> Vec<Fact> {
     let dropped: u64 = picture.counters.dropped.iter().map(|(_, count)| *count).sum();
     let refused: u64 = picture.counters.refused.iter().map(|(_, count)| *count).sum();
     let facts = [

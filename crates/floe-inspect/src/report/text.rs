@@ -2,7 +2,7 @@
 
 use std::fmt::{Display, Write as _};
 
-use super::page::{self, Fact};
+use super::page::{self, Section};
 use crate::{Picture, headline};
 
 /// Rows of a table that a page shows; the JSON has all of them.
@@ -14,18 +14,7 @@ pub fn text_page(picture: &Picture) -> String {
     let mut page = Page::default();
     page.line(headline(picture).text);
     page.conclusion(picture);
-    page.facts("Call", page::call_facts(picture));
-    page.table("Pairs", &page::PAIR_COLUMNS, page::pair_rows(picture));
-    page.table("Restarts", &page::RESTART_COLUMNS, page::restart_rows(picture));
-    page.facts("What the other side says", page::peer_facts(picture));
-    page.facts("Each direction", page::direction_facts(picture));
-    page.table("Both ends of each pair", &page::BOTH_ENDS_COLUMNS, page::both_ends_rows(picture));
-    page.table("Our candidates", &page::CANDIDATE_COLUMNS, page::candidate_rows(&picture.local_candidates));
-    page.table("Their candidates", &page::CANDIDATE_COLUMNS, page::candidate_rows(&picture.remote_candidates));
-    page.table("Servers", &page::SERVER_COLUMNS, page::server_rows(picture));
-    page.table("Timeline", &page::MARKER_COLUMNS, page::marker_rows(picture));
-    page.table("RFC findings", &page::LINT_COLUMNS, page::lint_rows(picture));
-    page.facts("Counts", page::count_facts(picture));
+    page::sections(picture).iter().for_each(|section| page.section(section));
     page.0
 }
 
@@ -62,40 +51,23 @@ impl Page {
         }
     }
 
-    fn facts(&mut self, title: &str, facts: Vec<Fact>) {
-        if facts.is_empty() {
-            return;
-        }
-        self.heading(title);
-        let width = facts.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
-        for (name, value) in facts {
-            self.line(format!("{name:width$}  {value}"));
-        }
-    }
-
-    fn table<const N: usize>(&mut self, title: &str, columns: &[&str; N], rows: Vec<[String; N]>) {
-        if rows.is_empty() {
-            return;
-        }
-        self.heading(title);
-        let left_out = rows.len().saturating_sub(ROWS_SHOWN);
-        let shown = &rows[..rows.len() - left_out];
-        let width = |column: usize| {
-            let cells = shown.iter().map(|row| row[column].chars().count());
-            cells.chain([columns[column].chars().count()]).max().unwrap_or(0)
-        };
-        let widths: [usize; N] = std::array::from_fn(width);
-        self.line(row_of(&columns.map(str::to_owned), &widths));
-        for row in shown {
-            self.line(row_of(row, &widths));
-        }
+    fn section(&mut self, section: &Section) {
+        self.heading(section.title);
+        let left_out = section.rows.len().saturating_sub(ROWS_SHOWN);
+        let shown = &section.rows[..section.rows.len() - left_out];
+        let header = section.columns.iter().map(|names| names.iter().map(|name| (*name).to_owned()).collect());
+        let lines: Vec<Vec<String>> = header.chain(shown.iter().cloned()).collect();
+        let columns = lines.first().map_or(0, Vec::len);
+        let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
+        let widths: Vec<_> = (0..columns).map(width).collect();
+        lines.iter().for_each(|line| self.line(row_of(line, &widths)));
         if left_out > 0 {
             self.line(format!("({left_out} more in the JSON report)"));
         }
     }
 }
 
-fn row_of<const N: usize>(cells: &[String; N], widths: &[usize; N]) -> String {
+fn row_of(cells: &[String], widths: &[usize]) -> String {
     let mut line = String::new();
     for (cell, width) in cells.iter().zip(widths) {
         // Writing to a string cannot fail.

@@ -11,22 +11,37 @@ pub(super) const STYLE: &str = "\
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--paper); color: var(--ink); font: 15px/1.5 system-ui, sans-serif; }
 main { max-width: 72rem; margin: 0 auto; padding: 1.5rem; }
-h1 { font-size: 1.6rem; line-height: 1.25; border-left: .4rem solid var(--faint); padding-left: .8rem; }
+h1 { font-size: 1.6rem; line-height: 1.25; margin: 0 0 1rem; border-left: .4rem solid var(--faint); padding-left: .8rem; }
 h1.good { border-color: var(--good); } h1.bad { border-color: var(--bad); }
 h1.warning { border-color: var(--warn); } h1.working { border-color: var(--work); }
-h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
-.advice { font-size: 1.2rem; }
-.causes { padding-left: 1.2rem; } small { color: var(--faint); }
+h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; } h3 { font-size: .95rem; margin: 1rem 0 .3rem; color: var(--faint); }
+.advice { font-size: 1.2rem; margin: 0 0 1rem; overflow-wrap: anywhere; }
+.causes { padding-left: 1.2rem; overflow-wrap: anywhere; } small { color: var(--faint); }
 .wide { overflow-x: auto; }
+.grids { display: flex; flex-wrap: wrap; align-items: flex-start; gap: 1rem 2.5rem; }
+.grids svg { flex: none; }
 table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums; }
-th, td { text-align: left; vertical-align: top; padding: .2rem .8rem .2rem 0; border-bottom: 1px solid var(--line); }
-code { background: var(--soft); padding: .1rem .4rem; }
-svg { display: block; margin-bottom: 1rem; } svg text { fill: var(--ink); font: 12px system-ui, sans-serif; }
-svg .faint { fill: var(--faint); } svg .rule { stroke: var(--line); } svg .mark { stroke: var(--faint); }
+th, td { text-align: left; vertical-align: top; padding: .2rem 1rem .2rem 0; border-bottom: 1px solid var(--line);
+  white-space: nowrap; }
+td:last-child { white-space: normal; min-width: 14rem; padding-right: 0; overflow-wrap: anywhere; }
+th { color: var(--faint); font-weight: 600; }
+.facts td:first-child { color: var(--faint); }
+code { background: var(--soft); padding: .1rem .4rem; border-radius: .3rem; }
+svg { display: block; margin-bottom: .5rem; } svg text { fill: var(--ink); font: 12px system-ui, sans-serif; }
+svg.timeline { min-width: 46rem; }
+svg .faint { fill: var(--faint); } svg .mark { stroke: var(--faint); stroke-dasharray: 2 3; stroke-opacity: .6; }
 svg .cell { fill: var(--soft); stroke: var(--line); }
 svg .succeeded { stroke: var(--good); } svg .failed { stroke: var(--bad); }
 svg .in-progress { stroke: var(--work); } svg .used { stroke-width: 3; }
 svg .span { fill: var(--soft); stroke: var(--line); }
 svg .span.good { stroke: var(--good); } svg .span.bad { stroke: var(--bad); } svg .span.warning { stroke: var(--warn); }
-@media print { main { max-width: none; } h2 { break-after: avoid; } }
+@media (max-width: 40rem) { main { padding: 1rem; } h1 { font-size: 1.3rem; } .advice { font-size: 1.05rem; } }
+@media print {
+  :root { --paper: #ffffff; --ink: #000000; --faint: #475467; --line: #98a2b3; --soft: #ffffff;
+    --good: #1a7f4b; --bad: #b42318; --warn: #9a6700; --work: #175cd3; }
+  body { font-size: 11px; } main { max-width: none; padding: 0; }
+  .wide { overflow: visible; } .grids svg { max-width: 100%; height: auto; } svg.timeline { min-width: 0; }
+  th, td { white-space: normal; padding-right: .6rem; overflow-wrap: anywhere; } td:last-child { min-width: 0; }
+  h2, h3 { break-after: avoid; } tr, svg, li { break-inside: avoid; } thead { display: table-header-group; }
+}
 ";
