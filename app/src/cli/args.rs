@@ -157,18 +157,36 @@ pub(super) struct DemoOptions {
     pub output: OutputOptions,
 }
 
-/// Which files a call's record goes into while it runs. In a demo: the record of peer A.
+/// Which files a call's record goes into while it runs. A demo has two calls: what peer B saw goes beside it, into a
+/// file whose name has a `.b` before its ending.
 #[derive(Debug, Args)]
 pub(super) struct KeepOptions {
-    /// Save the record: everything sent, received and decided. `floe report` reads it.
+    /// Save the record: everything sent, received and decided. `floe report` reads it. A demo keeps peer A's here and peer
+    /// B's beside it, in OUT.b.floe.
     #[arg(long, value_name = "OUT.floe")]
     pub save: Option<PathBuf>,
-    /// Write what was sent and received for Wireshark.
+    /// Write what was sent and received for Wireshark. A demo keeps peer A's side here and peer B's in OUT.b.pcapng.
     #[arg(long, value_name = "OUT.pcapng")]
     pub pcap: Option<PathBuf>,
     /// Leave encrypted audio out of the capture: its packets end after the RTP header.
     #[arg(long, requires = "pcap")]
     pub no_payloads: bool,
+}
+
+impl KeepOptions {
+    /// The same for the other peer of a demo. What is no file, such as `/dev/null`, has no place beside it.
+    pub fn of_peer_b(&self) -> Self {
+        let beside = |path: &PathBuf| {
+            let ending = path.extension().map(|ending| format!("b.{}", ending.to_string_lossy()));
+            let is_device = path.exists() && !path.is_file();
+            (!is_device).then(|| path.with_extension(ending.as_deref().unwrap_or("b")))
+        };
+        Self {
+            save: self.save.as_ref().and_then(beside),
+            pcap: self.pcap.as_ref().and_then(beside),
+            no_payloads: self.no_payloads,
+        }
+    }
 }
 
 /// Options of `floe probe`.
@@ -333,6 +351,15 @@ mod tests {
         let error = format!("{:#}", options(&["turn:host"], None).servers().unwrap_err());
         assert!(error.contains("needs a user name and a password"), "{error}");
         assert!(turn_access("stun:host").is_err());
+    }
+
+    #[test]
+    fn peer_b_of_a_demo_is_kept_beside_peer_a() {
+        let keep = |save: &str| KeepOptions { save: Some(save.into()), pcap: None, no_payloads: false };
+        let beside = |save: &str| keep(save).of_peer_b().save;
+        assert_eq!(beside("calls/one.floe"), Some("calls/one.b.floe".into()));
+        assert_eq!(beside("one"), Some("one.b".into()));
+        assert_eq!(beside("."), None, "it is no file");
     }
 
     #[test]

@@ -33,9 +33,10 @@ struct DemoReport {
 pub(super) fn run(options: &DemoOptions) -> anyhow::Result<Status> {
     let engine = Engine::start()?;
     let tone = CallConfig { source: AudioSource::Tone { hz: TONE_HZ }, ..CallConfig::default() };
-    let keeping = Keeping::start(&options.keep)?;
-    let recording = CallConfig { record_wav: options.record.clone(), records: keeping.records(), ..tone.clone() };
-    let mut demo = Demo::start(&engine, options.scenario, options.seed, recording, tone)?;
+    let [of_a, of_b] = [Keeping::start(&options.keep)?, Keeping::start(&options.keep.of_peer_b())?];
+    let a = CallConfig { record_wav: options.record.clone(), records: of_a.records(), ..tone.clone() };
+    let b = CallConfig { records: of_b.records(), ..tone };
+    let mut demo = Demo::start(&engine, options.scenario, options.seed, a, b)?;
     engine.runtime().block_on(async {
         let mut progress = Progress::new();
         progress.say(&format!("Scenario {}: {}", options.scenario.name(), options.scenario.describe()));
@@ -43,7 +44,8 @@ pub(super) fn run(options: &DemoOptions) -> anyhow::Result<Status> {
         watch(&mut demo, Duration::from_secs(options.seconds), script, &mut progress).await;
         progress.end();
         let (a, b) = demo.finish().await;
-        keeping.finish();
+        of_a.finish();
+        of_b.finish();
         conclude(options, &a, &b)
     })
 }

@@ -589,7 +589,7 @@ impl RefusalReason {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DropKind {
-    /// Records that the tap could not hand over.
+    /// Records that the tap could not hand over, or that a file has no room for.
     Records,
     /// Inbound datagrams that the session could not take in time.
     Datagrams,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use floe_wire::{BaseId, Direction, Note, Packet, Record, RecordBody, Stamp, stun::IntegrityVerdict};
+use floe_wire::{BaseId, Direction, Note, Packet, Record, RecordBody, Stamp, note::DropKind, stun::IntegrityVerdict};
 use proptest::prelude::*;
 
 use super::*;
@@ -209,6 +209,21 @@ fn a_flood_of_handshakes_stops_growing_the_file() {
     let flood: Vec<_> = (0..50_000).map(|n| packet(n / 100, 22, 64)).collect();
     writer.append(&flood).unwrap();
     assert!(writer.finish().unwrap().len() < 90_000);
+}
+
+#[test]
+fn endless_notes_stop_growing_the_file_and_are_counted() {
+    let device = |n| note(n, Note::AudioDevice { message: "a device came and went".to_owned() });
+    let mut writer = RecordWriter::with_budgets(Vec::new(), 1_000, 32_000);
+    for n in 0..5_000 {
+        writer.append([&device(n)]).unwrap();
+    }
+    let file = writer.finish().unwrap();
+    assert!(file.len() < 35_000, "{} bytes", file.len());
+    let opened = read(&file);
+    let last = opened.records.last().and_then(|record| record.body.as_note());
+    let Some(Note::Dropped { what: DropKind::Records, count }) = last else { panic!("{last:?}") };
+    assert_eq!(*count + opened.records.len() as u64 - 1, 5_000);
 }
 
 proptest! {

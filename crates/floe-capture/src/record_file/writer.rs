@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use floe_wire::{PacketKind, Record, RecordBody, Stamp, classify, turn::CHANNEL_DATA_HEADER};
+use floe_wire::{Note, PacketKind, Record, RecordBody, Stamp, classify, note::DropKind, turn::CHANNEL_DATA_HEADER};
 
 use super::{MAGIC, VERSION, budget::TrafficCounter, frame};
 
@@ -10,15 +10,19 @@ use super::{MAGIC, VERSION, budget::TrafficCounter, frame};
 /// minutes or so of a call. Later ones are counted, once a second.
 pub const BULK_BUDGET: u64 = 32 << 20;
 
-/// Whatever arrives, STUN and DTLS floods included, is counted instead of kept beyond this many bytes of file. Notes
-/// still are written: the session limits their rate.
+/// Whatever arrives, STUN and DTLS floods included, is counted instead of kept beyond this many bytes of file.
 pub const TOTAL_BUDGET: u64 = 1 << 30;
+
+/// Notes, counts among them, are written for this part of the total budget beyond it: a day or more of a quiet call.
+/// After that a record ends, and its last entry says how many are missing.
+const NOTES_SHARE: u64 = 16;
 
 /// Appends records to a file.
 ///
 /// Every call of [`RecordWriter::append`] hands all its bytes to the file at once and flushes it, so that a crash
 /// loses at most what was not yet appended. An hour of a call is about 35 MB, every further hour about 3 MB: media
-/// beyond [`BULK_BUDGET`] are counts ([`floe_wire::Note::TrafficCounted`]), while STUN, DTLS and notes stay whole.
+/// beyond [`BULK_BUDGET`] are counts ([`floe_wire::Note::TrafficCounted`]), while STUN, DTLS and notes stay whole up to
+/// [`TOTAL_BUDGET`].
 #[derive(Debug)]
 pub struct RecordWriter<W: Write> {
     file: W,
@@ -29,6 +33,8 @@ pub struct RecordWriter<W: Write> {
     counter: TrafficCounter,
     latest: Stamp,
     is_begun: bool,
+    /// Records for which there was no room, not even as counts.
+    left_out: u64,
 }
 
 impl<W: Write> RecordWriter<W> {
@@ -51,6 +57,7 @@ impl<W: Write> RecordWriter<W> {
             counter: TrafficCounter::default(),
             latest: Stamp::ZERO,
             is_begun: false,
+            left_out: 0,
         }
     }
 
@@ -81,7 +88,11 @@ impl<W: Write> RecordWriter<W> {
             self.begin(0);
         }
         for record in self.counter.drain(self.latest) {
-            frame::encode(&record, &mut self.buffer);
+            self.note(&record);
+        }
+        if self.left_out > 0 {
+            let note = Note::Dropped { what: DropKind::Records, count: self.left_out };
+            frame::encode(&Record { at: self.latest, body: RecordBody::note(note) }, &mut self.buffer);
         }
         self.write_out()?;
         self.file.flush()?;
@@ -112,15 +123,30 @@ impl<W: Write> RecordWriter<W> {
         self.latest = self.latest.max(record.at);
         if let RecordBody::Packet(packet) = &record.body {
             let kind = kind_of(&packet.bytes);
-            if self.written + self.buffer.len() as u64 >= self.budget_for(kind) {
-                for note in self.counter.count(record.at, kind, packet) {
-                    frame::encode(&note, &mut self.buffer);
-                }
+            if self.length() < self.budget_for(kind) {
+                // What no reader would believe cannot come from a socket: no datagram is a quarter of a MiB long.
+                frame::encode(record, &mut self.buffer);
                 return;
             }
+            for note in self.counter.count(record.at, kind, packet) {
+                self.note(&note);
+            }
+        } else {
+            self.note(record);
         }
-        // What no reader would believe cannot come from a socket: no datagram or note is a quarter of a MiB long.
-        frame::encode(record, &mut self.buffer);
+    }
+
+    fn note(&mut self, record: &Record) {
+        if self.length() < self.total_budget + self.total_budget / NOTES_SHARE {
+            frame::encode(record, &mut self.buffer);
+        } else {
+            self.left_out += 1;
+        }
+    }
+
+    /// How long the file is going to be.
+    fn length(&self) -> u64 {
+        self.written + self.buffer.len() as u64
     }
 
     fn budget_for(&self, kind: PacketKind) -> u64 {
@@ -149,7 +175,7 @@ fn kind_of(bytes: &[u8]) -> PacketKind {
 /// The wall clock that the first note of a record tells.
 fn wall_ms(record: &Record) -> u64 {
     match record.body.as_note() {
-        Some(floe_wire::Note::SessionStarted { wall_ms, .. }) => *wall_ms,
+        Some(Note::SessionStarted { wall_ms, .. }) => *wall_ms,
         _ => 0,
     }
 }

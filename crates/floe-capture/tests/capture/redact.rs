@@ -17,7 +17,17 @@ use crate::{
 };
 
 /// Everything in the calls below that belongs to somebody.
-const NAMES: [&str; 7] = ["eth0", "wlp3s0", "stun.example.org", "turn.example.org", "Kq7m", "Zx9p", "Anna"];
+const NAMES: [&str; 9] = [
+    "eth0",
+    "wlp3s0",
+    "stun.example.org",
+    "turn.example.org",
+    "Kq7m",
+    "Zx9p",
+    "Anna",
+    "1f9c2c6e-8d7a-4a5b-9c3d-0e1f2a3b4c5d",
+    "annas-laptop",
+];
 
 fn addresses() -> Vec<SocketAddr> {
     let all = [
@@ -52,6 +62,11 @@ fn failed_call() -> Vec<Record> {
         error: "Address not available".to_owned(),
     });
     call.note(Note::AudioDevice { message: "Anna's headphones are gone".to_owned() });
+    // A name for multicast DNS, and a line of SDP.
+    let error = "1f9c2c6e-8d7a-4a5b-9c3d-0e1f2a3b4c5d.local did not answer annas-laptop.local".to_owned();
+    call.note(Note::ServerFailed { server: "stun:annas-laptop.local".to_owned(), base: None, error });
+    let line = "a=candidate:1 1 udp 2122260223 192.168.7.7 6000 typ host raddr 100.70.1.1 rport 9999 ufrag Kq7m";
+    call.note(Note::PeerCodeRefused { reason: format!("cannot read the line {line}") });
     call.candidate(None, CandidateType::Host, "192.168.7.7:6000");
     call.candidate(None, CandidateType::ServerReflexive, call::PEER);
     let state = IceConnectionState::Checking;

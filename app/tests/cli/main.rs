@@ -1,0 +1,7 @@
+//! The command line as scripts and people meet it: the real program, its exit statuses, and what it says.
+#![allow(clippy::unwrap_used, reason = "a test ends at the first thing that is not as it should be")]
+
+mod bad_files;
+mod killed;
+mod program;
+mod redacted;
