@@ -191,7 +191,7 @@ impl Ground {
             simnet,
         };
         if self.layout != Layout::Lan {
-            world.add_servers(core, self.relay)?;
+            world.add_servers(core, self)?;
         }
         Ok(world)
     }
@@ -257,16 +257,19 @@ pub struct World {
 
 impl World {
     /// The servers are where the core is: half the round trip between the ends away from either.
-    fn add_servers(&mut self, core: NodeId, relay: Option<RelayProtocol>) -> io::Result<()> {
+    fn add_servers(&mut self, core: NodeId, ground: &Ground) -> io::Result<()> {
         let host = self.simnet.add_host();
         let addresses = vec![IpAddr::from(STUN_SERVER), IpAddr::from(TURN_SERVER)];
         let info = InterfaceInfo { name: "eth0".to_owned(), kind: InterfaceKind::Ethernet, addresses };
         self.simnet.attach(host, core, info, LinkProfile::default());
         let network: Arc<dyn Network> = Arc::new(self.simnet.network(host));
-        let stun = stun_server::serve(&*network, (STUN_SERVER, STUN_PORT).into())?;
-        self.stun_servers.push(stun.url());
-        self._stun = Some(stun);
-        let Some(transport) = relay else { return Ok(()) };
+        // Where no UDP passes, everybody would wait for an answer that cannot come.
+        if matches!(ground.layout, Layout::Homes(_)) {
+            let stun = stun_server::serve(&*network, (STUN_SERVER, STUN_PORT).into())?;
+            self.stun_servers.push(stun.url());
+            self._stun = Some(stun);
+        }
+        let Some(transport) = ground.relay else { return Ok(()) };
         let credentials = Credentials::new("bench", "a-password-of-the-bench");
         let name = TURN_SERVER.to_string();
         let identity = TlsIdentity::generate(&[name.as_str()], false)?;
