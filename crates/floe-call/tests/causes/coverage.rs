@@ -13,14 +13,16 @@ enum Stage {
 }
 
 const LIVING: &str = include_str!("../living.rs");
+const STEERING: &str = include_str!("../steering/quality.rs");
 const LAB: &str = include_str!("../../../floe-netlab/tests/lab/trouble.rs");
 
 fn stage(id: &str) -> Stage {
     match id {
         "C14" => Stage::Elsewhere(LAB),
         "C19" => Stage::Elsewhere(LIVING),
-        // They take the routes of a computer, and a relay that stays better than a path in use.
-        "C16" | "C27" => Stage::Record,
+        "C27" => Stage::Elsewhere(STEERING),
+        // Simulated computers have no routes, and those of a namespace lead through no VPN.
+        "C16" => Stage::Record,
         // It speaks of faults of the program, and a known one is mended and not staged.
         "C30" => Stage::Record,
         _ => Stage::Here,
