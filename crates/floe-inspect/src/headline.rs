@@ -1,6 +1,6 @@
 //! The one sentence that says how the call stands.
 
-use floe_wire::{GatheringState, IceConnectionState, note::EndReason};
+use floe_wire::{GatheringState, IceConnectionState, note::EndReason, verdict::PairVerdict};
 
 use crate::{
     Picture, diagnose,
@@ -124,7 +124,16 @@ fn connected(picture: &Picture) -> Headline {
     }
     match facts.loss_percent.filter(|loss| *loss >= AUDIBLE_LOSS) {
         Some(loss) => say(Tone::Warning, format!("{path} {loss:.0} % of the audio is lost.")),
-        None => say(Tone::Good, path),
+        None => say(Tone::Good, format!("{path}{}", chosen_because(picture))),
+    }
+}
+
+/// Why this path and no better one, as long as that holds.
+fn chosen_because(picture: &Picture) -> String {
+    let Some(selection) = picture.selections.last() else { return String::new() };
+    match picture.ruling_of(selection.pair).map(|known| (known.ruling.verdict, known.sentence())) {
+        Some((PairVerdict::Forced, sentence)) => format!(" The pair is {sentence}."),
+        _ => picture.reason_of(selection).map_or_else(String::new, |reason| format!(" Chosen because {reason}.")),
     }
 }
 

@@ -1,40 +1,66 @@
 //! One cell of the pair grid, and the headers beside it.
 
 use egui::{Align2, Rect, Response, Sense, Stroke, StrokeKind, Ui, pos2, vec2};
-use floe_inspect::picture::{PairState, PairView};
+use floe_inspect::{
+    Picture,
+    picture::{PairState, PairView},
+};
 use floe_wire::{BaseKind, InterfaceKind, Protocol, TcpType};
 
-use super::table::{Column, Row};
+use super::{
+    table::{Column, Row},
+    wishes,
+};
 use crate::window::{
     format, pen,
     theme::{self, Palette},
 };
 
-/// The cell in words, for screen readers and tests.
-pub fn spoken(row: &Row<'_>, column: &Column<'_>, pair: &PairView, is_standby: bool) -> String {
-    let mut words = format!(
-        "pair {} {} to {} {}: {}",
-        row.interface(),
-        row.ip_text(),
-        column.kind(),
-        column.address.ip(),
-        pair.state.name()
-    );
-    if let Some(rtt) = pair.rtt {
-        words += &format!(", {}", format::ms(rtt));
+/// What a cell says that its pair alone does not know.
+pub struct Words {
+    /// From where to where, short.
+    name: String,
+    /// The two addresses in full.
+    pub route: String,
+    is_standby: bool,
+    /// What was decided about it: `forced by you`.
+    ruling: Option<String>,
+}
+
+impl Words {
+    /// The words of a pair's cell.
+    pub fn of(row: &Row<'_>, column: &Column<'_>, pair: &PairView, picture: &Picture) -> Self {
+        Self {
+            name: format!("{} {} to {} {}", row.interface(), row.ip_text(), column.kind(), column.address.ip()),
+            route: format!("{} → {}", row.address_text(), pair.id.remote),
+            is_standby: !pair.selected && picture.standby.contains(&pair.id),
+            ruling: wishes::words(picture, pair.id),
+        }
     }
-    if pair.selected {
-        words += ", selected";
-    } else if is_standby {
-        words += ", standby";
-    } else if pair.nominated {
-        words += ", nominated";
+
+    /// The cell for screen readers and tests.
+    pub fn spoken(&self, pair: &PairView) -> String {
+        let mut words = format!("pair {}: {}", self.name, pair.state.name());
+        if let Some(rtt) = pair.rtt {
+            words += &format!(", {}", format::ms(rtt));
+        }
+        if pair.selected {
+            words += ", selected";
+        } else if self.is_standby {
+            words += ", standby";
+        } else if pair.nominated {
+            words += ", nominated";
+        }
+        if let Some(ruling) = &self.ruling {
+            words += &format!(", {ruling}");
+        }
+        words
     }
-    words
 }
 
 /// Draws a pair.
-pub fn paint(pair: &PairView, is_standby: bool, rect: Rect, chosen: bool, response: &Response, ui: &Ui) {
+pub fn paint(pair: &PairView, words: &Words, rect: Rect, chosen: bool, response: &Response, ui: &Ui) {
+    let is_standby = words.is_standby;
     let palette = Palette::of(ui.visuals());
     let painter = ui.painter();
     let color = palette.pair_state(pair.state);
@@ -67,7 +93,10 @@ pub fn paint(pair: &PairView, is_standby: bool, rect: Rect, chosen: bool, respon
         pen::line(painter, place, Align2::CENTER_CENTER, "N", theme::small(), palette.selected);
     }
     let second = Rect::from_min_max(pos2(rect.left() + 9.0, rect.top() + 26.0), rect.right_bottom() - vec2(6.0, 4.0));
-    pen::line(painter, second, Align2::LEFT_CENTER, counts(pair), theme::small(), palette.weak);
+    match &words.ruling {
+        Some(ruling) => pen::line(painter, second, Align2::LEFT_CENTER, ruling, theme::small(), palette.selected),
+        None => pen::line(painter, second, Align2::LEFT_CENTER, counts(pair), theme::small(), palette.weak),
+    };
 }
 
 fn outline(pair: &PairView, rect: Rect, chosen: bool, response: &Response, ui: &Ui) {

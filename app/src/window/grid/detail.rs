@@ -26,7 +26,10 @@ pub fn view(model: &Model<'_>, pair: &PairView, wishes: &mut Vec<Wish>, ui: &mut
     frame.show(ui, |ui| {
         ui.set_width(ui.available_width());
         ui.spacing_mut().item_spacing.y = 4.0;
-        ui.label(RichText::new(title(model, pair)).font(theme::mono()).color(palette.accent));
+        ui.horizontal_wrapped(|ui| {
+            ui.label(RichText::new(title(model, pair)).font(theme::mono()).color(palette.accent));
+            super::wishes::buttons(model, pair, wishes, ui);
+        });
         ui.add(egui::Label::new(RichText::new(&pair.why).size(theme::BODY)).wrap());
         moments(pair, wishes, ui);
         pen::facts(ui, "pair facts", &facts(model, pair));

@@ -3,8 +3,9 @@
 mod cell;
 mod detail;
 mod table;
+mod wishes;
 
-use egui::{EventFilter, Id, Key, Modifiers, Rect, ScrollArea, Sense, Ui, vec2};
+use egui::{EventFilter, Id, Key, Modifiers, Rect, Response, ScrollArea, Sense, Ui, vec2};
 use floe_inspect::{
     Picture,
     picture::{PairId, PairState, PairView},
@@ -67,7 +68,7 @@ pub fn view(model: &Model<'_>, state: &mut GridState, ui: &mut Ui) -> Vec<Wish> 
             if let Some(title) = title(&tables, table) {
                 pen::heading(ui, &title);
             }
-            draw(table, picture, state, ui);
+            draw(table, model, state, &mut wishes, ui);
         }
         if let (false, Some(pair)) = (is_tight, pair) {
             ui.add_space(4.0);
@@ -166,7 +167,7 @@ fn restart(model: &Model<'_>, wishes: &mut Vec<Wish>, ui: &mut Ui) {
 const STATES: [PairState; 5] =
     [PairState::Succeeded, PairState::InProgress, PairState::Waiting, PairState::Frozen, PairState::Failed];
 
-fn draw(table: &GridTable<'_>, picture: &Picture, state: &mut GridState, ui: &mut Ui) {
+fn draw(table: &GridTable<'_>, model: &Model<'_>, state: &mut GridState, wishes: &mut Vec<Wish>, ui: &mut Ui) {
     let columns = table.columns.len();
     let room = ui.available_width() - ROW_HEADER - GAP * columns as f32;
     let width = (room / columns as f32).clamp(CELL.x, WIDEST_CELL);
@@ -189,7 +190,11 @@ fn draw(table: &GridTable<'_>, picture: &Picture, state: &mut GridState, ui: &mu
         for (column_index, column) in table.columns.iter().enumerate() {
             let rect = place(row_index, column_index);
             match table.cells[row_index][column_index] {
-                Some(pair) => pair_cell(row, column, pair, picture, rect, state, ui),
+                Some(pair) => {
+                    let words = cell::Words::of(row, column, pair, model.picture());
+                    let response = pair_cell(&words, pair, model, rect, state, ui);
+                    wishes::menu(model, pair.id, wishes, &response);
+                }
                 None => cell::no_pair(rect, ui),
             }
         }
@@ -197,33 +202,29 @@ fn draw(table: &GridTable<'_>, picture: &Picture, state: &mut GridState, ui: &mu
 }
 
 fn pair_cell(
-    row: &table::Row<'_>,
-    column: &table::Column<'_>,
+    words: &cell::Words,
     pair: &PairView,
-    picture: &Picture,
+    model: &Model<'_>,
     rect: Rect,
     state: &mut GridState,
     ui: &mut Ui,
-) {
+) -> Response {
     let response = ui.interact(rect, cell_id(pair.id), Sense::click());
     if response.clicked() {
         response.request_focus();
     }
-    if response.clicked() || response.gained_focus() {
+    if response.clicked() || response.secondary_clicked() || response.gained_focus() {
         state.chosen = Some(pair.id);
         response.scroll_to_me(None);
     }
-    let is_standby = !pair.selected && picture.standby.contains(&pair.id);
-    let chosen = shown(picture, state).is_some_and(|shown| shown.id == pair.id);
-    response.widget_info(|| {
-        egui::WidgetInfo::selected(egui::Role::Button, true, chosen, cell::spoken(row, column, pair, is_standby))
-    });
-    cell::paint(pair, is_standby, rect, chosen, &response, ui);
+    let chosen = shown(model.picture(), state).is_some_and(|shown| shown.id == pair.id);
+    response.widget_info(|| egui::WidgetInfo::selected(egui::Role::Button, true, chosen, words.spoken(pair)));
+    cell::paint(pair, words, rect, chosen, &response, ui);
     response.on_hover_ui(|ui| {
         ui.label(&pair.why);
-        pen::note(ui, format!("{} → {}", row.address_text(), pair.id.remote));
+        pen::note(ui, &words.route);
         pen::note(ui, "Arrow keys move between pairs");
-    });
+    })
 }
 
 /// The identity of a cell follows the pair, not its place: pairs move while candidates arrive.

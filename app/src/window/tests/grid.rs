@@ -1,5 +1,8 @@
 //! The pair grid: cells, keys, restarts.
 
+use floe_inspect::{picture::PairId, rulings::RulingView};
+use floe_wire::verdict::{Judge, PairRuling, PairVerdict};
+
 use super::*;
 
 #[test]
@@ -61,4 +64,70 @@ fn ice_can_be_restarted_from_the_grid_of_a_running_call() {
     harness.run();
     assert_eq!(wishes(&mut harness), [Wish::Call(Command::RestartIce)]);
     assert!(small(fixtures::failed()).query_by_label("Restart ICE").is_none());
+}
+
+/// A running call whose pair in use is ruled upon.
+fn ruled(verdict: PairVerdict, by: Judge) -> Snapshot {
+    let mut snapshot = fixtures::connected();
+    let picture = std::sync::Arc::make_mut(&mut snapshot.picture);
+    let PairId { base, remote, .. } = picture.selected_pair().unwrap().id;
+    let ruling = PairRuling { base, remote, verdict, by, measured: None, is_shared: true };
+    picture.rulings = vec![RulingView { ruling, at: picture.at }];
+    snapshot
+}
+
+#[test]
+fn a_pair_is_forced_blocked_and_released_below_the_grid() {
+    let mut harness = small(fixtures::connected());
+    let id = harness.state().snapshot.picture.selected_pair().unwrap().id;
+    let (base, remote) = (id.base, id.remote);
+    for (title, command) in
+        [("Use this pair", Command::ForcePair { base, remote }), ("Block", Command::BlockPair { base, remote })]
+    {
+        harness.get_by_label(title).scroll_to_me();
+        harness.run();
+        harness.get_by_label(title).click();
+        harness.run();
+        assert_eq!(wishes(&mut harness), [Wish::Call(command)]);
+    }
+    assert!(harness.query_by_label("Release").is_none());
+    let mut harness = small(ruled(PairVerdict::Forced, Judge::Here));
+    harness.get_by_label("Release").scroll_to_me();
+    harness.run();
+    harness.get_by_label("Release").click();
+    harness.run();
+    assert_eq!(wishes(&mut harness), [Wish::Call(Command::ReleasePair { base, remote })]);
+}
+
+#[test]
+fn a_right_click_on_a_cell_asks_the_same_for_its_pair() {
+    let mut harness = small(fixtures::connected());
+    let cell = "pair wlan0 192.168.2.7 to relay 192.0.2.200: frozen";
+    harness.get_by_label(cell).click_secondary();
+    harness.run();
+    let chosen = harness.state().view.dock.grid.chosen.unwrap();
+    let entries: Vec<_> = harness.get_all_by_label("Block").collect();
+    assert_eq!(entries.len(), 2, "in the menu and below the grid");
+    entries[1].click();
+    harness.run();
+    let PairId { base, remote, .. } = chosen;
+    assert_eq!(wishes(&mut harness), [Wish::Call(Command::BlockPair { base, remote })]);
+}
+
+#[test]
+fn a_cell_says_what_was_decided_about_its_pair() {
+    let cell = "pair eth0 192.168.1.2 to srflx 198.51.100.7: succeeded, 31 ms, selected";
+    for (verdict, by, words) in [
+        (PairVerdict::Forced, Judge::Here, "forced by you"),
+        (PairVerdict::Blocked, Judge::Peer, "blocked by friend"),
+        (PairVerdict::Distrusted, Judge::Measurement, "distrusted"),
+    ] {
+        small(ruled(verdict, by)).get_by_label(&format!("{cell}, {words}"));
+    }
+}
+
+#[test]
+fn nothing_can_be_asked_of_the_pairs_of_a_call_that_is_over() {
+    let harness = small(fixtures::failed());
+    assert!(harness.query_by_label("Use this pair").is_none() && harness.query_by_label("Block").is_none());
 }

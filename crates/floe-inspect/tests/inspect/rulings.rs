@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use floe_inspect::{Report, picture::Severity};
+use floe_inspect::{Report, headline, picture::Severity};
 use floe_wire::{
     Note,
     verdict::{Complaint, Judge, Measured, PairRuling, PairVerdict},
@@ -59,6 +59,8 @@ fn a_pair_that_was_left_says_why_and_so_does_the_selection() {
     assert!(selection.why.as_deref().is_some_and(|why| why.contains("31 %")), "{selection:?}");
     assert!(report.candidate_pairs.iter().any(|pair| pair.verdict == Some("distrusted")));
     assert!(says(&script, "not used again for 15 s"));
+    let text = headline(script.picture()).text;
+    assert!(text.contains("Chosen because 203.0.113.9:4000 lost 31 % of the audio"), "{text}");
 }
 
 #[test]
