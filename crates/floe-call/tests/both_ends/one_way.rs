@@ -42,7 +42,12 @@ async fn a_direction_that_becomes_slow_is_named_by_both_ends() {
     let pair = Pair::exchanged(Scenario::TwoNat).await;
     for call in [&pair.a, &pair.b] {
         connected(call).await;
-        // While the path is quick both clocks are compared to within half of its round trip.
+        // While the path is quick both clocks are compared to within half of its round trip, and that of the machine.
+        until(call, "the clocks are known well", |snapshot| {
+            let known = snapshot.picture.peer.clock_log.at(snapshot.picture.at);
+            known.is_some_and(|clocks| clocks.uncertainty < Duration::from_millis(100))
+        })
+        .await;
         measured(call).await;
     }
     pair.world.change_way(Side::B, Way::There, |profile| profile.delay = Duration::from_millis(400));

@@ -82,7 +82,7 @@ async fn a_side_pasted_after_the_call_says_what_the_channel_would_have_said() {
     assert_eq!(end_of(pasted), end_of(&live_sentence), "{pasted}");
     let rows = picture.ladder.rows(None);
     let selected = picture.selected_pair().expect("a pair was selected");
-    assert!(rows.iter().filter(|(_, message)| message.there.is_some()).count() >= 4);
+    assert!(rows.iter().filter(|(_, message)| message.there.is_some()).count() >= 2);
     assert!(picture.peer.seen_of(selected.id).is_some(), "the pair in use is known at both ends");
     let clocks = picture.peer.clock_log.at(picture.at).expect("messages went in both directions");
     assert!(clocks.uncertainty.as_millis() >= 14, "the way takes 15 ms: {clocks:?}");
