@@ -161,6 +161,8 @@ impl Gathering {
                 BaseChange::Added { id: relay, address, priority }
             }
             RelayChange::Removed { relay } => {
+                // The one that replaces it is news to whoever has our code.
+                self.surroundings.has_changed = true;
                 self.candidates.forget_bases(&[relay]);
                 BaseChange::Removed { id: relay }
             }

@@ -161,16 +161,17 @@ impl Restarts {
         }
     }
 
-    /// Media goes over a pair of this generation from here on.
-    pub fn on_selected(&mut self, generation: Generation, now: Instant) {
+    /// Media goes over a pair of this generation from here on; true if the older one that it left was suspected.
+    pub fn on_selected(&mut self, generation: Generation, now: Instant) -> bool {
         let is_newer = self.carrying.is_none_or(|carrying| carrying < generation);
         if is_newer {
             self.carrying = Some(generation);
         }
-        self.silent_since = None;
+        let was_suspected = self.silent_since.take().is_some();
         if is_newer && self.alive.first().is_some_and(|oldest| *oldest < generation) {
             self.retire_at = Some(now + AFTERLIFE);
         }
+        is_newer && was_suspected
     }
 
     /// Whether people see this change of state.

@@ -7,7 +7,8 @@ use floe_secure::{RestartKeys, Side};
 use floe_signal::control::Features;
 use floe_transport::Inbound;
 use floe_wire::{
-    Candidate, CandidateType, Generation, Note, Protocol, candidate::priority, note::RefusalReason, peer::RestartCause,
+    BaseId, Candidate, CandidateType, Generation, Note, Protocol, candidate::priority, note::RefusalReason,
+    peer::RestartCause,
 };
 
 use crate::{gathering::changes::Followed, media::Media, restart::credentials, session::Session};
@@ -56,9 +57,7 @@ impl Session {
         if added.is_empty() && removed.is_empty() {
             return false;
         }
-        for base in removed {
-            self.path.remove_base(base, now);
-        }
+        self.path.remove_bases(&removed, now);
         let has_path = self.path.selected().is_some();
         // A generation that can begin takes all bases with it; else the new ones join the newest there is.
         let cause = if added.is_empty() { RestartCause::NetworkDown } else { RestartCause::NetworkUp };
@@ -72,6 +71,17 @@ impl Session {
         }
         self.drain_path();
         true
+    }
+
+    /// A relayed address is no more. If it carried the call and nothing takes over, the next generation begins with what
+    /// is left, and with the address that replaces it once there is one.
+    pub(crate) fn on_relay_lost(&mut self, relay: BaseId, now: Instant) {
+        let was_in_use = self.path.selected().is_some_and(|(base, _)| base == relay);
+        self.path.remove_bases(&[relay], now);
+        if was_in_use && self.path.selected().is_none() {
+            self.want_restart(RestartCause::RelayLost);
+        }
+        self.drain_path();
     }
 
     async fn begin_generation(&mut self, generation: Generation, cause: RestartCause, now: Instant) {

@@ -225,7 +225,7 @@ impl Session {
                 self.path.add_base(relayed_base(id, address, priority), now).await;
             }
             Some(BaseChange::Broken { id, remote }) => self.path.connection_broke(id, remote, now),
-            Some(BaseChange::Removed { id }) => self.path.remove_base(id, now),
+            Some(BaseChange::Removed { id }) => self.on_relay_lost(id, now),
             None => {}
         }
     }
@@ -423,10 +423,15 @@ impl Session {
                 self.tap.note(Note::IceConnectionChanged { generation, state });
             }
             // The older generation goes on choosing until it ends, and nothing goes over its choice.
-            PathEvent::Selected { generation, base, remote }
+            PathEvent::Selected { generation, base, remote, .. }
                 if self.restarts.is_superseded(generation) && self.path.selected() != Some((base, remote)) => {}
-            PathEvent::Selected { generation, base, remote } => {
-                self.restarts.on_selected(generation, Instant::now());
+            PathEvent::Selected { generation, base, remote, took_over } => {
+                if self.restarts.on_selected(generation, Instant::now()) {
+                    self.tap.note(Note::PathSuspected { suspected: false });
+                }
+                if took_over {
+                    self.tap.note(Note::TookOver { generation });
+                }
                 self.tap.note(Note::PairSelected { generation, base, remote });
                 self.talk.control.tell_pair(generation, remote);
                 self.gathering.on_selected(base, remote);
@@ -436,6 +441,10 @@ impl Session {
             }
             PathEvent::LivenessChanged { generation, liveness } => {
                 self.restarts.on_liveness(generation, liveness == Liveness::Alive, Instant::now());
+                // An older generation may fall silent before it ends, and nobody minds.
+                if self.restarts.is_superseded(generation) {
+                    return;
+                }
                 self.tap.note(Note::PathSuspected { suspected: liveness != Liveness::Alive });
                 if liveness != Liveness::Alive
                     && let Some((base, _)) = self.path.selected()

@@ -195,6 +195,7 @@ impl Inspector {
             Note::PeerSightings(told) => self.on_peer_sightings(told),
             Note::NetworkChanged { appeared, vanished } => self.on_network_changed(appeared, vanished),
             Note::RestartStarted { generation, cause } => self.on_restart_started(*generation, *cause),
+            Note::TookOver { generation } => self.on_took_over(*generation),
             Note::RestartImpossible { reason } => self.on_restart_impossible(reason),
             Note::GenerationRetired { generation } => self.on_generation_retired(*generation),
             Note::Ended { reason } => self.on_ended(reason),

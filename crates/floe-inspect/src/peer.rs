@@ -126,6 +126,8 @@ const SAMPLE_RATE: u64 = 48_000;
 const BEFORE: Duration = Duration::from_secs(3);
 /// What the jitter buffer held back, and a measurement every 200 ms.
 const AFTER: Duration = Duration::from_millis(1_200);
+/// Audio that is never whole for a moment is as settled as it gets.
+const AT_LAST: Duration = Duration::from_secs(40);
 
 /// Measures the gaps of restarts out of the counters of played audio.
 #[derive(Debug, Clone, Default)]
@@ -138,8 +140,11 @@ impl Gaps {
     /// Takes a measurement; completes the restarts whose audio has settled.
     pub(crate) fn on_measure(&mut self, at: Stamp, measure: &AudioMeasure, restarts: &mut [RestartView]) {
         let now = measure.concealed_samples;
+        // What was selected may carry nothing either.
+        let is_whole = self.concealed.last().is_none_or(|(_, before)| *before == now);
+        let has_settled = |since: Duration| since >= AFTER && is_whole || since >= AT_LAST;
         for restart in restarts.iter_mut().rev().take_while(|restart| restart.gap.is_none()) {
-            if restart.selected.is_some_and(|selected| at.since(selected) >= AFTER) {
+            if restart.selected.is_some_and(|selected| has_settled(at.since(selected))) {
                 let before = self.concealed_at(restart.started);
                 restart.gap = Some(Duration::from_micros(now.saturating_sub(before) * 1_000_000 / SAMPLE_RATE));
             }
@@ -205,6 +210,13 @@ mod tests {
         // Five frames were lost long ago; the outage begins at 400 ms, is noticed at 1,000, is over at 1,400.
         let frames = [5, 5, 5, 15, 25, 35, 45, 55, 55, 55, 55, 55, 55, 55, 55];
         assert_eq!(gap_of(restart(1000, 1400), &frames), Some(Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn a_gap_ends_with_the_audio_and_not_with_the_next_selection() {
+        // What is selected at 1,000 ms carries nothing either; audio is back at 3,000.
+        let frames: Vec<u64> = (0..25_u64).map(|tick| tick.clamp(3, 15) * 10).collect();
+        assert_eq!(gap_of(restart(1000, 1000), &frames), Some(Duration::from_millis(2400)));
     }
 
     #[test]

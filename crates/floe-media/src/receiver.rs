@@ -259,6 +259,11 @@ impl AudioReceiver {
             }
         };
         let timestamp = stream.unwrap_timestamp(packet.timestamp);
+        if self.playback.has_passed_sequence(sequence) && stream.delays.is_far_off(timestamp, now) {
+            // A straggler of seconds (out of the queue of a link that came back) tells nothing of the packets to come.
+            self.playback.count_late();
+            return Ok(());
+        }
         if stream.delays.arrived(timestamp, now) == Timing::NewTimeline {
             stream.packets.clear();
             self.playback.restart();

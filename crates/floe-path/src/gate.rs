@@ -117,6 +117,7 @@ pub(crate) struct Gate {
     peer_is_here: bool,
     /// The pair that carried media is gone, and no other one was selected since.
     has_fallen: bool,
+    has_taken_over: bool,
     /// A choice is postponed for the sake of a better pair.
     waiting: Option<Waiting>,
     /// When the selected pair is left for one in reserve that answers.
@@ -139,6 +140,7 @@ impl Gate {
             last_answer: None,
             peer_is_here: false,
             has_fallen: false,
+            has_taken_over: false,
             waiting: None,
             leaving_at: None,
             insist_at: None,
@@ -152,6 +154,11 @@ impl Gate {
 
     pub(crate) fn selected(&self) -> Option<PairKey> {
         self.selected.map(|selected| selected.key)
+    }
+
+    /// Whether the selected pair took over from one that is gone or fell silent, here or at the peer.
+    pub(crate) fn has_taken_over(&self) -> bool {
+        self.has_taken_over
     }
 
     /// Why nothing is chosen although a pair works.
@@ -212,11 +219,11 @@ impl Gate {
         admission
     }
 
-    /// Forgets the pairs of a base that is gone; the best one in reserve takes over.
-    pub(crate) fn remove_base(&mut self, base: BaseId, now: Instant) {
-        self.pairs.retain(|key, _| key.base != base);
+    /// Forgets the pairs of bases that are gone; the best one in reserve takes over.
+    pub(crate) fn remove_bases(&mut self, gone: &[BaseId], now: Instant) {
+        self.pairs.retain(|key, _| !gone.contains(&key.base));
         self.thaw_orphans(now);
-        self.let_go_of(|key| key.base == base);
+        self.let_go_of(|key| gone.contains(&key.base));
         self.settle(now);
     }
 

@@ -190,13 +190,15 @@ impl GenerationState {
         }
     }
 
-    /// Forgets a base and what was paired with it. Its agent ends in its own time: media waits for nobody.
-    pub(crate) fn remove_base(&mut self, base: BaseId, now: Instant, out: &mut Outputs) {
-        if self.bases.remove(&base).is_none() {
+    /// Forgets bases and what was paired with them. Their agents end in their own time: media waits for nobody.
+    pub(crate) fn remove_bases(&mut self, gone: &[BaseId], now: Instant, out: &mut Outputs) {
+        let before = self.bases.len();
+        self.bases.retain(|base, _| !gone.contains(base));
+        if self.bases.len() == before {
             return;
         }
         if let Some(remote) = &mut self.remote {
-            remote.gate.remove_base(base, now);
+            remote.gate.remove_bases(gone, now);
         }
         self.tell(now, out);
     }
@@ -368,7 +370,8 @@ impl GenerationState {
     fn tell(&mut self, now: Instant, out: &mut Outputs) {
         let Some(remote) = &self.remote else { return };
         let generation = self.id;
-        let selected = remote.gate.selected();
+        let gate = &remote.gate;
+        let selected = gate.selected();
         let waiting = remote.gate.waiting();
         if let Some(Waiting { best, hope }) = waiting.filter(|_| !self.told.is_waiting) {
             out.event(PathEvent::Waiting {
@@ -381,7 +384,8 @@ impl GenerationState {
         }
         self.told.is_waiting = waiting.is_some();
         if let Some(PairKey { base, remote }) = selected.filter(|_| selected != self.told.selected) {
-            out.event(PathEvent::Selected { generation, base, remote });
+            let took_over = gate.has_taken_over();
+            out.event(PathEvent::Selected { generation, base, remote, took_over });
         }
         self.told.selected = selected;
         let standby = if selected.is_some() { remote.gate.standby() } else { Vec::new() };

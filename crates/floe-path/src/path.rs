@@ -131,6 +131,8 @@ pub enum PathEvent {
         base: BaseId,
         /// The peer's address.
         remote: SocketAddr,
+        /// The pair before it, of the same generation, is gone or fell silent, here or at the peer.
+        took_over: bool,
     },
     /// The selected pair began or ceased to answer.
     LivenessChanged {
@@ -256,10 +258,10 @@ impl Path {
         self.advance(now);
     }
 
-    /// Forgets a base that was closed, in every generation. The best pair in reserve takes over at once.
-    pub fn remove_base(&mut self, base: BaseId, now: Instant) {
+    /// Forgets bases that were closed, in every generation. The best pair in reserve takes over at once.
+    pub fn remove_bases(&mut self, gone: &[BaseId], now: Instant) {
         for state in self.generations.values_mut() {
-            state.remove_base(base, now, &mut self.outputs);
+            state.remove_bases(gone, now, &mut self.outputs);
         }
         self.advance(now);
     }

@@ -450,6 +450,11 @@ pub enum Note {
         /// Why.
         cause: RestartCause,
     },
+    /// The pair in use is gone or fell silent, and the one that is selected next was in reserve: no generation begins.
+    TookOver {
+        /// The generation of both.
+        generation: Generation,
+    },
     /// A person asked for a restart that cannot be.
     RestartImpossible {
         /// Why, and what would have to be different.

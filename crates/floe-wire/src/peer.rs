@@ -106,6 +106,8 @@ pub enum RestartCause {
     DefaultRoute,
     /// The computer had slept.
     Resumed,
+    /// No generation began: the path in use was lost, and one in reserve took over.
+    TookOver,
     /// A capture shows that ICE was restarted and not why.
     Untold,
 }
@@ -123,6 +125,7 @@ impl RestartCause {
             Self::RelayLost => "a relay was lost",
             Self::DefaultRoute => "the default route moved",
             Self::Resumed => "the computer had slept",
+            Self::TookOver => "a path in reserve took over",
             Self::Untold => "the capture does not tell why",
         }
     }

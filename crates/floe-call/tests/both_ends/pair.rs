@@ -49,6 +49,8 @@ impl Pair {
     fn begin(world: World, records: Option<mpsc::Sender<Vec<Record>>>, shared_clock: Option<Clock>) -> Self {
         let config = CallConfig {
             stun_servers: world.stun_servers.clone(),
+            turn_servers: world.turn_servers.clone(),
+            turn_trust: world.turn_trust.clone(),
             include_loopback: world.include_loopback,
             source: AudioSource::Tone { hz: 440 },
             shared_clock,

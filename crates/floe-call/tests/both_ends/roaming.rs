@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use floe_call::{Call, Command, PasteOutcome, Snapshot};
+use floe_inspect::peer::RestartView;
 use floe_signal::Code;
 use floe_simnet::{Scenario, World, world::Side};
 use floe_wire::peer::RestartCause;
@@ -93,6 +94,14 @@ async fn a_network_that_goes_is_replaced_by_the_one_in_reserve_at_once() {
     let gap = gap_since(&pair.a, before);
     assert!(gap <= Duration::from_secs(1), "{gap:?}\n{}", log_of(&pair.a.snapshot().picture));
     hears_more(&pair.b).await;
+    for call in [&pair.a, &pair.b] {
+        let snapshot = until(call, "it is told what the take-over cost", |snapshot| {
+            let of_reserve = |restart: &&RestartView| restart.cause == RestartCause::TookOver;
+            snapshot.picture.restarts.iter().find(of_reserve).is_some_and(|restart| restart.gap.is_some())
+        })
+        .await;
+        assert!(snapshot.picture.restarts.iter().all(|restart| restart.selected.is_some()));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -143,6 +152,28 @@ async fn a_call_that_moves_again_and_again_keeps_its_keys_and_leaves_nothing_beh
     // One for UDP, and three for TCP.
     assert_eq!(open.len(), 4, "{open:?}");
     assert!(open.iter().all(|base| base.address.ip() == open[0].address.ip()), "{open:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_the_only_relay_of_both_forgets_them_fresh_codes_revive_the_same_call() {
+    let mut pair = Pair::exchanged(Scenario::UdpBlocked).await;
+    prepare(&pair).await;
+    let before = words(&pair.a.snapshot());
+    let [first_a, first_b] = [&pair.a, &pair.b].map(|call| call.snapshot().code.clone());
+    assert!(pair.world.restart_turn().await);
+    let code_a = fresh_code(&pair.a, first_a.as_deref()).await;
+    let code_b = fresh_code(&pair.b, first_b.as_deref()).await;
+    pair.a.send(Command::PasteCode(code_b));
+    pair.b.send(Command::PasteCode(code_a));
+    for call in [&pair.a, &pair.b] {
+        hears_more(call).await;
+        assert_eq!(words(&call.snapshot()), before);
+        let causes = call.snapshot().picture.restarts.iter().map(|restart| restart.cause).collect::<Vec<_>>();
+        let is_known = |cause: &RestartCause| {
+            matches!(cause, RestartCause::TookOver | RestartCause::RelayLost | RestartCause::Peer)
+        };
+        assert!(!causes.is_empty() && causes.iter().all(is_known), "{causes:?}");
+    }
 }
 
 /// The code that is offered in place of the first one.

@@ -197,7 +197,11 @@ impl Inspector {
             | RestartCause::RelayLost
             | RestartCause::DefaultRoute
             | RestartCause::Resumed => true,
-            RestartCause::Asked | RestartCause::Peer | RestartCause::PathSilent | RestartCause::Untold => false,
+            RestartCause::Asked
+            | RestartCause::Peer
+            | RestartCause::PathSilent
+            | RestartCause::TookOver
+            | RestartCause::Untold => false,
         };
         if is_of_the_network {
             self.mark(MarkerKind::NetworkChange, cause.name().to_owned());
@@ -207,6 +211,13 @@ impl Inspector {
         let oldest = Generation(generation.0.saturating_sub(GENERATIONS_IN_VIEW));
         self.local.forget_before(&mut self.picture.local_candidates, oldest);
         self.remote.forget_before(&mut self.picture.remote_candidates, oldest);
+    }
+
+    /// A pair in reserve takes over: what it costs is measured as that of a restart.
+    pub(super) fn on_took_over(&mut self, generation: Generation) {
+        let (started, cause) = (self.picture.at, RestartCause::TookOver);
+        push_restart(&mut self.picture.restarts, RestartView { generation, cause, started, selected: None, gap: None });
+        self.say(Severity::Info, "selection", "The path in use is lost; one in reserve takes over".to_owned());
     }
 
     pub(super) fn on_restart_impossible(&mut self, reason: &str) {
@@ -267,10 +278,13 @@ impl Inspector {
 
 fn gap_sentence(restart: &RestartView) -> Option<String> {
     let gap = restart.gap?;
-    let generation = restart.generation.0;
+    let successor = match restart.cause {
+        RestartCause::TookOver => "The path in reserve".to_owned(),
+        _ => format!("Generation {}", restart.generation.0),
+    };
     Some(match gap.is_zero() {
-        true => format!("Generation {generation} took over without a gap"),
-        false => format!("Generation {generation} took over; {} of audio were missing", millis(gap)),
+        true => format!("{successor} took over without a gap"),
+        false => format!("{successor} took over; {} of audio were missing", millis(gap)),
     })
 }
 

@@ -35,6 +35,12 @@ const FEC_MS: f64 = 20.0;
 /// How fast the target may fall: 2 % speed-up is not heard.
 const SHRINK_MS_PER_S: f64 = 20.0;
 
+/// When everything that came for so long is later than can be waited for, a sender lost time or the path grew by
+/// seconds: what was learnt before means nothing, and nothing would be in time until it is forgotten …
+const SHIFTED_FOR: Duration = Duration::from_millis(150);
+/// … unless so few came that they may be stragglers.
+const SHIFTED_PACKETS: usize = 8;
+
 /// A transit this far from all others is no network but a new timeline.
 const NEW_TIMELINE_MS: f64 = 2000.0;
 
@@ -76,10 +82,15 @@ impl DelayTracker {
         }
     }
 
+    /// Whether a packet's timing does not fit those before it at all.
+    pub(crate) fn is_far_off(&self, timestamp: i64, now: Instant) -> bool {
+        let transit = self.transit_ms(timestamp, now);
+        !self.window.is_empty() && (transit - self.base_ms).abs() > NEW_TIMELINE_MS
+    }
+
     /// Learns from a packet with this unwrapped media time.
     pub(crate) fn arrived(&mut self, timestamp: i64, now: Instant) -> Timing {
-        let transit = self.transit_ms(timestamp, now);
-        let timing = if !self.window.is_empty() && (transit - self.base_ms).abs() > NEW_TIMELINE_MS {
+        let timing = if self.is_far_off(timestamp, now) {
             *self = Self::new();
             Timing::NewTimeline
         } else {
@@ -123,9 +134,20 @@ impl DelayTracker {
 
     fn remember(&mut self, transit: f64, now: Instant) {
         self.window.push_back((now, transit));
+        self.forget_before_shift(now);
         let too_old = |&(at, _): &(Instant, f64)| now.saturating_duration_since(at) > WINDOW;
         while self.window.len() > WINDOW_PACKETS || self.window.front().is_some_and(too_old) {
             self.window.pop_front();
+        }
+    }
+
+    fn forget_before_shift(&mut self, now: Instant) {
+        let is_late = |&&(_, transit): &&(Instant, f64)| transit > self.base_ms + CEILING_MS;
+        let late = self.window.iter().rev().take_while(is_late).count();
+        let since = self.window.len() - late;
+        let lasts = self.window.get(since).is_some_and(|(at, _)| now.saturating_duration_since(*at) >= SHIFTED_FOR);
+        if late >= SHIFTED_PACKETS && lasts {
+            self.window.drain(..since);
         }
     }
 

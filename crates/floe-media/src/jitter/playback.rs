@@ -128,6 +128,11 @@ impl Playback {
         self.stats
     }
 
+    /// Whether a packet of this number, or one after it, was played already.
+    pub(crate) fn has_passed_sequence(&self, sequence: i64) -> bool {
+        self.position.is_some_and(|at| sequence <= at.sequence)
+    }
+
     /// Whether a packet's time has passed.
     pub(crate) fn has_passed(&self, packet: &StoredPacket) -> bool {
         self.position.is_some_and(|at| packet.sequence <= at.sequence || packet.end() <= at.decoded)

@@ -262,6 +262,25 @@ fn an_outage_fades_to_silence_and_audio_returns_at_once() {
 }
 
 #[test]
+fn a_packet_that_was_stuck_for_seconds_does_not_disturb_the_others() {
+    let outcome = call(5, 20, 0.0, &mut |index, _| Some(if index == 500 { 2900.0 } else { 25.0 }));
+    let rest = &outcome.kinds[10..];
+    assert!(rest.iter().all(|&kind| kind != FrameKind::Silence), "playing goes on");
+    assert!(rest.iter().filter(|&&kind| kind != FrameKind::Decoded).count() <= 1, "one packet is missing");
+    assert_eq!(outcome.stats.packets_late, 1);
+}
+
+#[test]
+fn a_sender_that_lost_time_is_heard_again_within_half_a_second() {
+    // As when its computer is too busy for 700 ms: every packet from then on is late by so much, and none is missing.
+    let outcome = call(5, 20, 0.0, &mut |index, _| Some(if index < 500 { 25.0 } else { 725.0 }));
+    let concealed = outcome.kinds[500..].iter().filter(|&&kind| kind == FrameKind::Concealed).count();
+    assert!(concealed <= 35 + 25, "{concealed} frames were made up");
+    assert!(outcome.kinds[570..].iter().all(|&kind| kind == FrameKind::Decoded));
+    assert!(*outcome.buffer_ms.last().unwrap() <= 80.0, "{:?}", outcome.buffer_ms);
+}
+
+#[test]
 fn clock_drift_never_piles_up_delay() {
     for drift_ppm in [200.0, -200.0] {
         let outcome = call(13, 600, drift_ppm, &mut |_, dice| Some(25.0 + 5.0 * dice.roll()));

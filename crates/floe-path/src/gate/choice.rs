@@ -111,9 +111,18 @@ impl Gate {
         let answered_at = self.pairs.get(&key).and_then(Pair::consent).map_or(now, Consent::answered_at);
         if self.selected().is_none_or(|selected| selected != key) {
             self.insist_at = None;
+            self.has_taken_over = self.has_fallen || self.leaves_for_worse(key);
         }
         self.selected = Some(Selected { key, answered_at });
         self.has_fallen = false;
+    }
+
+    /// Whether the selected pair is left for one that is not better: it fell silent, here or, if we follow, at the peer.
+    fn leaves_for_worse(&self, next: PairKey) -> bool {
+        let selected = self.selected().and_then(|key| self.pairs.get(&key));
+        let is_left = |pair: &Pair| !pair.is_valid() || pair.shunned_until.is_some();
+        let standing = |key: PairKey| self.pairs.get(&key).map(Pair::standing);
+        selected.is_some_and(|pair| is_left(pair) || standing(next) < Some(pair.standing()))
     }
 
     fn is_valid(&self, key: PairKey) -> bool {

@@ -326,7 +326,7 @@ impl Body {
                 self.path.start(generation, credentials, &bases).await;
             }
             Order::Retire(generation) => self.path.retire(generation),
-            Order::RemoveBase(base) => self.path.remove_base(base, now),
+            Order::RemoveBase(base) => self.path.remove_bases(&[base], now),
             Order::Block(base, remote) => self.path.block(base, remote, now),
             Order::Talk => self.speak_at = Some(Instant::now()),
             Order::Skip(time) => {

@@ -73,7 +73,7 @@ fn frozen_pairs_are_checked_although_the_one_they_wait_for_is_blocked_or_gone() 
     let leave: [fn(&mut Gate, PairKey, Instant); 2] = [
         |gate, leader, now| gate.judge(leader, Verdict::Blocked, now),
         // Relays of two interfaces on one server share their address, and so their foundation.
-        |gate, leader, now| gate.remove_base(leader.base, now),
+        |gate, leader, now| gate.remove_bases(&[leader.base], now),
     ];
     for leave in leave {
         let now = Instant::now();

@@ -104,6 +104,7 @@ fn no_packet_is_lost_when_a_better_pair_takes_over() {
         world.add_line((0, 0));
         world.run_to(4000);
         world.assert_both_on((0, 0));
+        assert!(world.sides.values().all(|side| !side.gate.has_taken_over()), "a better one is no take-over");
         let sent = [End::A, End::B].map(|end| world.sides[&end].media.sent);
         world.sides.values_mut().for_each(|side| side.media.due = None);
         world.run_to(4500);
@@ -129,6 +130,7 @@ fn a_pair_in_reserve_takes_over_at_once_when_an_interface_of_ours_goes_away() {
             let sent_before = world.sides[&end.other()].sent.len();
             world.remove_base(end, base);
             assert!(world.selected(end).is_some(), "the end that lost it needs no check");
+            assert!(world.sides[&end].gate.has_taken_over());
             world.run_to(5000);
             let next = if end == End::A { (1, 0) } else { (0, 1) };
             assert_eq!((world.selected(End::A), world.selected(End::B)), (Some(next), Some(next)), "seed {seed}");
@@ -155,6 +157,7 @@ fn within_200_ms_of_noticing_a_loss_a_pair_in_reserve_carries_the_media() {
         world.run_to(5000);
         for end in [End::A, End::B] {
             assert_eq!(world.selected(end), Some((1, 0)), "seed {seed}");
+            assert!(world.sides[&end].gate.has_taken_over(), "{end:?} seed {seed}");
             let gap = world.sides[&end].media.gap(2900, 5000);
             // 400 ms without media are noticed.
             assert!(gap <= 400 + 200 + 60, "{end:?} seed {seed}: {gap} ms");

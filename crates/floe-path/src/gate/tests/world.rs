@@ -205,7 +205,7 @@ impl World {
         let now = self.now;
         let gone = self.lines.iter().copied().filter(|line| end.key(*line).base == BaseId(base));
         self.dead.extend(gone.collect::<Vec<_>>());
-        self.side(end).gate.remove_base(BaseId(base), now);
+        self.side(end).gate.remove_bases(&[BaseId(base)], now);
         self.note(end);
     }
 
