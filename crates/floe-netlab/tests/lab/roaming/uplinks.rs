@@ -103,7 +103,12 @@ fn an_uplink_that_goes_down_is_left_at_once_and_taken_again_when_it_is_back() {
         assert!(after <= before + FILES_PER_UPLINK, "{before} files were open, {after} are");
         let ends = call.finish();
         // What is in reserve may take over before a generation is needed.
-        assert!([&["network-up"][..], &["network-down", "network-up"]].contains(&&ends[0].causes()[..]));
+        let causes: Vec<_> = ends[0].causes().into_iter().filter(|cause| *cause != "took-over").collect();
+        assert!(
+            [&["network-up"][..], &["network-down", "network-up"]].contains(&&causes[..]),
+            "{:?}",
+            ends[0].causes()
+        );
         for end in &ends {
             assert!(end.restarts().iter().all(|restart| restart["selectedMs"].is_number()), "{:?}", end.restarts());
             let longest = end.longest_interruption();
