@@ -39,6 +39,8 @@ fn a_turn_server_needs_a_password_before_it_can_be_saved() {
     harness.run();
     harness.event(egui::Event::Text("hunter2".to_owned()));
     harness.run();
+    harness.get_by_label("Not those of my LAN").scroll_to_me();
+    harness.run();
     harness.get_by_label("Not those of my LAN").click();
     harness.run();
     let save = harness.get_by_label("Save settings");

@@ -109,6 +109,24 @@ async fn c13_nobody_is_checking_at_the_other_end() {
     assert_eq!(ids(&pair.b.snapshot().picture), [] as [&str; 0], "nobody has asked b for anything");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn c16_everything_leaves_through_a_tunnel_that_carries_nothing() {
+    let world = World::build(Scenario::OneNat, 7).expect("the world can be built");
+    let network_a = Meddler::before(&world.a).judging(|_, _| Fate::Lose).through_a_tunnel().build();
+    let network_b = Arc::clone(&world.b);
+    let pair = Pair::over(world, network_a, network_b, &[]).exchange().await;
+    let finding = |picture: &Picture| diagnose(picture).into_iter().find(|finding| finding.id == "C16");
+    let is_likely = |snapshot: &Snapshot| {
+        finding(&snapshot.picture).is_some_and(|finding| finding.confidence == Confidence::Likely)
+    };
+    let snapshot = until(&pair.a, "the tunnel is named as the likely cause", is_likely).await;
+    let evidence = finding(&snapshot.picture).map(|finding| finding.evidence).unwrap_or_default();
+    assert!(evidence.starts_with("everything leaves through the tunnel "), "{evidence}");
+    // The other end cannot know of it.
+    says(&pair.b, "C13").await;
+    assert!(!ids(&pair.b.snapshot().picture).contains(&"C16"));
+}
+
 /// Whether a datagram is a check or an answer to one.
 fn is_stun(datagram: &[u8]) -> bool {
     classify(datagram) == PacketKind::Stun

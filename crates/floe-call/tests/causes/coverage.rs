@@ -21,8 +21,6 @@ fn stage(id: &str) -> Stage {
         "C14" => Stage::Elsewhere(LAB),
         "C19" => Stage::Elsewhere(LIVING),
         "C27" => Stage::Elsewhere(STEERING),
-        // Simulated computers have no routes, and those of a namespace lead through no VPN.
-        "C16" => Stage::Record,
         // It speaks of faults of the program, and a known one is mended and not staged.
         "C30" => Stage::Record,
         _ => Stage::Here,

@@ -48,6 +48,11 @@ async fn a_healthy_call_over_two_families_has_no_finding() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_healthy_call_of_a_computer_with_two_networks_has_no_finding() {
+    healthy(Scenario::Roam).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_healthy_call_within_one_computer_has_no_finding() {
     healthy(Scenario::Loopback).await;
 }

@@ -16,7 +16,7 @@ use std::{
 };
 
 use floe_call::{AudioSource, Call, CallConfig, Command, Snapshot};
-use floe_inspect::{Picture, diagnose, failure_code};
+use floe_inspect::{Confidence, Picture, diagnose, failure_code};
 use floe_signal::Code;
 use floe_simnet::{Scenario, Side, World};
 use floe_transport::{Network, relay::Credentials};

@@ -5,13 +5,14 @@ use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4},
     sync::{Arc, Mutex, PoisonError, Weak},
     task::{Context, Poll},
+    time::Duration,
 };
 
 use floe_transport::{
     Network,
     network::{BoxFuture, NetworkChanges, TcpListener, TcpStream, UdpSocket},
 };
-use floe_wire::InterfaceInfo;
+use floe_wire::{InterfaceInfo, InterfaceKind};
 
 /// What becomes of a datagram.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +44,7 @@ pub struct Meddler {
     source: Source,
     is_usable: fn(IpAddr) -> bool,
     has_multicast: bool,
+    is_tunnel: bool,
     sockets: Sockets,
 }
 
@@ -55,6 +57,7 @@ impl Meddler {
             source: Arc::new(|_, from| from),
             is_usable: |_| true,
             has_multicast: true,
+            is_tunnel: false,
             sockets: Sockets::default(),
         }
     }
@@ -83,6 +86,12 @@ impl Meddler {
         self
     }
 
+    /// Shows every interface as that of a VPN.
+    pub fn through_a_tunnel(mut self) -> Self {
+        self.is_tunnel = true;
+        self
+    }
+
     pub fn build(self) -> Arc<dyn Network> {
         Arc::new(self)
     }
@@ -108,6 +117,9 @@ impl Network for Meddler {
         let mut interfaces = self.inner.interfaces()?;
         for interface in &mut interfaces {
             interface.addresses.retain(|address| (self.is_usable)(*address));
+            if self.is_tunnel {
+                interface.kind = InterfaceKind::Tunnel;
+            }
         }
         interfaces.retain(|interface| !interface.addresses.is_empty());
         Ok(interfaces)
@@ -144,6 +156,18 @@ impl Network for Meddler {
 
     fn changes(&self) -> Box<dyn NetworkChanges> {
         self.inner.changes()
+    }
+
+    fn default_source(&self) -> io::Result<Option<IpAddr>> {
+        self.inner.default_source()
+    }
+
+    fn check_route(&self, local: SocketAddr, remote: SocketAddr) -> io::Result<()> {
+        self.inner.check_route(local, remote)
+    }
+
+    fn time_asleep(&self) -> Duration {
+        self.inner.time_asleep()
     }
 
     fn resolve<'a>(&'a self, host: &'a str, port: u16) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
