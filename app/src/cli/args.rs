@@ -86,6 +86,9 @@ pub(super) struct CallOptions {
     /// Give up when not connected this long after the start.
     #[arg(long, value_name = "N", default_value_t = 600)]
     pub wait: u64,
+    /// Stay in the call when its path is lost for 30 s: the network may come back, and a fresh code revives the call.
+    #[arg(long)]
+    pub stay: bool,
     #[command(flatten)]
     pub keep: KeepOptions,
     #[command(flatten)]

@@ -159,15 +159,21 @@ impl<'a> Conversation<'a> {
             };
         }
         if snapshot.picture.ice_connection_state() != IceConnectionState::Failed {
+            // A call that stays may fail again, which is told again.
+            self.failure_is_told &= !self.is_secured;
             return Ok(snapshot.finished);
         }
-        if self.is_secured {
+        if self.is_secured && !self.options.stay {
             return Ok(true);
         }
         if !self.failure_is_told {
-            // A person carries the codes: the friend may paste minutes later, and slow checks go on for that.
             self.failure_is_told = true;
-            progress.say("No answer yet. Floe keeps trying until your friend has pasted your code; Ctrl+C gives up.");
+            progress.say(if self.is_secured {
+                "The path is lost. Floe keeps trying until the network is back; Ctrl+C hangs up."
+            } else {
+                // A person carries the codes: the friend may paste minutes later, and slow checks go on for that.
+                "No answer yet. Floe keeps trying until your friend has pasted your code; Ctrl+C gives up."
+            });
         }
         Ok(snapshot.finished)
     }

@@ -33,6 +33,8 @@ pub struct CallOptions {
     pub privacy: Option<&'static str>,
     /// Hangs up this long after media is secured.
     pub seconds: Option<u64>,
+    /// Stays in the call when its path is lost.
+    pub stay: bool,
 }
 
 /// A running `floe call`.
@@ -69,6 +71,7 @@ impl CallProcess {
         if let Some(file) = &options.turn_ca {
             command.arg("--turn-ca").arg(file);
         }
+        command.args(options.stay.then_some("--stay"));
         command.args(options.privacy.iter().flat_map(|level| ["--privacy", level]));
         command.args(options.seconds.iter().flat_map(|seconds| ["--seconds".to_owned(), seconds.to_string()]));
         let process = Process::start(host.name(), &mut command)?;

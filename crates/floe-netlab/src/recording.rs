@@ -55,7 +55,8 @@ impl Recording {
         let powers: Vec<f64> = self.samples.chunks_exact(window).map(mean_power).collect();
         let mut sorted = powers.clone();
         sorted.sort_by(f64::total_cmp);
-        let usual = sorted.get(sorted.len() * 3 / 4).copied().unwrap_or_default();
+        // An outage may take up most of a recording.
+        let usual = sorted.get(sorted.len() * 19 / 20).copied().unwrap_or_default();
         let is_there = |power: f64| power > usual * FADED;
         // Between two interruptions, sound this short is what a decoder made up.
         let sounds: Vec<_> = powers.chunk_by(|one, other| is_there(*one) == is_there(*other)).collect();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use floe_netlab::{Mapping, Router, isolated};
+use floe_netlab::{CallOptions, Mapping, Router, isolated};
 
 use super::{
     survival::{GAP, check_gap_is_all},
@@ -63,6 +63,28 @@ fn a_call_comes_back_when_everything_was_lost_for_ten_seconds() {
             let longest = end.longest_interruption();
             assert!((9_500.0..12_500.0).contains(&longest), "{longest} ms without the tone");
             check_gap_is_all(end);
+        }
+    });
+}
+
+#[test]
+fn a_call_that_failed_in_a_minute_without_a_network_revives_by_itself() {
+    isolated(|| {
+        let options = CallOptions { stay: true, ..CallOptions::default() };
+        let mut call = Roaming::start_with(Some(Router::Home), options);
+
+        call.lab.set_outage(true).unwrap();
+        call.wait(Duration::from_mins(1));
+        call.lab.set_outage(false).unwrap();
+        call.wait_for_audio();
+        call.wait(Duration::from_secs(3));
+
+        for end in &call.finish() {
+            let states = end.outcome.ice_states();
+            let failed = states.iter().position(|state| *state == "failed").expect("it is said that the call failed");
+            assert!(states[failed..].contains(&"connected"), "{states:?}");
+            let longest = end.longest_interruption();
+            assert!((59_500.0..70_000.0).contains(&longest), "{longest} ms without the tone");
         }
     });
 }

@@ -31,10 +31,15 @@ pub(super) struct Roaming {
 impl Roaming {
     /// Starts the call and waits until it has audio both ways.
     pub fn start(router_of_bob: Option<Router>) -> Self {
+        Self::start_with(router_of_bob, CallOptions::default())
+    }
+
+    /// Starts the call with these options, and waits until it has audio both ways.
+    pub fn start_with(router_of_bob: Option<Router>, options: CallOptions) -> Self {
         let (lab, uplinks) = Lab::two_uplinks(router_of_bob).unwrap();
         let server = StunServer::start(&lab).unwrap();
         let capture = Capture::in_the_middle(&lab).unwrap();
-        let options = CallOptions { stun: vec![server.url()], ..CallOptions::default() };
+        let options = CallOptions { stun: vec![server.url()], ..options };
         let (mut alice, mut bob) = both_call(&lab, &options);
         exchange_codes(&mut alice, &mut bob);
         let mut call = Self { lab, uplinks, alice, bob, capture, _server: server };
