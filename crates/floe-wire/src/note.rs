@@ -1,5 +1,8 @@
 //! Session notes: what the wire alone does not show. No note ever holds a secret.
 
+mod facts;
+mod reasons;
+
 use std::{
     net::{IpAddr, SocketAddr},
     time::Duration,
@@ -7,9 +10,14 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+pub use self::{
+    facts::{AudioMeasure, InterfaceAddress, SecurityFacts, TrafficCount},
+    reasons::{DropKind, EndReason, RefusalReason},
+};
+
 use crate::{
     BaseId, BaseKind, Candidate, Direction, GatheringState, Generation, IceConnectionState, IceRole, InterfaceInfo,
-    NatFiltering, NatMapping, NatSummary, PacketKind, Sightings, SignalingState, Stamp,
+    NatFiltering, NatMapping, NatSummary, Sightings, SignalingState, Stamp,
     peer::{ClockComparison, Digest, RestartCause},
     verdict::PairRuling,
 };
@@ -472,163 +480,4 @@ pub enum Note {
         /// Why.
         reason: EndReason,
     },
-}
-
-/// Datagrams of one kind that are counted and not kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TrafficCount {
-    /// What their first bytes say they are.
-    pub kind: PacketKind,
-    /// How many.
-    pub packets: u64,
-    /// Bytes of payload on the wire.
-    pub bytes: u64,
-}
-
-/// An address on an interface.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct InterfaceAddress {
-    /// The interface.
-    pub interface: String,
-    /// The address.
-    pub ip: IpAddr,
-}
-
-/// What is known once the DTLS handshake is done.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SecurityFacts {
-    /// `DTLS 1.2` or `DTLS 1.3`.
-    pub dtls_version: String,
-    /// SRTP protection profile in its RFC spelling.
-    pub srtp_cipher: String,
-    /// SHA-256 of our certificate, colon-separated hex (RFC 8122).
-    pub local_fingerprint: String,
-    /// SHA-256 of the peer's certificate, colon-separated hex.
-    pub remote_fingerprint: String,
-    /// Short authentication string: the same four words on both sides.
-    pub sas: [String; 4],
-}
-
-/// Audio counters since the start of the call, and current levels. Unknown values are `None`.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct AudioMeasure {
-    /// RTP packets sent.
-    pub packets_sent: u64,
-    /// RTP packets received and authenticated.
-    pub packets_received: u64,
-    /// Packets expected and never received (RFC 3550 section 6.4.1; negative with duplicates).
-    pub packets_lost: i64,
-    /// Interarrival jitter in seconds (RFC 3550 section 6.4.1).
-    pub jitter_s: Option<f64>,
-    /// Samples made up because nothing arrived in time.
-    pub concealed_samples: u64,
-    /// All samples played.
-    pub played_samples: u64,
-    /// Lost packets rebuilt from in-band FEC.
-    pub fec_packets_used: u64,
-    /// Packets that came after their time to play.
-    pub packets_late: u64,
-    /// What the jitter buffer holds, in milliseconds.
-    pub buffer_ms: Option<f64>,
-    /// What the jitter buffer aims at, in milliseconds.
-    pub buffer_target_ms: Option<f64>,
-    /// What waits in the playback device's queue, in milliseconds.
-    pub device_queue_ms: Option<f64>,
-    /// Level of what we send, dBFS.
-    pub sent_level_dbfs: Option<f64>,
-    /// Level of what we play, dBFS.
-    pub received_level_dbfs: Option<f64>,
-    /// Strongest tone in what we play, in Hz.
-    pub tone_hz: Option<f64>,
-    /// Round trip measured by RTCP (RFC 3550 section 6.4.1), in seconds.
-    pub rtcp_rtt_s: Option<f64>,
-    /// Fraction of our packets that the peer reports lost in its last report.
-    pub remote_fraction_lost: Option<f64>,
-    /// Frames dropped because a bounded queue was full.
-    pub frames_dropped: u64,
-}
-
-/// Why an inbound datagram was ignored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum RefusalReason {
-    /// No protocol that Floe speaks.
-    NotOurs,
-    /// STUN that does not parse.
-    MalformedStun,
-    /// A STUN request for a user fragment that is not ours: an older code, or a stranger.
-    UnknownUfrag,
-    /// MESSAGE-INTEGRITY is wrong or missing.
-    BadIntegrity,
-    /// A response to nothing that we asked, or from another address than we asked.
-    UnexpectedResponse,
-    /// A check over a pair that a person blocked.
-    BlockedPair,
-    /// DTLS that the session did not accept.
-    BadDtls,
-    /// Media before keys, or not authentic.
-    BadMedia,
-    /// Media seen before.
-    ReplayedMedia,
-}
-
-impl RefusalReason {
-    /// The words people read.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::NotOurs => "not a protocol Floe speaks",
-            Self::MalformedStun => "malformed STUN",
-            Self::UnknownUfrag => "unknown user fragment (an older code?)",
-            Self::BadIntegrity => "message integrity wrong or missing",
-            Self::UnexpectedResponse => "response to nothing we asked",
-            Self::BlockedPair => "check over a blocked pair",
-            Self::BadDtls => "DTLS not accepted",
-            Self::BadMedia => "media not authentic",
-            Self::ReplayedMedia => "media seen before",
-        }
-    }
-}
-
-/// What was dropped to keep memory bounded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum DropKind {
-    /// Records that the tap could not hand over, or that a file has no room for.
-    Records,
-    /// Inbound datagrams that the session could not take in time.
-    Datagrams,
-    /// Candidates above the cap.
-    Candidates,
-    /// Pairs above the cap of 100 (RFC 8445 section 6.1.2.5).
-    Pairs,
-    /// Audio frames.
-    AudioFrames,
-    /// Messages of the peer that this version does not know or cannot read.
-    ControlMessages,
-    /// Outbound datagrams for which an ICE-TCP connection had no room.
-    Frames,
-    /// Connections of strangers to listening ports.
-    Connections,
-}
-
-/// Why a call ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum EndReason {
-    /// This side hung up.
-    HungUp,
-    /// The peer hung up.
-    PeerHungUp,
-    /// The asked time is over.
-    TimeOver,
-    /// No pair worked, or the path died.
-    NotConnected,
-    /// The peer's certificate was not the one in its code, or the handshake failed.
-    Insecure {
-        /// The sentence shown.
-        error: String,
-    },
-    /// No interface could be used.
-    NoNetwork,
 }
