@@ -60,7 +60,7 @@ const TRIAL_ASKED: u32 = 16;
 const TRIAL_LOST: u32 = 1;
 /// A pair that was trusted again for so long has a clean record.
 const FORGIVEN: Duration = Duration::from_secs(600);
-/// Pairs whose past is remembered.
+/// Pairs whose past is remembered at most, beside the one that is left just now.
 const MOST_DISTRUSTED: usize = 64;
 
 /// What is measured at one moment.
@@ -204,7 +204,9 @@ impl Quality {
         self.doubted_since = None;
         // Those that stand before it would be chosen in its place, and are no better.
         let before = look.pairs.iter().map(key_of).take_while(|key| *key != key_of(better));
-        let others: Vec<Key> = before.filter(|key| *key != look.selected && !self.distrusts(*key)).collect();
+        let room = MOST_DISTRUSTED.saturating_sub(self.past.len());
+        let others = before.filter(|key| *key != look.selected && !self.distrusts(*key)).take(room);
+        let others: Vec<Key> = others.collect();
         let distrust = self.leave(look.selected, look.now);
         let loss_percent = (loss * 100.0).round().clamp(0.0, 100.0) as u8;
         let measured = Measured { complaint, loss_percent, rtt, better_rtt: better.rtt, distrust };
@@ -284,9 +286,13 @@ impl Quality {
         for (key, past) in &mut self.past {
             match past.standing {
                 Standing::Distrusted { until } if until <= look.now => {
-                    // One that does not answer now is tried when it does.
+                    // One that does not answer now is tried when it does, unless it is gone for good: an address of a
+                    // network that was left.
                     if self.tracks.contains_key(key) {
                         past.standing = Standing::OnTrial { since: look.now };
+                    } else if look.now.saturating_duration_since(until) >= FORGIVEN {
+                        trusted.push(Step::Trust(*key));
+                        past.standing = Standing::Trusted { since: until };
                     }
                 }
                 Standing::OnTrial { since } if look.now.saturating_duration_since(since) >= TRIAL => {

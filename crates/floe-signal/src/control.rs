@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use floe_wire::{
     BaseId, Candidate, Generation, Sighting, Sightings, Stamp,
-    peer::{Digest, MediaDigest, PairDigest, RestartCause},
+    peer::{Digest, MediaDigest, RestartCause},
     verdict::{Complaint, Judge, Measured, PairRuling, PairVerdict},
 };
 
 use crate::{
     Unusable,
     fields::{Reader, Writer},
+    pair_digest,
 };
 
 /// Version of this vocabulary.
@@ -307,10 +308,9 @@ fn write_digest(out: &mut Writer, digest: &Digest) {
     out.stamp(Stamp(media.jitter)).u64(media.concealed_samples).u64(media.played_samples);
     out.u8(pairs.len() as u8);
     for pair in pairs {
-        out.u32(pair.generation.0).u32(pair.base.0).address(pair.remote);
-        out.u32(pair.requests_sent).u32(pair.responses_received);
-        out.u32(pair.requests_received).u32(pair.responses_sent);
-        out.u8(u8::from(pair.newest_request.is_some())).u32(pair.newest_request.unwrap_or(0));
+        pair_digest::write(out, pair, |out, number| {
+            out.u32(number);
+        });
     }
 }
 
@@ -325,25 +325,8 @@ fn read_digest(body: &mut Reader<'_>) -> Option<Digest> {
         played_samples: body.u64()?,
     };
     let count = usize::from(body.u8()?).min(MAX_DIGEST_PAIRS);
-    let pairs = (0..count).map(|_| read_pair(body)).collect::<Option<_>>()?;
+    let pairs = (0..count).map(|_| pair_digest::read(body, Reader::u32)).collect::<Option<_>>()?;
     Some(Digest { at, pairs, media })
-}
-
-fn read_pair(body: &mut Reader<'_>) -> Option<PairDigest> {
-    let (generation, base, remote) = (Generation(body.u32()?), BaseId(body.u32()?), body.address()?);
-    let (requests_sent, responses_received) = (body.u32()?, body.u32()?);
-    let (requests_received, responses_sent) = (body.u32()?, body.u32()?);
-    let (is_told, newest) = (body.u8()? != 0, body.u32()?);
-    Some(PairDigest {
-        generation,
-        base,
-        remote,
-        requests_sent,
-        responses_received,
-        requests_received,
-        responses_sent,
-        newest_request: is_told.then_some(newest),
-    })
 }
 
 /// Times are told as microseconds before the end of the span, at most 71 minutes.

@@ -16,6 +16,7 @@ mod fields;
 mod frame;
 mod hidden_field;
 mod layout;
+mod pair_digest;
 mod paste;
 mod problem;
 mod role;

@@ -15,8 +15,8 @@ use std::time::Duration;
 
 use data_encoding::BASE64URL_NOPAD;
 use floe_wire::{
-    BaseId, Generation, Sighting, Sightings, Stamp,
-    peer::{Digest, MediaDigest, PairDigest},
+    Sighting, Sightings, Stamp,
+    peer::{Digest, MediaDigest},
     side::{FRAGMENTS_KEPT, SIDE_PAIRS, SIGHTINGS_OF_BEGINNING, SIGHTINGS_OF_END, SideDigest},
 };
 use thiserror::Error;
@@ -24,6 +24,7 @@ use thiserror::Error;
 use crate::{
     alphabet::crc32,
     fields::{Reader, Writer},
+    pair_digest,
 };
 
 /// What a side's text begins with.
@@ -161,11 +162,9 @@ fn write_digest(out: &mut Writer, Digest { at, pairs, media }: &Digest) {
     let pairs = &pairs[..pairs.len().min(SIDE_PAIRS)];
     out.varint(pairs.len() as u64);
     for pair in pairs {
-        out.varint(pair.generation.0.into()).varint(pair.base.0.into()).address(pair.remote);
-        for count in [pair.requests_sent, pair.responses_received, pair.requests_received, pair.responses_sent] {
-            out.varint(count.into());
-        }
-        out.u8(u8::from(pair.newest_request.is_some())).u32(pair.newest_request.unwrap_or(0));
+        pair_digest::write(out, pair, |out, number| {
+            out.varint(number.into());
+        });
     }
 }
 
@@ -207,27 +206,10 @@ fn read_digest(body: &mut Reader<'_>) -> Option<Digest> {
         played_samples: body.varint()?,
     };
     let count = Some(body.varint()?).filter(|count| *count <= SIDE_PAIRS as u64)?;
-    let pairs = (0..count).map(|_| read_pair(body)).collect::<Option<_>>()?;
+    let pairs = (0..count)
+        .map(|_| pair_digest::read(body, |body| u32::try_from(body.varint()?).ok()))
+        .collect::<Option<_>>()?;
     Some(Digest { at, pairs, media })
-}
-
-fn read_pair(body: &mut Reader<'_>) -> Option<PairDigest> {
-    let number = |body: &mut Reader<'_>| u32::try_from(body.varint()?).ok();
-    let (generation, base) = (Generation(number(body)?), BaseId(number(body)?));
-    let remote = body.address()?;
-    let (requests_sent, responses_received) = (number(body)?, number(body)?);
-    let (requests_received, responses_sent) = (number(body)?, number(body)?);
-    let (is_told, newest) = (body.u8()? != 0, body.u32()?);
-    Some(PairDigest {
-        generation,
-        base,
-        remote,
-        requests_sent,
-        responses_received,
-        requests_received,
-        responses_sent,
-        newest_request: is_told.then_some(newest),
-    })
 }
 
 fn read_span(body: &mut Reader<'_>, room: &mut usize) -> Option<Sightings> {

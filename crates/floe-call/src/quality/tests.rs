@@ -298,3 +298,15 @@ fn whatever_the_links_do_a_pair_is_not_back_before_its_time() {
         }
     }
 }
+
+#[test]
+fn a_pair_of_a_network_that_was_left_is_forgotten_in_the_end() {
+    let mut world = direct_and_relay(link(20, 0, 0.3), link(40, 0, 0.0), 5);
+    world.run(10);
+    assert_eq!(world.quality.past.len(), 1, "{:?}", world.moves);
+    world.links.retain(|(port, _)| *port == RELAY);
+    world.measures.remove(&DIRECT);
+    world.asked_at.remove(&DIRECT);
+    world.run(700);
+    assert!(world.quality.past.is_empty(), "{:?}", world.quality.past);
+}

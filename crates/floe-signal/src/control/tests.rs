@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use floe_wire::{CandidateType, Direction, Protocol, SightedKind, TcpType};
+use floe_wire::{CandidateType, Direction, Protocol, SightedKind, TcpType, peer::PairDigest};
 use proptest::prelude::*;
 
 use super::*;

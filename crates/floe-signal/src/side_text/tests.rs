@@ -1,6 +1,6 @@
 //! Texts of sides: what is written is read, mistakes are named, and what strangers write does no harm.
 
-use floe_wire::{Direction, SightedKind};
+use floe_wire::{BaseId, Direction, Generation, SightedKind, peer::PairDigest};
 use proptest::prelude::*;
 
 use super::*;
