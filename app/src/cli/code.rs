@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use floe_inspect::{CodeBit, explain_code};
 use floe_signal::Code;
 
-use super::{Status, args::CodeOptions};
+use super::{Status, args::CodeOptions, speech::say};
 
 /// A code has a few hundred characters; whatever is longer is not one.
 const LONGEST_INPUT: u64 = 64 * 1024;
@@ -23,10 +23,11 @@ pub(super) fn run(options: &CodeOptions) -> anyhow::Result<Status> {
     }
     let (code, problems) = Code::decode(&text).map_err(|error| anyhow::anyhow!("{error}"))?;
     for line in code.describe() {
-        println!("{line}");
+        say(line)?;
     }
     for problem in &problems {
-        println!("{}: {problem}", if problem.is_dropped() { "left out" } else { "note" });
+        let fate = if problem.is_dropped() { "left out" } else { "note" };
+        say(format_args!("{fate}: {problem}"))?;
     }
     Ok(Status::Ok)
 }
@@ -34,10 +35,10 @@ pub(super) fn run(options: &CodeOptions) -> anyhow::Result<Status> {
 /// What the code of a failed call says.
 fn explain(code: &str, bits: &[CodeBit]) -> anyhow::Result<Status> {
     if bits.is_empty() {
-        println!("{code}: the call failed, and no rule matched.");
+        say(format_args!("{code}: the call failed, and no rule matched."))?;
     }
     for bit in bits {
-        println!("{}: {}", bit.id, bit.meaning);
+        say(format_args!("{}: {}", bit.id, bit.meaning))?;
     }
     Ok(Status::Ok)
 }

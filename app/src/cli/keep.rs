@@ -12,7 +12,7 @@ use floe_capture::{MediaPayloads, PcapngWriter, RecordWriter};
 use floe_wire::Record;
 use tokio::sync::mpsc;
 
-use super::args::KeepOptions;
+use super::{args::KeepOptions, speech};
 
 /// Batches that may wait for a slow disk; about ten seconds of a call.
 const BATCHES_WAITING: usize = 1_024;
@@ -49,7 +49,7 @@ impl Keeping {
         if let Some(writer) = self.writer
             && writer.join().is_err()
         {
-            eprintln!("floe: the record was not written to its end");
+            speech::hint("floe: the record was not written to its end");
         }
     }
 }
@@ -128,5 +128,5 @@ fn create(path: &Path) -> anyhow::Result<File> {
 }
 
 fn complain(path: &Path, error: &io::Error) {
-    eprintln!("floe: {} is not complete: {error}", path.display());
+    speech::hint(format_args!("floe: {} is not complete: {error}", path.display()));
 }

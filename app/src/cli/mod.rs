@@ -1,5 +1,4 @@
 //! The command line: arguments, exit statuses, and one file per subcommand.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "results go to stdout, progress to stderr")]
 
 mod args;
 mod breaks;
@@ -12,6 +11,7 @@ mod probe;
 mod progress;
 mod report;
 mod side;
+mod speech;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -49,7 +49,7 @@ pub fn run() -> ExitCode {
     match outcome {
         Ok(status) => ExitCode::from(status as u8),
         Err(error) => {
-            eprintln!("floe: {error:#}");
+            speech::hint(format_args!("floe: {error:#}"));
             ExitCode::from(Status::Usage as u8)
         }
     }

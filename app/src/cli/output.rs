@@ -1,13 +1,13 @@
 //! Where reports go: standard output, a file, and the exit status they mean.
 
-use std::{fs, io::Write as _, path::Path};
+use std::{fs, path::Path};
 
 use anyhow::Context as _;
 use floe_inspect::{Picture, headline};
 use floe_wire::{IceConnectionState, note::EndReason};
 use serde::Serialize;
 
-use super::{Status, args::OutputOptions};
+use super::{Status, args::OutputOptions, speech};
 
 /// Writes a report where the options say, and a sentence for people otherwise.
 pub(super) fn write<R: Serialize>(options: &OutputOptions, report: &R, sentence: &str) -> anyhow::Result<()> {
@@ -15,11 +15,9 @@ pub(super) fn write<R: Serialize>(options: &OutputOptions, report: &R, sentence:
         write_file(path, report)?;
     }
     if options.json {
-        let mut stdout = std::io::stdout().lock();
-        serde_json::to_writer(&mut stdout, report)?;
-        writeln!(stdout)?;
+        speech::say_json(report)?;
     } else {
-        println!("{sentence}");
+        speech::say(sentence)?;
     }
     Ok(())
 }

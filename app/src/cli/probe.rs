@@ -1,24 +1,22 @@
 //! `floe probe`: the path test without a peer, headless.
 
-use std::{io::Write as _, sync::Arc};
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use floe_call::probe::{ProbeConfig, ProbeReport, probe};
 use floe_simnet::World;
 use floe_transport::{Network, SystemNetwork};
 
-use super::{Status, args::ProbeOptions};
+use super::{Status, args::ProbeOptions, speech};
 use crate::engine::Engine;
 
 pub(super) fn run(options: ProbeOptions) -> anyhow::Result<Status> {
     let engine = Engine::start()?;
     let report = engine.runtime().block_on(report(&options))?;
     if options.json {
-        let mut stdout = std::io::stdout().lock();
-        serde_json::to_writer(&mut stdout, &report)?;
-        writeln!(stdout)?;
+        speech::say_json(&report)?;
     } else {
-        println!("{}", report.lines().join("\n"));
+        speech::say(report.lines().join("\n"))?;
     }
     engine.shut_down();
     Ok(if report.is_connected() { Status::Ok } else { Status::NotConnected })

@@ -1,8 +1,10 @@
 //! Progress on standard error: one live line on a terminal, one line per change elsewhere.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 
 use floe_inspect::{Picture, headline};
+
+use super::speech::{hint, hint_part};
 
 /// Progress on standard error.
 pub(super) struct Progress {
@@ -26,12 +28,11 @@ impl Progress {
         if self.is_terminal {
             if line != self.shown {
                 // \x1b[K clears what a longer line left behind.
-                eprint!("\r{line}\x1b[K");
-                let _ = std::io::stderr().flush();
+                hint_part(format_args!("\r{line}\x1b[K"));
                 self.shown = line;
             }
         } else if ice != self.ice {
-            eprintln!("{line}");
+            hint(&line);
             self.ice = ice;
         }
     }
@@ -39,17 +40,17 @@ impl Progress {
     /// Says something that stays, above the live line.
     pub fn say(&mut self, text: &str) {
         if self.is_terminal {
-            eprintln!("\r{text}\x1b[K");
+            hint(format_args!("\r{text}\x1b[K"));
             self.shown.clear();
         } else {
-            eprintln!("{text}");
+            hint(text);
         }
     }
 
     /// Leaves the live line.
     pub fn end(&mut self) {
         if self.is_terminal && !self.shown.is_empty() {
-            eprintln!();
+            hint("");
         }
     }
 }

@@ -14,19 +14,20 @@ use super::{
     args::{OutputOptions, ReportOptions},
     keep::{Files, payloads},
     output, side,
+    speech::{hint, hint_part, say},
 };
 
 pub(super) fn run(options: &ReportOptions) -> anyhow::Result<Status> {
     let loaded = open(options)?;
     for problem in loaded.problems() {
-        eprintln!("{problem}.");
+        hint(format_args!("{problem}."));
     }
     if let Loaded::Capture(import) = &loaded {
         tell_sessions(import, options.redact);
     }
     let mut records = loaded.into_records();
     if options.copy_side {
-        println!("{}", side::text(&records));
+        say(side::text(&records))?;
         return Ok(Status::Ok);
     }
     if let Some(other) = &options.side {
@@ -66,7 +67,7 @@ fn progress_of(path: &Path) -> impl FnMut(Progress) -> ControlFlow<()> {
     let is_terminal = std::io::stderr().is_terminal();
     move |progress| {
         if is_terminal {
-            eprint!("\rReading: {} %\x1b[K\r", (progress.bytes * 100 / size).min(100));
+            hint_part(format_args!("\rReading: {} %\x1b[K\r", (progress.bytes * 100 / size).min(100)));
         }
         ControlFlow::Continue(())
     }
@@ -75,20 +76,20 @@ fn progress_of(path: &Path) -> impl FnMut(Progress) -> ControlFlow<()> {
 /// Which sessions a capture holds, and which side was taken for us. A redacted report names nobody.
 fn tell_sessions(import: &Import, is_redacted: bool) {
     if import.sessions.is_empty() {
-        eprintln!("The capture holds no ICE session.");
+        hint("The capture holds no ICE session.");
     }
     if is_redacted {
         return;
     }
     if import.sessions.len() > 1 {
-        eprintln!("The capture holds {} ICE sessions; --session UFRAG chooses:", import.sessions.len());
+        hint(format_args!("The capture holds {} ICE sessions; --session UFRAG chooses:", import.sessions.len()));
         for (number, session) in import.sessions.iter().enumerate() {
             let mark = if import.chosen == Some(number) { "*" } else { " " };
             let ufrags = session.generations.first().map_or_else(String::new, |ufrags| ufrags.join(" and "));
-            eprintln!("{mark} {}  {ufrags}  {} checks", session.span.0, session.checks);
+            hint(format_args!("{mark} {}  {ufrags}  {} checks", session.span.0, session.checks));
         }
     }
     if let Some(sentence) = import.us_sentence() {
-        eprintln!("{sentence} (--swap-sides shows the other side).");
+        hint(format_args!("{sentence} (--swap-sides shows the other side)."));
     }
 }

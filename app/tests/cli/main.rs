@@ -3,5 +3,6 @@
 
 mod bad_files;
 mod killed;
+mod left;
 mod program;
 mod redacted;
