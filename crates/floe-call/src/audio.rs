@@ -1,7 +1,8 @@
 //! The audio worker: a thread with a 20 ms clock that captures, encodes, decodes, plays and measures.
 //!
 //! Opus and the jitter buffer live on this thread, away from both the session's loop and the device callbacks. It is
-//! joined to the session by two bounded queues; what does not fit is dropped and counted.
+//! joined to the session by two bounded queues; what does not fit is dropped and counted. In a call whose time is
+//! simulated the worker is a task of the runtime instead, because a thread would sleep real time.
 
 mod device;
 mod sink;
@@ -18,11 +19,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use floe_transport::Clock;
 use floe_wire::{PacketKind, note::AudioMeasure};
 use tokio::sync::mpsc;
 
 use self::worker::Worker;
-use crate::{AudioSource, CallConfig, Playback};
+use crate::{AudioClock, AudioSource, CallConfig, Playback};
 
 /// Packets and wishes that may wait for the worker: two seconds of audio and reports.
 const INPUT_CAPACITY: usize = 128;
@@ -56,23 +58,23 @@ pub(crate) enum AudioOutput {
     PeerLeft,
 }
 
-/// The handle of the worker's thread.
+/// The handle of the worker.
 pub(crate) struct AudioWorker {
     input: std_mpsc::SyncSender<AudioInput>,
     dropped: Arc<AtomicU64>,
 }
 
 impl AudioWorker {
-    /// Starts the thread. It sends nothing before [`AudioWorker::begin_sending`].
-    pub fn start(config: &CallConfig, ssrc: u32, seed: u64) -> (Self, mpsc::Receiver<AudioOutput>) {
+    /// Starts the worker. It sends nothing before [`AudioWorker::begin_sending`].
+    pub fn start(config: &CallConfig, clock: Clock, ssrc: u32, seed: u64) -> (Self, mpsc::Receiver<AudioOutput>) {
         let (input, inputs) = std_mpsc::sync_channel(INPUT_CAPACITY);
         let (outputs, output) = mpsc::channel(OUTPUT_CAPACITY);
         let dropped = Arc::new(AtomicU64::new(0));
-        let worker = Worker::new(config, ssrc, seed, outputs, Arc::clone(&dropped));
-        let spawned = thread::Builder::new().name("floe-audio".to_owned()).spawn(move || worker.run(&inputs));
-        if let Err(error) = spawned {
-            // The receiver side is gone with the closure: sends fail, the call goes on without audio.
-            tracing::error!(%error, "no thread for audio");
+        let worker = Worker::new(config, clock, (ssrc, seed), outputs, Arc::clone(&dropped));
+        match config.audio_clock {
+            AudioClock::System => start_thread(worker, inputs),
+            // It ends with its inputs, like the thread.
+            AudioClock::Runtime => drop(tokio::spawn(worker.run_in_runtime(inputs))),
         }
         (Self { input, dropped }, output)
     }
@@ -121,5 +123,13 @@ impl AudioWorker {
             tracing::warn!("the audio worker did not end in time");
         }
         last
+    }
+}
+
+fn start_thread(worker: Worker, inputs: std_mpsc::Receiver<AudioInput>) {
+    let spawned = thread::Builder::new().name("floe-audio".to_owned()).spawn(move || worker.run(&inputs));
+    if let Err(error) = spawned {
+        // The receiver side is gone with the closure: sends fail, the call goes on without audio.
+        tracing::error!(%error, "no thread for audio");
     }
 }

@@ -61,6 +61,16 @@ pub enum AudioSource {
     Device(Option<String>),
 }
 
+/// Whose clock audio keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AudioClock {
+    /// The system's, on a thread of its own, away from whatever else the program does.
+    #[default]
+    System,
+    /// The runtime's, in one of its tasks: for calls whose time is simulated. Devices keep a time of their own.
+    Runtime,
+}
+
 /// Where received audio is played.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Playback {

@@ -10,7 +10,7 @@ use floe_wire::Record;
 use tokio::sync::mpsc;
 
 use crate::{
-    command::{AudioSource, Playback},
+    command::{AudioClock, AudioSource, Playback},
     privacy::Privacy,
     web::WebPage,
 };
@@ -41,6 +41,8 @@ pub struct CallConfig {
     pub tcp_ports: Vec<u16>,
     /// Ta: the least time between new checks over all bases (RFC 8445 section 14.2), 5 to 50 ms.
     pub pacing: Duration,
+    /// Whose clock audio keeps.
+    pub audio_clock: AudioClock,
     /// What is sent.
     pub source: AudioSource,
     /// Where received audio is played.
@@ -72,6 +74,7 @@ impl Default for CallConfig {
             tcp: true,
             tcp_ports: Vec::new(),
             pacing: Duration::from_millis(5),
+            audio_clock: AudioClock::System,
             source: AudioSource::None,
             playback: Playback::None,
             record_wav: None,

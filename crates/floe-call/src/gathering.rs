@@ -311,7 +311,8 @@ impl Gathering {
         let names = (0..self.servers.resolving()).map(|_| Awaited::Name { since: self.started });
         let awaited = answers.chain(self.relays.awaited()).chain(names);
         let has_relay = self.candidates.relayed().next().is_some();
-        patience::code_at(self.started, awaited, has_relay, self.round_trip, tells_relays_only)
+        let good_at = patience::code_at(self.started, awaited, has_relay, self.round_trip, tells_relays_only);
+        self.mappings.settles().map_or(good_at, |at| good_at.max(at))
     }
 
     /// Whether a code made at `now` would be as good as waiting reasonably can make it.
@@ -322,7 +323,7 @@ impl Gathering {
 
     fn is_enough(&self, now: Instant) -> bool {
         let is_awaiting = self.state == GatheringState::Gathering;
-        is_awaiting && now >= self.code_deadline() && !self.mappings.is_settling(now)
+        is_awaiting && now >= self.code_deadline()
     }
 
     /// All candidates so far that the peer may know, best first.

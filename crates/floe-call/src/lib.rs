@@ -29,7 +29,7 @@ mod talk;
 pub mod web;
 
 pub use call::Call;
-pub use command::{AudioSource, Command, Playback};
+pub use command::{AudioClock, AudioSource, Command, Playback};
 pub use config::CallConfig;
 pub use privacy::Privacy;
 pub use snapshot::{PasteOutcome, Snapshot};

@@ -141,7 +141,7 @@ impl Mappings {
 
     /// When it wants to be woken.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        [self.nat.poll_timeout(), self.nat.settles(), self.next_refresh].into_iter().flatten().min()
+        [self.nat.poll_timeout(), self.next_refresh].into_iter().flatten().min()
     }
 
     /// Lets time pass; `true` when every server is to be asked again.
@@ -155,9 +155,14 @@ impl Mappings {
         is_due
     }
 
-    /// Whether a NAT test may give its quick answer soon, which a code is worth waiting for.
+    /// Until when a NAT test may give its quick answer, which a code is worth waiting for.
+    pub fn settles(&self) -> Option<Instant> {
+        self.nat.settles()
+    }
+
+    /// Whether a NAT test may still give its quick answer.
     pub fn is_settling(&self, now: Instant) -> bool {
-        self.nat.settles().is_some_and(|at| at > now)
+        self.settles().is_some_and(|at| at > now)
     }
 
     /// What the code says of our NAT; none where nothing is known.

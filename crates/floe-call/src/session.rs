@@ -8,7 +8,7 @@ use std::{
 
 use floe_path::{AgentOutbox, AgentSend, Credentials, Liveness, Path, PathBase, PathConfig, PathEvent, PathOutput};
 use floe_signal::Capabilities;
-use floe_transport::{Clock, Inbound, Network, NetworkChanges, Tap, TapReceiver};
+use floe_transport::{Clock, Inbound, Network, NetworkChanges, Tap, TapReceiver, clock};
 use floe_wire::{
     BaseId, Candidate, IceConnectionState, Note, PacketKind, Record,
     note::{EndReason, RefusalReason},
@@ -104,7 +104,7 @@ impl Session {
         let clock = config.shared_clock.unwrap_or_else(Clock::start);
         let (tap, tap_receiver) = Tap::new(clock, TAP_CAPACITY);
         tap.note(Note::SessionStarted { wall_ms: clock.wall_ms(), version: env!("CARGO_PKG_VERSION").to_owned() });
-        let now = Instant::now();
+        let now = clock::now();
         let publisher = Publisher::new(clock, snapshots, &config, now);
         let (inbound_sender, inbound) = mpsc::channel(INBOUND_CAPACITY);
         // Before the interfaces are listed, so that no change falls between.
@@ -119,7 +119,7 @@ impl Session {
             // Of its own: equal seeds make equal transaction ids, and answers could not be told apart.
             seed: rand::random(),
         });
-        let (audio, audio_receiver) = AudioWorker::start(&config, identity.ssrc, rand::random());
+        let (audio, audio_receiver) = AudioWorker::start(&config, clock, identity.ssrc, rand::random());
         let talk_tap = tap.clone();
         let mut session = Self {
             tap,
@@ -185,7 +185,7 @@ impl Session {
     }
 
     fn deadline(&self) -> Instant {
-        let now = Instant::now();
+        let now = clock::now();
         let code = (self.exchange.own().is_none()).then(|| self.gathering.code_deadline());
         [
             Some(self.publisher.poll_timeout()),
@@ -209,17 +209,17 @@ impl Session {
             Wake::Command(None) => self.ended = Some(EndReason::HungUp),
             Wake::Records(batch) => self.publisher.take(batch),
             Wake::Inbound(inbound) => self.on_inbound(inbound),
-            Wake::Agent(send) => self.path.handle_agent(send, Instant::now()),
+            Wake::Agent(send) => self.path.handle_agent(send, clock::now()),
             Wake::Audio(output) => self.on_audio(output),
             Wake::Found(found) => self.on_found(found).await,
-            Wake::Network => self.gathering.on_network_news(Instant::now()),
+            Wake::Network => self.gathering.on_network_news(clock::now()),
             Wake::Timer => {}
         }
-        self.on_time(Instant::now()).await;
+        self.on_time(clock::now()).await;
     }
 
     async fn on_found(&mut self, found: Found) {
-        let now = Instant::now();
+        let now = clock::now();
         match self.gathering.on_found(found, now) {
             Some(BaseChange::Added { id, address, priority }) => {
                 self.path.add_base(relayed_base(id, address, priority), now).await;
@@ -305,7 +305,7 @@ impl Session {
         let Peer { code, role, fingerprint } = peer;
         let credentials = Credentials { ufrag: code.ufrag, password: code.password };
         self.publisher.seals.know(&credentials);
-        let now = Instant::now();
+        let now = clock::now();
         self.gathering.expect_from(&code.candidates);
         self.path.set_remote(role, credentials, &code.candidates, now).await;
         self.gathering.seek_names(&code.hidden, now);
@@ -322,7 +322,7 @@ impl Session {
         let fresh = self.exchange.take_fresh();
         self.add_candidates(fresh);
         let hidden = self.exchange.take_fresh_hidden();
-        self.gathering.seek_names(&hidden, Instant::now());
+        self.gathering.seek_names(&hidden, clock::now());
     }
 
     /// Names of the peer's were answered for: they are addresses like others from here on.
@@ -337,7 +337,7 @@ impl Session {
     fn add_candidates(&mut self, candidates: Vec<Candidate>) {
         for candidate in candidates {
             self.restarts.add_candidate(&candidate);
-            self.path.add_remote_candidate(&candidate, Instant::now());
+            self.path.add_remote_candidate(&candidate, clock::now());
             self.tap.note(Note::RemoteCandidate { generation: self.restarts.current(), candidate });
         }
         self.drain_path();
@@ -426,7 +426,7 @@ impl Session {
             PathEvent::Selected { generation, base, remote, .. }
                 if self.restarts.is_superseded(generation) && self.path.selected() != Some((base, remote)) => {}
             PathEvent::Selected { generation, base, remote, took_over } => {
-                if self.restarts.on_selected(generation, Instant::now()) {
+                if self.restarts.on_selected(generation, clock::now()) {
                     self.tap.note(Note::PathSuspected { suspected: false });
                 }
                 if took_over {
@@ -440,7 +440,7 @@ impl Session {
                 }
             }
             PathEvent::LivenessChanged { generation, liveness } => {
-                self.restarts.on_liveness(generation, liveness == Liveness::Alive, Instant::now());
+                self.restarts.on_liveness(generation, liveness == Liveness::Alive, clock::now());
                 // An older generation may fall silent before it ends, and nobody minds.
                 if self.restarts.is_superseded(generation) {
                     return;
@@ -510,7 +510,7 @@ impl Session {
         if let Some(media) = &mut self.media {
             media.close();
         }
-        self.drain_media(Instant::now());
+        self.drain_media(clock::now());
         self.exchange.close();
         let generation = self.restarts.current();
         let state = IceConnectionState::Closed;
@@ -527,7 +527,7 @@ impl Session {
             tracing::warn!("a socket reader did not end in time");
         }
         publisher.take(batch);
-        publisher.finish(Instant::now(), extras);
+        publisher.finish(clock::now(), extras);
     }
 }
 

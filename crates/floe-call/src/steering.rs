@@ -7,6 +7,7 @@
 use std::{collections::BTreeMap, net::SocketAddr, time::Instant};
 
 use floe_signal::control::Features;
+use floe_transport::clock;
 use floe_wire::{
     BaseId, IceRole, Note,
     note::{AudioMeasure, DropKind},
@@ -94,7 +95,7 @@ impl Session {
 
     fn rule(&mut self, ruling: PairRuling) {
         let key = (ruling.base, ruling.remote);
-        let now = Instant::now();
+        let now = clock::now();
         match ruling.by {
             Judge::Measurement if self.steering.people.contains_key(&key) => return,
             Judge::Measurement => {}
@@ -124,7 +125,7 @@ impl Session {
         }
         let Some((base, remote)) = self.publisher.peers_name(ruling.base, ruling.remote) else { return false };
         let is_told = self.talk.control.tell_ruling(PairRuling { base, remote, ..ruling });
-        self.talk(Instant::now());
+        self.talk(clock::now());
         is_told
     }
 

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use floe_inspect::side::add_side;
+use floe_transport::clock;
 use floe_wire::{Candidate, Generation, Note, note::EndReason, side::SideDigest};
 
 use crate::{
@@ -100,6 +101,6 @@ impl Session {
     /// Tells the peer that this side hangs up, without waiting for an answer.
     pub(crate) fn say_goodbye(&mut self) {
         self.talk.control.say_goodbye();
-        self.talk(Instant::now());
+        self.talk(clock::now());
     }
 }

@@ -32,6 +32,12 @@ impl Clock {
         Stamp(at.saturating_duration_since(self.start))
     }
 
+    /// The present time since the Unix epoch, by the wall clock of stamp zero: it does not jump when that is set.
+    #[must_use]
+    pub fn wall(&self) -> Duration {
+        self.wall + self.stamp().0
+    }
+
     /// The wall clock of stamp zero, in milliseconds since the Unix epoch.
     #[must_use]
     pub fn wall_ms(&self) -> u64 {

@@ -113,13 +113,17 @@ impl NatTests {
     /// When [`Self::handle_timeout`] wants to be called.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.tests().filter_map(NatTest::poll_timeout).min()
+        self.tests().filter_map(NatTest::poll_timeout).chain(self.settles()).min()
     }
 
     /// Repeats what is due and gives up what was repeated often enough.
     pub fn handle_timeout(&mut self, now: Instant) {
-        for (_, test) in self.bases.iter_mut().filter_map(|observed| observed.test.as_mut()) {
-            test.handle_timeout(now);
+        for observed in &mut self.bases {
+            // A moment that has passed is nothing to wake up for.
+            observed.settles = observed.settles.filter(|at| *at > now);
+            if let Some((_, test)) = &mut observed.test {
+                test.handle_timeout(now);
+            }
         }
     }
 
@@ -272,6 +276,20 @@ mod tests {
         assert!(tests.handle(BASE, at("198.51.100.1:3479"), &answer, now));
         assert_eq!(tests.verdict(BASE).filtering, NatFiltering::Known(Dependence::EndpointIndependent));
         assert_eq!(tests.settles(), None);
+    }
+
+    #[test]
+    fn a_quick_answer_that_does_not_come_is_waited_for_once() {
+        let (mut tests, mut now) = (NatTests::new(1), Instant::now());
+        answered(&mut tests, "192.0.2.1:3478", "203.0.113.1:7", Some("198.51.100.1:3479"), now);
+        for _ in 0..100 {
+            while tests.poll_send().is_some() {}
+            let Some(at) = tests.poll_timeout() else { break };
+            assert!(at > now, "whoever sleeps until then never sleeps");
+            now = at;
+            tests.handle_timeout(now);
+        }
+        assert!(tests.is_done() && tests.settles().is_none());
     }
 
     #[test]

@@ -1,17 +1,18 @@
-//! The loop of the audio thread.
+//! The loop of the audio worker.
 
 use std::{
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
-        mpsc::{Receiver, RecvTimeoutError},
+        mpsc::{Receiver, RecvTimeoutError, TryRecvError},
     },
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
 use floe_media::{
     AudioReceiver, AudioSender, FRAME_DURATION, FRAME_SAMPLES, Frame, FrameKind, LevelMeter, RtcpSession, ToneMeter,
 };
+use floe_transport::{Clock, clock};
 use floe_wire::note::AudioMeasure;
 use tokio::sync::mpsc;
 
@@ -26,8 +27,9 @@ const REPORT_TICKS: u64 = 50;
 /// A worker that was held up longer than this gives up the lost time and starts its clock anew.
 const LATEST: Duration = Duration::from_millis(200);
 
-/// Everything the audio thread owns.
+/// Everything the audio worker owns.
 pub(super) struct Worker {
+    clock: Clock,
     source: Source,
     sink: Sink,
     codec: Option<Codec>,
@@ -54,8 +56,8 @@ struct Codec {
 impl Worker {
     pub fn new(
         config: &CallConfig,
-        ssrc: u32,
-        seed: u64,
+        clock: Clock,
+        (ssrc, seed): (u32, u64),
         outputs: mpsc::Sender<AudioOutput>,
         input_dropped: Arc<AtomicU64>,
     ) -> Self {
@@ -66,6 +68,7 @@ impl Worker {
             Err(error) => (None, Some(format!("There is no audio in this call: {error}"))),
         };
         let mut worker = Self {
+            clock,
             source,
             sink,
             codec,
@@ -108,6 +111,23 @@ impl Worker {
         self.finish();
     }
 
+    /// Runs until the session says stop or is gone, by the runtime's clock.
+    pub async fn run_in_runtime(mut self, inputs: Receiver<AudioInput>) {
+        let mut next_tick = clock::now();
+        loop {
+            tokio::time::sleep_until(next_tick.into()).await;
+            loop {
+                match inputs.try_recv() {
+                    Ok(AudioInput::Stop) | Err(TryRecvError::Disconnected) => return self.finish(),
+                    Ok(input) => self.on_input(input),
+                    Err(TryRecvError::Empty) => break,
+                }
+            }
+            self.tick(next_tick);
+            next_tick += FRAME_DURATION;
+        }
+    }
+
     fn on_input(&mut self, input: AudioInput) {
         match input {
             AudioInput::Rtp { packet, at } => {
@@ -131,7 +151,7 @@ impl Worker {
     }
 
     fn on_rtcp(&mut self, packet: &[u8]) {
-        match self.rtcp.handle(packet, wall()) {
+        match self.rtcp.handle(packet, self.clock.wall()) {
             Ok(news) => {
                 if let (Some(codec), Some(lost)) = (&mut self.codec, news.remote_fraction_lost) {
                     codec.sender.set_expected_loss((lost * 100.0).ceil() as u8);
@@ -238,7 +258,7 @@ impl Worker {
 
     fn report(&mut self) {
         let Some(codec) = &self.codec else { return };
-        let report = self.rtcp.report(&codec.sender.stats(), &codec.receiver.stats(), wall());
+        let report = self.rtcp.report(&codec.sender.stats(), &codec.receiver.stats(), self.clock.wall());
         self.emit(AudioOutput::Rtcp(report));
     }
 
@@ -259,7 +279,7 @@ impl Worker {
         if self.is_sending
             && let Some(codec) = &self.codec
         {
-            let goodbye = self.rtcp.bye(&codec.sender.stats(), &codec.receiver.stats(), wall());
+            let goodbye = self.rtcp.bye(&codec.sender.stats(), &codec.receiver.stats(), self.clock.wall());
             self.emit(AudioOutput::Rtcp(goodbye));
         }
         let Self { sink, outputs, .. } = self;
@@ -278,9 +298,4 @@ impl Codec {
         let receiver = AudioReceiver::new().map_err(|error| error.to_string())?;
         Ok(Self { sender, receiver })
     }
-}
-
-/// Time since the Unix epoch, for RTCP's NTP timestamps.
-fn wall() -> Duration {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO)
 }

@@ -30,7 +30,7 @@ async fn restarts_for(pair: &Pair, cause: RestartCause) {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn a_default_route_that_moves_alone_begins_ice_anew() {
     let pair = with_two_uplinks().await;
     assert!(pair.world.set_default_interface(Side::A, "wwan0"));
@@ -40,7 +40,7 @@ async fn a_default_route_that_moves_alone_begins_ice_anew() {
     assert_eq!(a.picture.restarts.len(), 1, "{}", log_of(&a.picture));
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn a_default_route_that_goes_with_its_address_is_noted_and_costs_no_restart_of_its_own() {
     let pair = with_two_uplinks().await;
     assert!(pair.world.set_interface_up(Side::A, "wlan0", false));
@@ -51,7 +51,7 @@ async fn a_default_route_that_goes_with_its_address_is_noted_and_costs_no_restar
     assert!(!causes.contains(&RestartCause::DefaultRoute), "{causes:?}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn a_computer_that_wakes_begins_ice_anew() {
     let pair = with_two_uplinks().await;
     assert!(pair.world.add_sleep(Side::A, Duration::from_secs(90)));

@@ -26,7 +26,7 @@ async fn has_digests(call: &Call) {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn each_end_knows_what_the_other_one_sees() {
     let pair = Pair::exchanged(Scenario::TwoNat).await;
     connected(&pair.a).await;
@@ -46,7 +46,7 @@ async fn each_end_knows_what_the_other_one_sees() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn a_peer_that_mutes_is_shown_as_muted() {
     let pair = Pair::exchanged(Scenario::Lan).await;
     connected(&pair.b).await;
@@ -56,7 +56,7 @@ async fn a_peer_that_mutes_is_shown_as_muted() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn checks_that_never_arrive_are_told_apart_from_answers_that_do_not() {
     let pair = Pair::exchanged(Scenario::TwoNat).await;
     connected(&pair.a).await;
@@ -69,7 +69,7 @@ async fn checks_that_never_arrive_are_told_apart_from_answers_that_do_not() {
     assert!(!selected.why.contains("the peer saw"), "{}", selected.why);
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn a_peer_without_a_channel_is_called_all_the_same() {
     let pair = Pair::start(Scenario::Lan);
     let (code_a, code_b) = (code_of(&pair.a).await, code_of(&pair.b).await);
@@ -88,7 +88,7 @@ async fn a_peer_without_a_channel_is_called_all_the_same() {
     assert_eq!(a.picture.ended, Some(EndReason::HungUp));
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn each_end_knows_when_the_other_one_saw_its_checks_and_what_a_direction_takes() {
     let pair = Pair::exchanged(Scenario::TwoNat).await;
     for call in [&pair.a, &pair.b] {

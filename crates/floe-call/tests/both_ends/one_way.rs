@@ -27,7 +27,7 @@ async fn measured(call: &Call) -> Directions {
     directions(&snapshot.picture)
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn the_direction_that_loses_is_named_by_both_ends() {
     let pair = Pair::exchanged(Scenario::TwoNat).await;
     connected(&pair.a).await;
@@ -37,7 +37,7 @@ async fn the_direction_that_loses_is_named_by_both_ends() {
     pair.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn a_direction_that_becomes_slow_is_named_by_both_ends() {
     let pair = Pair::exchanged(Scenario::TwoNat).await;
     for call in [&pair.a, &pair.b] {
@@ -58,7 +58,7 @@ async fn a_direction_that_becomes_slow_is_named_by_both_ends() {
     pair.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn with_one_clock_a_slow_direction_is_known_from_the_start() {
     let world = World::build(Scenario::TwoNat, 7).expect("the world can be built");
     world.change_way(Side::A, Way::There, |profile| profile.delay = Duration::from_millis(200));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use floe_call::{AudioSource, Call, CallConfig, Snapshot};
+use floe_call::{AudioClock, AudioSource, Call, CallConfig, Snapshot};
 use floe_simnet::{Scenario, World};
 use floe_transport::Clock;
 use floe_wire::Record;
@@ -52,6 +52,7 @@ impl Pair {
             turn_servers: world.turn_servers.clone(),
             turn_trust: world.turn_trust.clone(),
             include_loopback: world.include_loopback,
+            audio_clock: AudioClock::Runtime,
             source: AudioSource::Tone { hz: 440 },
             shared_clock,
             ..CallConfig::default()

@@ -46,7 +46,7 @@ pub async fn hears_more(call: &Call) {
     until(call, "audio comes in", |snapshot| packets(snapshot) > before + 20).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn a_restart_moves_the_call_without_a_gap_and_keeps_its_keys() {
     let pair = prepared(Scenario::TwoNat).await;
     let before = [&pair.a, &pair.b].map(|call| words(&call.snapshot()));
@@ -75,7 +75,7 @@ async fn a_restart_moves_the_call_without_a_gap_and_keeps_its_keys() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn both_sides_may_restart_at_once_and_again_and_again() {
     let pair = prepared(Scenario::Lan).await;
     for round in 1..=6 {
@@ -114,7 +114,7 @@ fn set_cut(world: &World, cut: bool) -> bool {
     world.set_loss(Side::A, if cut { 1.0 } else { 0.0 })
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn ten_seconds_without_a_path_are_survived() {
     let pair = survives(Duration::from_secs(10)).await;
     let (a, _) = pair.finish().await;
@@ -125,7 +125,7 @@ async fn ten_seconds_without_a_path_are_survived() {
     assert!(gap.is_none_or(|gap| gap >= Duration::from_secs(9)), "{gap:?}\n{}", log_of(&a.picture));
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn a_router_that_forgets_its_mappings_costs_about_a_second() {
     let pair = prepared(Scenario::OneNat).await;
     let concealed = |call: &Call| call.snapshot().picture.audio.as_ref().map_or(0, |audio| audio.concealed_samples);

@@ -56,7 +56,7 @@ fn gap_since(call: &Call, before: u64) -> Duration {
     Duration::from_micros((concealed(call) - before) * 1_000_000 / 48_000)
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn a_network_that_comes_is_moved_to_without_a_gap() {
     let pair = connected_with(&[MOBILE]).await;
     let before = concealed(&pair.a);
@@ -70,7 +70,7 @@ async fn a_network_that_comes_is_moved_to_without_a_gap() {
     hears_more(&pair.b).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn a_network_that_is_no_better_goes_into_reserve() {
     let pair = connected_with(&[WIFI]).await;
     set(&pair.world, MOBILE, true);
@@ -83,7 +83,7 @@ async fn a_network_that_is_no_better_goes_into_reserve() {
     hears_more(&pair.b).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn a_network_that_goes_is_replaced_by_the_one_in_reserve_at_once() {
     let pair = connected_with(&[WIFI, MOBILE]).await;
     until(&pair.a, "Wi-Fi is in use", |snapshot| interface_in_use(snapshot).as_deref() == Some(WIFI)).await;
@@ -104,7 +104,7 @@ async fn a_network_that_goes_is_replaced_by_the_one_in_reserve_at_once() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn a_network_that_goes_as_another_one_comes_costs_less_than_a_second_and_no_code() {
     let pair = connected_with(&[WIFI]).await;
     let before = (concealed(&pair.a), words(&pair.a.snapshot()));
@@ -117,7 +117,7 @@ async fn a_network_that_goes_as_another_one_comes_costs_less_than_a_second_and_n
     assert_eq!(words(&pair.a.snapshot()), before.1);
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn a_machine_that_is_offline_for_a_while_comes_back_by_itself() {
     let pair = connected_with(&[WIFI]).await;
     set(&pair.world, WIFI, false);
@@ -128,7 +128,7 @@ async fn a_machine_that_is_offline_for_a_while_comes_back_by_itself() {
     hears_more(&pair.b).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn a_call_that_moves_again_and_again_keeps_its_keys_and_leaves_nothing_behind() {
     let pair = connected_with(&[WIFI]).await;
     let before = words(&pair.a.snapshot());
@@ -154,7 +154,7 @@ async fn a_call_that_moves_again_and_again_keeps_its_keys_and_leaves_nothing_beh
     assert!(open.iter().all(|base| base.address.ip() == open[0].address.ip()), "{open:?}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn when_the_only_relay_of_both_forgets_them_fresh_codes_revive_the_same_call() {
     let mut pair = Pair::exchanged(Scenario::UdpBlocked).await;
     prepare(&pair).await;
@@ -185,7 +185,7 @@ async fn fresh_code(call: &Call, first: Option<&str>) -> String {
     until(call, "a fresh code is offered", is_fresh).await.code.clone().expect("just waited for")
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn when_both_have_moved_fresh_codes_revive_the_same_call() {
     let pair = connected_with(&[WIFI]).await;
     let before = words(&pair.a.snapshot());

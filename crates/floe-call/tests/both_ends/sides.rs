@@ -38,7 +38,7 @@ async fn is_told(call: &Call) {
     until(call, "a pair says that the peer saw nothing of it", |snapshot| hopeless(&snapshot.picture).is_some()).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn a_side_pasted_after_the_call_says_what_the_channel_would_have_said() {
     // The same world twice: once told live, once without a channel and pasted afterwards.
     let live = Pair::exchanged(Scenario::TwoNat).await;
