@@ -185,8 +185,9 @@ impl Restarts {
     }
 
     /// When [`Restarts::take_due`] or [`Restarts::take_retired`] has something.
-    pub fn poll_timeout(&self) -> Option<Instant> {
-        let silence = self.silent_since.filter(|_| !self.is_under_way()).map(|since| since + PATIENCE);
+    /// Silence is nothing to wake up for while a pair in reserve may end it.
+    pub fn poll_timeout(&self, has_standby: bool) -> Option<Instant> {
+        let silence = self.silent_since.filter(|_| !self.is_under_way() && !has_standby).map(|since| since + PATIENCE);
         let silence = silence.map(|at| self.began.map_or(at, |began| at.max(began + CALM)));
         let pending = self.pending.and(self.began).map(|began| began + PACE);
         [silence, pending, self.retire_at].into_iter().flatten().min()
@@ -197,6 +198,8 @@ impl Restarts {
         let is_silent = self.silent_since.is_some_and(|since| since + PATIENCE <= now);
         let is_calm = self.began.is_none_or(|began| began + CALM <= now);
         if is_silent && is_calm && !has_standby {
+            // Without keys for it nothing begins, and that is to be found out now and then, not all the time.
+            self.silent_since = Some(now);
             self.want(RestartCause::PathSilent);
         }
         if self.began.is_some_and(|began| began + PACE > now) {

@@ -194,7 +194,7 @@ impl Session {
             self.path.poll_timeout().map(|(at, _why)| at),
             self.media.as_ref().and_then(Media::poll_timeout),
             self.talk.control.poll_timeout(),
-            self.restarts.poll_timeout(),
+            self.restarts.poll_timeout(!self.path.standby().is_empty()),
             self.steering.poll_timeout(),
             code,
         ]

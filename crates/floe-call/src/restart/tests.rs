@@ -51,9 +51,21 @@ fn the_older_generation_ends_a_while_after_the_newer_one_took_over() {
     restarts.on_selected(SECOND, now + 100 * MS);
     assert!(!restarts.is_under_way());
     assert_eq!(restarts.take_retired(now + 2099 * MS), []);
-    assert_eq!(restarts.poll_timeout(), Some(now + 2100 * MS));
+    assert_eq!(restarts.poll_timeout(false), Some(now + 2100 * MS));
     assert_eq!(restarts.take_retired(now + 2100 * MS), [FIRST]);
-    assert_eq!(restarts.poll_timeout(), None);
+    assert_eq!(restarts.poll_timeout(false), None);
+}
+
+#[test]
+fn a_restart_that_cannot_begin_is_tried_now_and_then() {
+    let (mut restarts, mut now) = carrying();
+    restarts.on_liveness(FIRST, false, now);
+    for _ in 0..10 {
+        let at = restarts.poll_timeout(false).expect("the path is silent");
+        assert_eq!(at, now + PATIENCE);
+        now = at;
+        assert_eq!(restarts.take_due(false, now), Some((SECOND, RestartCause::PathSilent)));
+    }
 }
 
 #[test]
@@ -69,9 +81,10 @@ fn a_generation_that_never_carried_anything_ends_with_the_next_one() {
 fn silence_is_acted_upon_once_and_only_without_a_pair_in_reserve() {
     let (mut restarts, now) = carrying();
     restarts.on_liveness(FIRST, false, now);
-    assert_eq!(restarts.poll_timeout(), Some(now + PATIENCE));
+    assert_eq!(restarts.poll_timeout(false), Some(now + PATIENCE));
     assert_eq!(restarts.take_due(false, now + PATIENCE - MS), None);
     assert_eq!(restarts.take_due(true, now + PATIENCE), None, "a pair in reserve takes over by itself");
+    assert_eq!(restarts.poll_timeout(true), None, "and nobody wakes up for it");
     assert_eq!(restarts.take_due(false, now + PATIENCE), Some((SECOND, RestartCause::PathSilent)));
     restarts.begin(SECOND, RestartCause::PathSilent, now + PATIENCE);
     assert_eq!(restarts.take_due(false, now + 60_000 * MS), None, "one is under way");
@@ -82,7 +95,7 @@ fn silence_that_ends_in_time_restarts_nothing() {
     let (mut restarts, now) = carrying();
     restarts.on_liveness(FIRST, false, now);
     restarts.on_liveness(FIRST, true, now + 200 * MS);
-    assert_eq!((restarts.poll_timeout(), restarts.take_due(false, now + 900 * MS)), (None, None));
+    assert_eq!((restarts.poll_timeout(false), restarts.take_due(false, now + 900 * MS)), (None, None));
 }
 
 #[test]
