@@ -83,6 +83,9 @@ fn facts(opened: &Opened, model: &Model<'_>, ui: &mut Ui) {
     for problem in &opened.problems {
         pen::trouble(ui, problem);
     }
+    for notice in &opened.notices {
+        pen::note(ui, notice);
+    }
 }
 
 /// Which session of a capture is shown, from whose side, and how to change that.

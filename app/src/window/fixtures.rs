@@ -24,7 +24,7 @@ use floe_wire::{
     note::{AudioMeasure, DropKind, EndReason, RefusalReason, SecurityFacts},
 };
 
-pub use self::exchanged::{exchanged, forged};
+pub use self::exchanged::{both_sides, exchanged, forged};
 use self::parts::*;
 use super::{
     devices::DeviceList,

@@ -92,6 +92,8 @@ pub struct Counts {
     pub frames: u64,
     /// Frames whose end was not captured (snap length).
     pub cut: u64,
+    /// Those of them that are media with its header.
+    pub cut_media: u64,
     /// Frames that are older than one before them.
     pub backwards: u64,
     /// UDP datagrams.

@@ -39,6 +39,11 @@ pub enum Problem {
         /// How many.
         frames: u64,
     },
+    /// Media was captured without its payload, as Floe's own exports are: everything that is read of it is there.
+    CutMedia {
+        /// How many packets.
+        packets: u64,
+    },
     /// The clock of the capture went backwards; its packets were put in order.
     Backwards {
         /// How many frames are older than one before them.
@@ -62,11 +67,20 @@ pub enum Problem {
 }
 
 impl Problem {
+    /// Whether nothing is missing or wrong that anybody would have seen: worth knowing, nothing to worry about.
+    #[must_use]
+    pub const fn is_harmless(&self) -> bool {
+        matches!(self, Self::CutMedia { .. })
+    }
+
     /// What the counts of an import tell.
     pub(crate) fn of_counts(counts: &Counts) -> Vec<Self> {
+        // A segment of TCP may hold more than one packet.
+        let cut = counts.cut.saturating_sub(counts.cut_media);
         let problems = [
             (counts.unknown_link, Self::UnknownLink { frames: counts.unknown_link }),
-            (counts.cut, Self::Cut { frames: counts.cut }),
+            (cut, Self::Cut { frames: cut }),
+            (counts.cut_media, Self::CutMedia { packets: counts.cut_media }),
             (counts.backwards, Self::Backwards { frames: counts.backwards }),
             (counts.fragments, Self::Fragments { parts: counts.fragments }),
             (counts.tcp_gaps, Self::Gaps { gaps: counts.tcp_gaps }),
@@ -96,6 +110,12 @@ impl fmt::Display for Problem {
             }
             Self::Cut { frames } => {
                 write!(f, "{frames} frames were captured in part only (snap length); what is there was read")
+            }
+            Self::CutMedia { packets: 1 } => {
+                write!(f, "One media packet was captured without what was said in it; its header was read")
+            }
+            Self::CutMedia { packets } => {
+                write!(f, "{packets} media packets were captured without what was said in them; their headers were read")
             }
             Self::Backwards { frames } => {
                 write!(f, "The clock of the capture went backwards {frames} times; packets were put in order of time")

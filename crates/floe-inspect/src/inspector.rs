@@ -62,6 +62,8 @@ pub struct Inspector {
     /// The base whose packets the system last refused, and when.
     last_refusal: Option<(BaseId, Stamp)>,
     both_ends: BothEnds,
+    /// The newest record's stamp.
+    recorded: Stamp,
     pairs_judged_at: Stamp,
     phases_judged_at: Stamp,
     is_pairs_stale: bool,
@@ -79,7 +81,9 @@ impl Inspector {
 
     /// Folds one record in. Time never goes backwards: a record older than its predecessor counts as simultaneous.
     pub fn ingest(&mut self, record: &Record) {
-        self.picture.at = self.picture.at.max(record.at);
+        self.recorded = self.recorded.max(record.at);
+        // Time may have passed before a record of an earlier moment was handed over; that moment is still its own.
+        self.picture.at = self.recorded;
         self.picture.counters.records += 1;
         match &record.body {
             RecordBody::Packet(packet) => self.on_packet(packet),

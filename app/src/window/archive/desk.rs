@@ -89,10 +89,13 @@ impl Desk {
     }
 
     fn take(&mut self, batch: Vec<Record>) {
-        if let Source::Journal(journal) = &mut self.source {
-            // A file in memory is written without a failure.
-            let written = journal.append(&batch);
-            debug_assert!(written.is_ok());
+        match &mut self.source {
+            Source::Journal(journal) => {
+                // A file in memory is written without a failure.
+                let written = journal.append(&batch);
+                debug_assert!(written.is_ok());
+            }
+            Source::File(_, _, added) => added.extend_from_slice(&batch),
         }
         for record in batch {
             self.history.push(record);

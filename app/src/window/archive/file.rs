@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use floe_capture::{Import, ImportOptions, Loaded, load};
+use floe_capture::{Import, ImportOptions, Loaded, Problem, load};
 use floe_inspect::Picture;
 use tokio::sync::watch;
 
@@ -56,6 +56,8 @@ pub struct Opened {
     pub reading: Reading,
     /// What could not be read, a sentence each.
     pub problems: Vec<String>,
+    /// What is worth knowing of it, a sentence each.
+    pub notices: Vec<String>,
     /// What else a capture of another program holds.
     pub capture: Option<Capture>,
     /// Bytes of the file.
@@ -152,7 +154,9 @@ pub fn read(
             false => ControlFlow::Continue(()),
         };
         let loaded = load(source, options, &mut go_on).map_err(|error| error.to_string())?;
-        let problems: Vec<String> = loaded.problems().iter().map(|problem| format!("{problem}.")).collect();
+        let (notices, problems): (Vec<_>, Vec<_>) = loaded.problems().iter().partition(|problem| problem.is_harmless());
+        let sentences = |problems: Vec<&Problem>| problems.iter().map(|problem| format!("{problem}.")).collect();
+        let said = (sentences(problems), sentences(notices));
         let capture = match &loaded {
             Loaded::Record(_) => None,
             Loaded::Capture(import) => Some(Capture::of(import, options)),
@@ -160,15 +164,15 @@ pub fn read(
         for record in loaded.into_records() {
             desk.file(record);
         }
-        Ok((problems, capture, total))
+        Ok((said, capture, total))
     });
     if cancelled.load(Ordering::Relaxed) {
         return;
     }
     state.send_replace(match outcome {
-        Ok((problems, capture, bytes)) => {
+        Ok(((problems, notices), capture, bytes)) => {
             let picture = Arc::new(desk.latest().clone());
-            OpenState::Open(Arc::new(Opened { reading: Reading::of(&picture), picture, problems, capture, bytes }))
+            OpenState::Open(Arc::new(Opened { reading: Reading::of(&picture), picture, problems, notices, capture, bytes }))
         }
         Err(why) => OpenState::Refused(format!("{} cannot be opened: {why}.", name(path))),
     });

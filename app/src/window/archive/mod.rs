@@ -80,7 +80,7 @@ impl Archive {
         let (state, progress) = watch::channel(OpenState::start());
         let cancelled = Arc::new(AtomicBool::new(false));
         let open = OpenFile::new(path.clone(), progress, Arc::clone(&cancelled));
-        let source = Source::File(path.clone(), options.clone());
+        let source = Source::File(path.clone(), options.clone(), Vec::new());
         let archive = Self::start(source, repaint, move |mut desk| {
             file::read(&path, &options, &mut desk, &state, &cancelled);
             desk.serve(None);

@@ -97,8 +97,8 @@ pub struct SaveJob {
 pub enum Source {
     /// A call's: a file in memory.
     Journal(RecordWriter<Vec<u8>>),
-    /// A file's.
-    File(PathBuf, ImportOptions),
+    /// A file's, and what was added to them since it was read.
+    File(PathBuf, ImportOptions, Vec<Record>),
 }
 
 impl Source {
@@ -107,7 +107,7 @@ impl Source {
     pub fn kept(&self) -> Kept {
         match self {
             Self::Journal(journal) => Kept::Journal(journal.get_ref().clone()),
-            Self::File(path, options) => Kept::File(path.clone(), options.clone()),
+            Self::File(path, options, added) => Kept::File(path.clone(), options.clone(), added.clone()),
         }
     }
 }
@@ -116,8 +116,8 @@ impl Source {
 pub enum Kept {
     /// A call's, as a file in memory.
     Journal(Vec<u8>),
-    /// A file's.
-    File(PathBuf, ImportOptions),
+    /// A file's, and what was added to them.
+    File(PathBuf, ImportOptions, Vec<Record>),
 }
 
 impl Kept {
@@ -127,10 +127,12 @@ impl Kept {
                 Ok(reader) => Ok(reader.collect()),
                 Err(_) => Err("there is nothing to save yet".to_owned()),
             },
-            Self::File(path, options) => {
+            Self::File(path, options, added) => {
                 let file = File::open(path).map_err(|error| format!("{}: {error}", path.display()))?;
                 let loaded = load(file, options, &mut |_| std::ops::ControlFlow::Continue(()));
-                loaded.map(floe_capture::Loaded::into_records).map_err(|error| error.to_string())
+                let mut records = loaded.map_err(|error| error.to_string())?.into_records();
+                records.extend_from_slice(added);
+                Ok(records)
             }
         }
     }
@@ -235,7 +237,7 @@ mod tests {
         assert_eq!(RecordReader::new(bytes.as_slice()).unwrap().count(), 2);
         let path = place("again.floe");
         fs::write(&path, &bytes).unwrap();
-        let again = saved(SaveAs::Record, &Kept::File(path.clone(), ImportOptions::default()));
+        let again = saved(SaveAs::Record, &Kept::File(path.clone(), ImportOptions::default(), Vec::new()));
         fs::remove_file(path).unwrap();
         assert_eq!(again.unwrap(), bytes);
     }

@@ -24,13 +24,15 @@ const TITLE: f32 = 26.0;
 const REACH: f32 = 6.0;
 /// Beyond this, a diagram is no easier to read.
 const LARGEST_SCALE: f32 = 1.5;
+/// Nodes may be this much lower where there is little room: their letters still fit.
+const LOWEST: f32 = 0.78;
 
 /// Least size at which a machine reads.
 pub fn least_size<S: Machine>() -> Vec2 {
     let nodes = S::STATES.len() as f32;
     vec2(
         node_width::<S>() + reach(lanes::<S>(true)) + reach(lanes::<S>(false)),
-        TITLE + nodes * (NODE_HEIGHT + LEAST_GAP),
+        TITLE + nodes * (NODE_HEIGHT + LEAST_GAP) * LOWEST,
     )
 }
 
@@ -107,13 +109,16 @@ struct Sketch<'a, S> {
 impl<'a, S: Machine> Sketch<'a, S> {
     fn new(course: Course<'a, S>, area: Rect) -> Self {
         let least = least_size::<S>();
-        let scale = (area.size() / least).min_elem().clamp(1.0, LARGEST_SCALE);
         let count = S::STATES.len() as f32;
+        let share = (area.height() - TITLE) / count;
+        let scale = (area.width() / least.x).min(share / (NODE_HEIGHT + LEAST_GAP)).clamp(LOWEST, LARGEST_SCALE);
         let height = NODE_HEIGHT * scale;
-        let gap = ((area.height() - TITLE) / count - height).clamp(LEAST_GAP * scale, WIDEST_GAP * scale);
-        let width = node_width::<S>() * scale;
-        let spare = (area.width() - least.x * scale).max(0.0);
-        let x = area.left() + reach(lanes::<S>(true)) * scale + spare / 2.0;
+        let gap = (share - height).clamp(LEAST_GAP * scale, WIDEST_GAP * scale);
+        // Words do not get narrower.
+        let wide = scale.max(1.0);
+        let width = node_width::<S>() * wide;
+        let spare = (area.width() - least.x * wide).max(0.0);
+        let x = area.left() + reach(lanes::<S>(true)) * wide + spare / 2.0;
         let node = |index: usize| {
             let y = area.top() + TITLE + index as f32 * (height + gap);
             Rect::from_min_size(pos2(x, y), vec2(width, height))
@@ -203,7 +208,7 @@ impl<'a, S: Machine> Sketch<'a, S> {
         painter.rect(rect, CornerRadius::same(8), fill, stroke, StrokeKind::Inside);
         pen::line(painter, rect.shrink2(vec2(5.0, 0.0)), Align2::CENTER_CENTER, state.label(), self.font(), text);
         if stay.visits > 0 {
-            let under = Rect::from_min_size(rect.left_bottom() + vec2(4.0, 2.0), vec2(rect.width() * 0.62, 15.0));
+            let under = Rect::from_min_size(rect.left_bottom() + vec2(4.0, 2.0 * self.scale.min(1.0)), vec2(rect.width() * 0.62, 15.0 * self.scale.min(1.0)));
             pen::line(painter, under, Align2::LEFT_CENTER, stay.dwell(), theme::small(), palette.text);
         }
         let response = ui.interact(rect, ui.scope_id().with((S::TITLE, state.label())), Sense::click());

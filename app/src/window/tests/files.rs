@@ -10,13 +10,16 @@ fn a_file_is_named_and_can_be_closed() {
         picture: std::sync::Arc::clone(&stage.snapshot.picture),
         reading: Reading::of(&stage.snapshot.picture),
         problems: vec!["The file is cut off at byte 97; everything before it was read.".to_owned()],
+        notices: vec!["12 media packets were captured without what was said in them.".to_owned()],
         capture: None,
         bytes: 123_456,
     };
     let state = OpenState::Open(std::sync::Arc::new(opened));
     stage.file = Some(FileFacts { name: "monday.floe".to_owned(), state, is_call_running: false });
     let mut harness = window(stage, SMALL, egui::Theme::Light);
-    harness.get_by_label_contains("cut off at byte 97");
+    harness.get_by_label_contains("✗ The file is cut off at byte 97");
+    // What is worth knowing is no error.
+    harness.get_by_label("12 media packets were captured without what was said in them.");
     assert!(harness.query_by_label("Mute").is_none());
     harness.get_by_label("Close the file").click();
     harness.run();
@@ -43,6 +46,7 @@ fn another_session_of_a_capture_and_its_other_side_can_be_chosen() {
         picture: std::sync::Arc::clone(&stage.snapshot.picture),
         reading: Reading::of(&stage.snapshot.picture),
         problems: Vec::new(),
+        notices: Vec::new(),
         capture: Some(capture),
         bytes: 123_456,
     };

@@ -3,7 +3,7 @@
 use super::*;
 
 /// A call held at a moment.
-fn held(ms: u64) -> Stage {
+pub fn held(ms: u64) -> Stage {
     let mut stage = Stage::new(fixtures::connected());
     let picture = std::sync::Arc::clone(&stage.snapshot.picture);
     let span = Span { whole: &picture, end: picture.at, is_running: true };

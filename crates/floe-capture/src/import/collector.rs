@@ -79,6 +79,12 @@ struct Seen<'a> {
     wire_len: u32,
 }
 
+impl Seen<'_> {
+    fn is_cut(&self) -> bool {
+        self.bytes.len() < self.wire_len as usize
+    }
+}
+
 impl Collector {
     /// Looks at a frame.
     #[inline]
@@ -185,6 +191,7 @@ impl Collector {
             PacketKind::Dtls => self.dtls(seen),
             kind @ (PacketKind::Rtp | PacketKind::Rtcp) => {
                 self.counts.media += 1;
+                self.counts.cut_media += u64::from(seen.is_cut() && has_clear_part(kind, seen.bytes));
                 self.count_packet(seen, 0, kind);
             }
             PacketKind::ChannelData | PacketKind::Unknown => {
@@ -242,6 +249,7 @@ impl Collector {
             }
             kind => {
                 self.counts.media += 1;
+                self.counts.cut_media += u64::from(seen.is_cut() && has_clear_part(kind, inner));
                 self.count_packet(seen, u16::from_be_bytes([seen.bytes[0], seen.bytes[1]]), kind);
             }
         }
@@ -322,5 +330,15 @@ fn indicated_length(bytes: &[u8]) -> usize {
     match inner {
         Some(PacketKind::Rtp | PacketKind::Rtcp) if is_indication => bytes.len().min(INDICATED_MEDIA_KEPT),
         _ => bytes.len(),
+    }
+}
+
+/// Whether everything of a media packet is there that is not encrypted: the fixed header of RTP, of RTCP the first eight
+/// bytes (RFC 3711 sections 3.1 and 3.4).
+fn has_clear_part(kind: PacketKind, bytes: &[u8]) -> bool {
+    match kind {
+        PacketKind::Rtp => bytes.len() >= 12,
+        PacketKind::Rtcp => bytes.len() >= 8,
+        PacketKind::Stun | PacketKind::Dtls | PacketKind::ChannelData | PacketKind::Unknown => false,
     }
 }

@@ -90,7 +90,7 @@ fn the_picture_of_an_import_shows_what_the_call_showed() {
 #[test]
 fn every_link_layer_byte_order_and_resolution_reads_the_same() {
     let expected = open(&ethernet(&raw()));
-    assert_eq!(expected.problems, [Problem::Cut { frames: 150 }]);
+    assert_eq!(expected.problems, [Problem::CutMedia { packets: 150 }]);
     for link in Link::ALL {
         let wrapped: Vec<_> = raw().iter().map(|packet| link.wrap(packet)).collect();
         for (is_big, nanoseconds) in [(false, true), (true, true), (true, false), (false, false)] {

@@ -185,3 +185,17 @@ fn markers_lead_from_event_to_event() {
     assert!(history.next_marker(Stamp::ZERO).is_some());
     assert!(history.previous_marker(Stamp::from_millis(1)).is_some());
 }
+
+#[test]
+fn time_that_passed_before_a_record_came_leaves_the_record_s_own_time_alone() {
+    let (mut slow, mut quick) = (Inspector::new(), Inspector::new());
+    for record in call(2) {
+        quick.ingest(&record);
+        // The clock of a running call is ahead of what waits to be folded.
+        slow.tick(Stamp(record.at.0 + std::time::Duration::from_millis(170)));
+        slow.ingest(&record);
+    }
+    let (slow, quick) = (slow.picture(), quick.picture());
+    assert_eq!((slow.at, &slow.timings, &slow.gathering), (quick.at, &quick.timings, &quick.gathering));
+    assert_eq!((&slow.ladder, &slow.series), (&quick.ladder, &quick.series));
+}
