@@ -115,7 +115,10 @@ impl fmt::Display for Problem {
                 write!(f, "One media packet was captured without what was said in it; its header was read")
             }
             Self::CutMedia { packets } => {
-                write!(f, "{packets} media packets were captured without what was said in them; their headers were read")
+                write!(
+                    f,
+                    "{packets} media packets were captured without what was said in them; their headers were read"
+                )
             }
             Self::Backwards { frames } => {
                 write!(f, "The clock of the capture went backwards {frames} times; packets were put in order of time")

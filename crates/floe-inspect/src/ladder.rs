@@ -4,6 +4,7 @@
 //! filters by: a pair, or a base and a server. Rows are reached by number without a walk, in the whole ladder as in a
 //! lane; copies share their rows ([`Log`]).
 
+mod both;
 mod build;
 
 use std::{collections::BTreeMap, net::SocketAddr, ops::Range, sync::Arc, time::Duration};
@@ -15,6 +16,7 @@ use floe_wire::{
     stun::{Account, IntegrityVerdict, Secret},
 };
 
+pub use self::both::{BothRow, BothRows, THEIRS_KEPT, TheirMessage};
 pub(crate) use self::build::{Asked, Facts};
 use crate::{Log, picture::PairId};
 
@@ -31,6 +33,7 @@ pub struct Ladder {
     messages: Log<Message>,
     exchanges: Log<Exchange>,
     lanes: Arc<BTreeMap<Lane, Log<u64>>>,
+    theirs: Arc<Vec<TheirMessage>>,
     malformed: u64,
 }
 
@@ -231,6 +234,17 @@ impl<'a> Rows<'a> {
             Some(lane) => lane.partition_point(|number| self.ladder.messages.get(*number).is_none_or(is_before)),
         };
         usize::try_from(position.clamp(self.span.0, self.span.1) - self.span.0).unwrap_or(usize::MAX)
+    }
+
+    /// The row of a message.
+    #[must_use]
+    pub fn row_of(&self, number: u64) -> Option<usize> {
+        let position = match self.lane {
+            None => number,
+            Some(lane) => lane.partition_point(|known| *known < number),
+        };
+        let row = usize::try_from(position.checked_sub(self.span.0)?).ok()?;
+        self.get(row).filter(|(found, _)| *found == number).map(|_| row)
     }
 
     /// All rows, oldest first.

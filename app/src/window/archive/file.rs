@@ -172,7 +172,14 @@ pub fn read(
     state.send_replace(match outcome {
         Ok(((problems, notices), capture, bytes)) => {
             let picture = Arc::new(desk.latest().clone());
-            OpenState::Open(Arc::new(Opened { reading: Reading::of(&picture), picture, problems, notices, capture, bytes }))
+            OpenState::Open(Arc::new(Opened {
+                reading: Reading::of(&picture),
+                picture,
+                problems,
+                notices,
+                capture,
+                bytes,
+            }))
         }
         Err(why) => OpenState::Refused(format!("{} cannot be opened: {why}.", name(path))),
     });

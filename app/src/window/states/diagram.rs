@@ -208,7 +208,9 @@ impl<'a, S: Machine> Sketch<'a, S> {
         painter.rect(rect, CornerRadius::same(8), fill, stroke, StrokeKind::Inside);
         pen::line(painter, rect.shrink2(vec2(5.0, 0.0)), Align2::CENTER_CENTER, state.label(), self.font(), text);
         if stay.visits > 0 {
-            let under = Rect::from_min_size(rect.left_bottom() + vec2(4.0, 2.0 * self.scale.min(1.0)), vec2(rect.width() * 0.62, 15.0 * self.scale.min(1.0)));
+            let low = self.scale.min(1.0);
+            let under =
+                Rect::from_min_size(rect.left_bottom() + vec2(4.0, 2.0 * low), vec2(rect.width() * 0.62, 15.0 * low));
             pen::line(painter, under, Align2::LEFT_CENTER, stay.dwell(), theme::small(), palette.text);
         }
         let response = ui.interact(rect, ui.scope_id().with((S::TITLE, state.label())), Sense::click());

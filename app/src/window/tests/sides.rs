@@ -137,7 +137,9 @@ fn a_file_is_saved_with_the_side_that_was_added_to_it() {
     shown.paste(&text);
     shown.wait_for_both_sides();
     let path = shown.folder.join("both.floe");
-    shown.window.carry_out(Wish::Save { what: SaveAs::Record, is_redacted: false, path: path.clone() }, &shown.ctx.clone());
+    shown
+        .window
+        .carry_out(Wish::Save { what: SaveAs::Record, is_redacted: false, path: path.clone() }, &shown.ctx.clone());
     let saved = shown.wait(|window| window.session.shown().saved());
     assert_eq!(saved.outcome, Ok(()));
     let saved = folded(&path);

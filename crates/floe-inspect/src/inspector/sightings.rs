@@ -1,7 +1,7 @@
 //! Both ends of each message: which ones this record saw, for the peer, and when the peer saw the same ones.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     time::Duration,
 };
 
@@ -9,7 +9,7 @@ use floe_wire::{Direction, Packet, SightedKind, Sighting, Sightings, Stamp, peer
 
 use super::Inspector;
 use crate::{
-    ladder::{Lane, Message},
+    ladder::{Lane, Message, TheirMessage},
     picture::Picture,
     series::push_sample,
 };
@@ -29,6 +29,12 @@ const LOOKED_BACK: usize = 4_096;
 /// From this many sightings on, an index of all messages is cheaper than looking back for each.
 const BULK: usize = 256;
 
+/// Messages of the peer that may be on their way at a time.
+const AWAITED_KEPT: usize = 1_024;
+
+/// The longest that a message is under way: what is not here after it has been lost.
+const LONGEST_WAY: Duration = Duration::from_secs(2);
+
 /// Copies of one request go out within this time (RFC 8489 section 6.2.1).
 const COPIES_WITHIN: Duration = Duration::from_secs(40);
 
@@ -45,6 +51,8 @@ pub(super) struct SightingLog {
     /// What was seen since then is told or waits.
     since: Stamp,
     early: VecDeque<Sighting>,
+    /// Sightings of messages to us that may still be on their way.
+    awaited: VecDeque<Sighting>,
 }
 
 /// What both ends know a message by, and the way it went here.
@@ -100,6 +108,10 @@ impl Inspector {
     }
 
     fn place_sightings(&mut self, list: &[Sighting]) {
+        let awaited = std::mem::take(&mut self.both_ends.sightings.awaited);
+        for theirs in awaited {
+            self.place_message(&theirs, None);
+        }
         let index = (list.len() >= BULK).then(|| Index::of(&self.picture));
         for theirs in list {
             match theirs.kind {
@@ -128,7 +140,9 @@ impl Inspector {
             Some(index) => index.messages.get(&here(theirs)).cloned().unwrap_or_default(),
             None => copies_of(&self.picture, theirs),
         };
-        let Some(number) = self.likely_copy(&copies, theirs) else { return };
+        let Some(number) = self.likely_copy(&copies, theirs) else {
+            return self.place_alone(theirs, &copies, index);
+        };
         let Some(message) = self.picture.ladder.message_mut(number) else { return };
         message.there = Some(theirs.at);
         let (at, lane) = (message.at, message.lane);
@@ -136,6 +150,35 @@ impl Inspector {
         if is_in_use {
             self.add_delay(at, theirs);
         }
+    }
+
+    /// A message that the peer has and we do not.
+    fn place_alone(&mut self, theirs: &Sighting, copies: &[u64], index: Option<&Index>) {
+        let Some((at, uncertainty)) = self.picture.peer.clock_log.to_ours(theirs.at) else { return };
+        if theirs.direction == Direction::Outbound && self.picture.at.since(at) < LONGEST_WAY {
+            let awaited = &mut self.both_ends.sightings.awaited;
+            if awaited.len() < AWAITED_KEPT && !awaited.contains(theirs) {
+                awaited.push_back(*theirs);
+            }
+            return;
+        }
+        let told = copies.iter().filter_map(|number| self.picture.ladder.message(*number)?.there);
+        let is_known = told.into_iter().any(|there| there == theirs.at) || is_of_no_pair(&self.picture, theirs, index);
+        if !is_known && self.was_recording(at) {
+            let Sighting { key, kind, direction, at: told_at } = *theirs;
+            self.picture.ladder.add_theirs(TheirMessage { at, uncertainty, theirs: told_at, key, kind, direction });
+        }
+    }
+
+    /// Whether this record would have a message of that moment.
+    fn was_recording(&self, at: Stamp) -> bool {
+        let ladder = &self.picture.ladder;
+        let oldest = ladder.rows(None).get(0).map(|(_, message)| message.at);
+        let begun = match ladder.forgotten() {
+            0 => Some(self.picture.timings.code_ready.unwrap_or(Stamp::ZERO)),
+            _ => oldest,
+        };
+        begun.is_some_and(|begun| at > begun) && self.picture.ended_at.is_none_or(|ended| at < ended)
     }
 
     /// Of copies that nothing but the time tells apart, the one that took the least time from one end to the other.
@@ -195,6 +238,19 @@ pub(crate) fn sighting_of(message: &Message) -> Option<Sighting> {
     Some(Sighting { key: stun_key(&message.bytes)?, kind, direction: message.direction, at: message.at })
 }
 
+/// Whether the other end of a message is here among those that belong to no pair.
+fn is_of_no_pair(picture: &Picture, theirs: &Sighting, index: Option<&Index>) -> bool {
+    if let Some(index) = index {
+        return index.others.contains(&(theirs.key, theirs.direction == Direction::Inbound));
+    }
+    let newest = picture.ladder.rows(None);
+    newest.iter().rev().take(LOOKED_BACK).any(|(_, message)| {
+        !matches!(message.lane, Lane::Pair(_))
+            && message.direction != theirs.direction
+            && stun_key(&message.bytes) == Some(theirs.key)
+    })
+}
+
 fn copies_of(picture: &Picture, theirs: &Sighting) -> Vec<u64> {
     let mut copies = Vec::new();
     let mut newest = None;
@@ -214,20 +270,26 @@ fn copies_of(picture: &Picture, theirs: &Sighting) -> Vec<u64> {
 struct Index {
     messages: BTreeMap<Key, Vec<u64>>,
     media: BTreeMap<Key, Stamp>,
+    /// Messages of no pair, and whether they went out here.
+    others: BTreeSet<(u32, bool)>,
 }
 
 impl Index {
     fn of(picture: &Picture) -> Self {
         let key = |ours: &Sighting| (ours.key, ours.kind, ours.direction == Direction::Outbound);
         let mut messages: BTreeMap<Key, Vec<u64>> = BTreeMap::new();
+        let mut others = BTreeSet::new();
         for (number, message) in picture.ladder.rows(None).iter() {
-            let Some(ours) = sighting_of(message) else { continue };
+            let Some(ours) = sighting_of(message) else {
+                others.extend(stun_key(&message.bytes).map(|key| (key, message.direction == Direction::Outbound)));
+                continue;
+            };
             let copies = messages.entry(key(&ours)).or_default();
             if copies.len() < COPIES {
                 copies.push(number);
             }
         }
         let media = picture.sampled_media.iter().map(|ours| (key(ours), ours.at)).collect();
-        Self { messages, media }
+        Self { messages, media, others }
     }
 }

@@ -3,10 +3,11 @@
 use floe_inspect::{
     Inspector, Picture,
     directions::{Worse, directions},
+    ladder::BothRow,
     peer::ChannelView,
     side::{NotTheOtherSide, add_side, side_of},
 };
-use floe_wire::{CandidateType, Direction, Note, side::SideDigest, stun::binding_success};
+use floe_wire::{CandidateType, Direction, Note, SightedKind, side::SideDigest, stun::binding_success};
 
 use super::script::{ETH, GENERATION, PASSWORD, Script, addr, candidate};
 
@@ -260,4 +261,38 @@ fn hostile_sides_neither_panic_nor_grow() {
     for record in &both.ours.records {
         again.ingest(record);
     }
+}
+
+#[test]
+fn what_only_the_other_side_has_stands_among_our_messages() {
+    let mut both = Both::checking();
+    both.check(Some(20), Some(20));
+    both.wait(1_000);
+    // Two checks of the peer: one arrives, one does not.
+    both.is_checked(20, 20);
+    both.wait(500);
+    let lost = both.ours.write_peer_check();
+    both.theirs.sent(US, &lost);
+    both.wait(500);
+    both.check(Some(20), Some(20));
+    both.wait(4_000);
+    both.ours.tick();
+    both.theirs.tick();
+    both.add_theirs();
+    let ladder = &both.ours.picture().ladder;
+    let [alone] = ladder.theirs() else { panic!("{:?}", ladder.theirs()) };
+    assert_eq!((alone.kind, alone.direction), (SightedKind::Request, Direction::Outbound));
+    let rows = ladder.both_rows();
+    let all: Vec<_> = (0..rows.len()).filter_map(|row| rows.get(row)).collect();
+    assert_eq!(all.len(), ladder.rows(None).len() + 1);
+    assert!(all.is_sorted_by_key(BothRow::at), "{all:?}");
+    for (row, found) in all.iter().enumerate() {
+        match found {
+            BothRow::Ours(number, _) => assert_eq!(rows.row_of(*number), Some(row)),
+            BothRow::Theirs(message) => assert_eq!(rows.first_at(message.at), row),
+        }
+    }
+    // The same side once more says nothing new.
+    both.add_theirs();
+    assert_eq!(both.ours.picture().ladder.theirs().len(), 1);
 }
