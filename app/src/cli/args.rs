@@ -83,8 +83,8 @@ pub(super) struct CallOptions {
     /// Hang up this long after media is secured.
     #[arg(long, value_name = "N")]
     pub seconds: Option<u64>,
-    /// Give up when not connected this long after the start.
-    #[arg(long, value_name = "N", default_value_t = 600)]
+    /// Give up when not connected this long after the start; friends paste minutes later.
+    #[arg(long, value_name = "N", default_value_t = 1800)]
     pub wait: u64,
     /// Stay in the call when its path is lost for 30 s: the network may come back, and a fresh code revives the call.
     #[arg(long)]

@@ -136,10 +136,10 @@ impl<'a> Conversation<'a> {
     }
 
     fn is_over(&mut self, snapshot: &Snapshot, progress: &mut Progress) -> anyhow::Result<bool> {
-        // Another one follows when a router has moved an address of the first.
+        // Another one follows when an address of the first has moved, is lost, or came too late for it.
         if let Some(code) = snapshot.code.as_ref().filter(|code| self.code_printed.as_ref() != Some(code)) {
             if self.code_printed.is_some() {
-                progress.say("Your router moved an address of your code; send the new one.");
+                progress.say("An address in your code has changed or come late; send the new one.");
             }
             let mut stdout = std::io::stdout().lock();
             writeln!(stdout, "code: {code}")?;

@@ -182,9 +182,10 @@ impl Gathering {
         self.relays.bind(base, remote);
     }
 
-    /// A pair in use is suspected: a relay asks its server whether it still knows us.
-    pub fn on_suspected(&self, base: BaseId) {
-        self.relays.probe(base);
+    /// The pair in use is suspected: relays ask their servers whether they still know us, also those that are not in use. A
+    /// server that has forgotten the peer's relay has forgotten ours.
+    pub fn on_suspected(&self) {
+        self.relays.probe();
     }
 
     /// Lets mappings go: checks of this call keep the ones in use from here on.
@@ -255,8 +256,8 @@ impl Gathering {
         self.candidates.forget_mapped(local, gone);
     }
 
-    /// Whether an address that a code of ours tells has moved, or another one is known after the network changed, since this
-    /// was asked last.
+    /// Whether a further code would be better than the newest one: an address in it has moved, the network has changed, or a
+    /// server has told a sort of address that it lacks. Tells each news once.
     pub fn take_moved(&mut self) -> bool {
         let has_news = std::mem::take(&mut self.surroundings.has_news);
         self.mappings.take_moved() || has_news
@@ -284,7 +285,8 @@ impl Gathering {
     }
 
     fn publish(&mut self, base: BaseId, candidate: Candidate, server: Option<String>) {
-        self.surroundings.has_news |= self.surroundings.has_changed;
+        self.surroundings.has_news |=
+            self.surroundings.has_changed || self.candidates.is_missed(&candidate, self.privacy);
         self.candidates.add(base, candidate, server);
     }
 
@@ -329,6 +331,12 @@ impl Gathering {
     /// All candidates so far that the peer may know, best first.
     pub fn candidates(&self) -> Vec<Candidate> {
         self.candidates.told(self.privacy)
+    }
+
+    /// The candidates of a code that is made now.
+    pub fn candidates_for_code(&mut self) -> Vec<Candidate> {
+        self.surroundings.has_news = false;
+        self.candidates.for_code(self.privacy)
     }
 
     /// Hosts of ours that the peer may know by name only.

@@ -27,6 +27,8 @@ const CALM: Duration = Duration::from_secs(3);
 const PACE: Duration = Duration::from_millis(200);
 /// A path that is silent this long after it was suspected (some 0.4 s after its last packet) is not waited for.
 const PATIENCE: Duration = Duration::from_millis(300);
+/// A path that is silent for so long may need a fresh code: two addresses that were lost at once are found in no other way.
+const LOST_AFTER: Duration = Duration::from_secs(2);
 /// The older generation answers this long after the newer one took over here: the peer may follow a little later.
 const AFTERLIFE: Duration = Duration::from_secs(2);
 /// Checks that wait for their generation to begin.
@@ -159,6 +161,11 @@ impl Restarts {
         if self.carrying == Some(generation) {
             self.silent_since = if is_alive { None } else { self.silent_since.or(Some(now)) };
         }
+    }
+
+    /// Whether the path has been silent for so long that people may have to help.
+    pub fn is_lost(&self, now: Instant) -> bool {
+        self.silent_since.is_some_and(|since| since + LOST_AFTER <= now)
     }
 
     /// Media goes over a pair of this generation from here on; true if the older one that it left was suspected.

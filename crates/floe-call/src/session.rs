@@ -270,7 +270,8 @@ impl Session {
         self.follow_machine(has_news, have_addresses_changed, now);
         self.take_named();
         // While there is no path, a friend can be given where this side is to be found by now: the same call goes on.
-        if self.exchange.own().is_some() && self.path.selected().is_none() && self.gathering.take_moved() {
+        let has_path = self.path.selected().is_some() && !self.restarts.is_lost(now);
+        if self.exchange.own().is_some() && !has_path && self.gathering.take_moved() {
             self.make_code();
         }
         if self.path.poll_timeout().is_some_and(|(at, _why)| at <= now) {
@@ -286,7 +287,7 @@ impl Session {
     }
 
     pub(crate) fn make_code(&mut self) {
-        let (candidates, nat) = (self.gathering.candidates(), self.gathering.nat_summary());
+        let (candidates, nat) = (self.gathering.candidates_for_code(), self.gathering.nat_summary());
         self.talk.control.note_told(&candidates);
         let hidden = self.gathering.hidden();
         self.exchange.make_code(&self.identity, (candidates, hidden), nat);
@@ -446,10 +447,8 @@ impl Session {
                     return;
                 }
                 self.tap.note(Note::PathSuspected { suspected: liveness != Liveness::Alive });
-                if liveness != Liveness::Alive
-                    && let Some((base, _)) = self.path.selected()
-                {
-                    self.gathering.on_suspected(base);
+                if liveness != Liveness::Alive {
+                    self.gathering.on_suspected();
                 }
             }
             PathEvent::Waiting { generation, base, remote, better: (better_base, better_remote), wait } => {

@@ -97,6 +97,23 @@ async fn a_mapping_that_moved_is_told_by_a_new_code_and_refreshed_sooner_from_th
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_answers_after_the_code_was_made_is_in_a_further_one_that_works() {
+    let pair = start(Scenario::TwoNat, None, Duration::from_secs(20));
+    // Longer than any code waits, to a server and back.
+    assert!(pair.world.set_delay(Side::B, Duration::from_millis(1500)));
+    let (code_a, first) = (code_of(&pair.a).await, code_of(&pair.b).await);
+    assert!(reflexive(&first).is_empty(), "{:?}", reflexive(&first));
+    let snapshot = until(&pair.b, "a further code is offered", |snapshot| snapshot.code.as_ref() != Some(&first)).await;
+    let further = snapshot.code.clone().expect("a code that was replaced");
+    assert!(!reflexive(&further).is_empty());
+    assert!(pair.world.set_delay(Side::B, Duration::from_millis(5)));
+    pair.a.send(Command::PasteCode(further.clone()));
+    pair.b.send(Command::PasteCode(code_a));
+    connected(&pair.a).await;
+    assert_eq!(connected(&pair.b).await.code, Some(further), "one further code is enough");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_newer_code_of_the_same_friend_is_taken_as_well() {
     let pair = start(Scenario::TwoNat, None, Duration::from_millis(400));
     let (code_a, code_b) = (code_of(&pair.a).await, code_of(&pair.b).await);

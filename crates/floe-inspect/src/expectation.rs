@@ -17,7 +17,7 @@ pub struct CodeView {
     pub made: Stamp,
     /// When servers last saw us at the addresses that it tells.
     pub confirmed: Option<Stamp>,
-    /// How often a code was replaced because an address in it had changed.
+    /// How often a code was replaced because an address in it had changed or was missing.
     pub replaced: u32,
 }
 

@@ -119,6 +119,14 @@ impl CallProcess {
         Ok(self.process.open_files()?.len())
     }
 
+    /// What it has computed so far.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn cpu_time(&self) -> Result<Duration> {
+        self.process.cpu_time()
+    }
+
     /// Ends the call without a goodbye.
     ///
     /// # Errors

@@ -150,6 +150,19 @@ impl Host {
         Ok(text.lines().filter_map(|line| address(line.split_whitespace().nth(3)?)).collect())
     }
 
+    /// Packets of any kind that a device of this machine has sent so far.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn packets_sent(&self, device: &str) -> Result<u64> {
+        let output = self.command("cat").arg("/proc/net/dev").output().context("cat does not start")?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let line = text.lines().find_map(|line| line.trim().strip_prefix(device)?.strip_prefix(':'));
+        // Eight columns of what was received, then bytes and packets sent.
+        let packets = line.and_then(|line| line.split_ascii_whitespace().nth(9)?.parse().ok());
+        packets.with_context(|| format!("no counters of {device}"))
+    }
+
     /// Gives the machine another address, beside the one it has.
     ///
     /// # Errors

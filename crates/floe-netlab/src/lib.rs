@@ -10,6 +10,7 @@
 
 mod call;
 mod capture;
+mod code;
 mod garbage;
 mod isolation;
 mod lab;
@@ -21,6 +22,7 @@ mod turn_server;
 
 pub use call::{CallOptions, CallOutcome, CallProcess};
 pub use capture::{Capture, Datagram, Kind};
+pub use code::Doctored;
 pub use garbage::{Garbage, Sprayer};
 pub use isolation::isolated;
 pub use lab::{Host, Lab, Mapping, Router, Uplink};

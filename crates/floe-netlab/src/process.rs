@@ -144,6 +144,20 @@ impl Process {
         Ok(targets.map(|target| target.to_string_lossy().into_owned()).collect())
     }
 
+    /// What the process has computed so far, on all threads.
+    ///
+    /// # Errors
+    /// When it is gone.
+    pub fn cpu_time(&self) -> Result<Duration> {
+        /// Of `/proc`, on every architecture that matters.
+        const TICK_MS: u64 = 10;
+        let text = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        // The name before may have spaces; user and system time are the twelfth and thirteenth number after it.
+        let numbers = text.rsplit_once(')').map_or("", |(_, numbers)| numbers).split_ascii_whitespace();
+        let ticks: Vec<u64> = numbers.skip(11).take(2).map_while(|number| number.parse().ok()).collect();
+        Ok(Duration::from_millis(TICK_MS * ticks.iter().sum::<u64>()))
+    }
+
     /// Everything the process has said so far, as far as it was read.
     pub fn said(&self) -> &[String] {
         &self.seen

@@ -30,7 +30,7 @@ pub fn view(model: &Model<'_>, wishes: &mut Vec<Wish>, ui: &mut Ui) {
         return;
     };
     if model.snapshot.picture.code.is_some_and(|code| code.replaced > 0) {
-        pen::note(ui, "Your router moved an address of your earlier code. Send this one instead.");
+        pen::note(ui, "An address in your earlier code has changed or come late. Send this one instead.");
     }
     // Once both codes are in use, one line of it is enough, and the room is theirs.
     let is_given_away = model.snapshot.paste == Some(PasteOutcome::Accepted);
@@ -95,7 +95,7 @@ fn light(model: &Model<'_>, ui: &mut Ui) {
         (_, None) => ("being made", palette.in_progress, "The addresses for it are being found"),
         _ if model.snapshot.finished => ("used up", palette.failed, "This call is over; a new call makes a new code"),
         (Standing::WaitingForCode, Some(_)) if is_replaced(model) => {
-            ("new", palette.in_progress, "It replaces the one before, whose address your router has moved")
+            ("new", palette.in_progress, "It replaces the one before: an address in it has changed, or one came late")
         }
         (Standing::WaitingForCode, Some(_)) => ("ready", palette.succeeded, "It works as long as this window is open"),
         (_, Some(_)) => ("in use", palette.succeeded, "Your friend's code is here as well"),
@@ -114,7 +114,7 @@ fn light(model: &Model<'_>, ui: &mut Ui) {
     response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, format!("code {word}")));
 }
 
-/// Whether the newest code has yet to be confirmed by the servers, after an address of the one before had moved.
+/// Whether the newest code has yet to be confirmed by the servers, after the one before was outdated.
 fn is_replaced(model: &Model<'_>) -> bool {
     model.snapshot.picture.code.is_some_and(|code| code.replaced > 0 && code.confirmed.is_none())
 }

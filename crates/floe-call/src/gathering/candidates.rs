@@ -12,6 +12,15 @@ pub(super) struct Candidates {
     tap: Tap,
     generation: Generation,
     list: Vec<OwnCandidate>,
+    /// The ways that the newest code tells; none before there is one.
+    in_code: Option<Vec<Way>>,
+}
+
+/// A sort of address that a peer may need: its type, and whether it is one of IPv4.
+type Way = (CandidateType, bool);
+
+fn way(candidate: &Candidate) -> Way {
+    (candidate.candidate_type, candidate.address.is_ipv4())
 }
 
 /// A candidate of ours.
@@ -30,7 +39,7 @@ impl OwnCandidate {
 
 impl Candidates {
     pub fn new(tap: &Tap) -> Self {
-        Self { tap: tap.clone(), generation: Generation(0), list: Vec::new() }
+        Self { tap: tap.clone(), generation: Generation(0), list: Vec::new(), in_code: None }
     }
 
     pub const fn generation(&self) -> Generation {
@@ -76,6 +85,19 @@ impl Candidates {
         let mut candidates: Vec<Candidate> = self.list.iter().map(|own| own.candidate.clone()).collect();
         candidates.sort_by_key(|candidate| std::cmp::Reverse(candidate.priority));
         privacy.told(candidates)
+    }
+
+    /// Those that a code tells from here on, best first.
+    pub fn for_code(&mut self, privacy: Privacy) -> Vec<Candidate> {
+        let told = self.told(privacy);
+        self.in_code = Some(told.iter().map(way).collect());
+        told
+    }
+
+    /// Whether the newest code lacks any candidate of this sort: a server has answered after it was made.
+    pub fn is_missed(&self, candidate: &Candidate, privacy: Privacy) -> bool {
+        let is_lacking = self.in_code.as_ref().is_some_and(|ways| !ways.contains(&way(candidate)));
+        is_lacking && !privacy.told(vec![candidate.clone()]).is_empty()
     }
 
     /// The relayed addresses, each with its candidate's priority.

@@ -304,11 +304,9 @@ impl Relays {
         }
     }
 
-    /// Finds out whether servers still know their addresses, when a path over one of them is suspected.
-    pub fn probe(&self, base: BaseId) {
-        if let Some(relay) = self.find(base) {
-            relay.probe();
-        }
+    /// Finds out whether servers still know their addresses.
+    pub fn probe(&self) {
+        self.slots.iter().filter_map(Slot::relay).for_each(Relay::probe);
     }
 
     fn find(&self, base: BaseId) -> Option<&Relay> {

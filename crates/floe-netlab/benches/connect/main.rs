@@ -5,6 +5,7 @@
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a bench talks on its terminal and ends where it must")]
 
 mod changes;
+mod waiting;
 
 use std::{env, time::Duration};
 
@@ -20,7 +21,7 @@ const TURN: u16 = 3478;
 const HTTPS: u16 = 443;
 
 /// Every row: what a copy of this program in its namespaces is asked for, and what it does there.
-const ROWS: [(&str, fn()); 9] = [
+const ROWS: [(&str, fn()); 10] = [
     ("lan", lan),
     ("two_nats", two_nats),
     ("symmetric_nats", symmetric_nats),
@@ -28,6 +29,7 @@ const ROWS: [(&str, fn()); 9] = [
     ("relay_udp", relay_udp),
     ("relay_tcp", relay_tcp),
     ("relay_tls", relay_tls),
+    ("waiting", waiting::waiting),
     ("link_cut", changes::link_cut),
     ("interface_down", changes::interface_down),
 ];

@@ -69,7 +69,7 @@ fn is_no_answer(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::ConnectionRefused)
 }
 
-/// The IPv4 address of XOR-MAPPED-ADDRESS (0x0020) in a Binding response.
+/// The address of XOR-MAPPED-ADDRESS (0x0020) in a Binding response; of an IPv6 one the port alone is right.
 fn mapped_address(message: &[u8]) -> Option<SocketAddr> {
     let mut attributes = message.get(20..)?;
     while let [kind_high, kind_low, length_high, length_low, rest @ ..] = attributes {
@@ -77,6 +77,9 @@ fn mapped_address(message: &[u8]) -> Option<SocketAddr> {
         let value = rest.get(..length)?;
         if [*kind_high, *kind_low] == [0x00, 0x20] {
             let port = u16::from_be_bytes([*value.get(2)?, *value.get(3)?]) ^ 0x2112;
+            if value.get(1) == Some(&2) {
+                return Some((std::net::Ipv6Addr::UNSPECIFIED, port).into());
+            }
             let address: [u8; 4] = value.get(4..8)?.try_into().ok()?;
             return Some((std::net::Ipv4Addr::from(u32::from_be_bytes(address) ^ 0x2112_a442), port).into());
         }

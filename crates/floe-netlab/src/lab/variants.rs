@@ -42,17 +42,29 @@ impl Lab {
     /// # Errors
     /// When a namespace cannot be made.
     pub fn dual_stack_lan() -> Result<Self> {
+        Self::lan_with_ipv6([0x2001, 0xDB8, 0x77])
+    }
+
+    /// As [`Self::lan`], and Alice and Bob have unique local IPv6 addresses of fd00:77::/64 as well.
+    ///
+    /// # Errors
+    /// When a namespace cannot be made.
+    pub fn unique_local_lan() -> Result<Self> {
+        Self::lan_with_ipv6([0xFD00, 0x77, 0])
+    }
+
+    fn lan_with_ipv6([first, second, third]: [u16; 3]) -> Result<Self> {
         let lab = Self::lan()?;
         for (host, last) in [(&lab.alice, 2), (&lab.bob, 3)] {
-            host.add_ipv6("eth0", Ipv6Addr::new(0x2001, 0xDB8, 0x77, 0, 0, 0, 0, last))?;
+            host.add_ipv6("eth0", Ipv6Addr::new(first, second, third, 0, 0, 0, 0, last))?;
         }
         Ok(lab)
     }
 }
 
 impl Host {
-    /// Gives the machine an IPv6 address, usable at once.
-    fn add_ipv6(&self, device: &str, address: Ipv6Addr) -> Result<()> {
+    /// Gives the machine an IPv6 address of a network with 64 bits, usable at once.
+    pub(crate) fn add_ipv6(&self, device: &str, address: Ipv6Addr) -> Result<()> {
         self.sysctl(&format!("net/ipv6/conf/{device}/disable_ipv6"), "0")?;
         ip(&["-n", &self.name, "address", "add", &format!("{address}/64"), "dev", device, "nodad"])
     }

@@ -6,11 +6,7 @@ use floe_netlab::{CallOptions, CallOutcome, CallProcess, Capture, Datagram, Host
 
 use serde_json::Value;
 
-use crate::{SOON, TONE_HZ, both_call, exchange_codes, wait_until_seen};
-
-fn a_short_call() -> CallOptions {
-    CallOptions { seconds: Some(3), ..CallOptions::default() }
-}
+use crate::{SOON, TONE_HZ, both_call, exchange_codes, short_call, wait_until_seen};
 
 /// The call was connected between host candidates and the tone was heard.
 fn check_good_call(outcome: &CallOutcome) {
@@ -54,11 +50,36 @@ fn two_who_hide_their_addresses_on_one_lan_find_each_other_by_multicast_dns() {
     });
 }
 
+/// Nothing arrives over IPv4 but multicast DNS.
+fn leave_ipv4_to_mdns(host: &Host) {
+    let rules = "add table ip names; add chain ip names in { type filter hook input priority 0; }; \
+                 add rule ip names in udp dport 5353 accept; add rule ip names in drop";
+    assert!(host.command("nft").arg(rules).status().unwrap().success());
+}
+
+#[test]
+fn hidden_unique_local_addresses_are_found_by_their_names_and_carry_the_call_where_ipv4_does_not() {
+    isolated(|| {
+        let lab = Lab::unique_local_lan().unwrap();
+        leave_ipv4_to_mdns(&lab.alice);
+        leave_ipv4_to_mdns(&lab.bob);
+        let (mut alice, mut bob) = both_call(&lab, &CallOptions { privacy: Some("hide-lan"), ..short_call() });
+
+        exchange_codes(&mut alice, &mut bob);
+
+        for outcome in [alice.finish(SOON).unwrap(), bob.finish(SOON).unwrap()] {
+            assert_eq!(outcome.report["outcome"], "connected", "{:#}", outcome.report);
+            let remote = outcome.report["remoteCandidates"].to_string();
+            assert!(remote.contains("fd00:77::"), "{remote}");
+        }
+    });
+}
+
 #[test]
 fn two_calls_on_one_lan_connect_and_each_hears_the_other() {
     isolated(|| {
         let lab = Lab::lan().unwrap();
-        let (mut alice, mut bob) = both_call(&lab, &a_short_call());
+        let (mut alice, mut bob) = both_call(&lab, &short_call());
 
         exchange_codes(&mut alice, &mut bob);
 
@@ -95,7 +116,7 @@ fn it_does_not_matter_that_bob_pastes_first() {
 /// The first pastes, and only when its checks are on the wire the second does.
 fn check_order(lab: &Lab, first_host: &Host, second_host: &Host) {
     let capture = Capture::in_the_middle(lab).unwrap();
-    let start = |host| CallProcess::start(lab, host, &a_short_call()).unwrap();
+    let start = |host| CallProcess::start(lab, host, &short_call()).unwrap();
     let (mut first, mut second) = (start(first_host), start(second_host));
     let (code_of_first, code_of_second) = (first.code().unwrap(), second.code().unwrap());
 
@@ -111,7 +132,7 @@ fn check_order(lab: &Lab, first_host: &Host, second_host: &Host) {
 fn a_call_without_a_peer_that_hangs_up_says_that_it_was_not_connected() {
     isolated(|| {
         let lab = Lab::lan().unwrap();
-        let mut alice = CallProcess::start(&lab, &lab.alice, &a_short_call()).unwrap();
+        let mut alice = CallProcess::start(&lab, &lab.alice, &short_call()).unwrap();
         alice.code().unwrap();
 
         alice.hang_up().unwrap();
@@ -151,7 +172,7 @@ fn a_capture_from_the_middle_tells_what_each_side_saw() {
     isolated(|| {
         let lab = Lab::lan().unwrap();
         let capture = Capture::in_the_middle(&lab).unwrap();
-        let (mut alice, mut bob) = both_call(&lab, &a_short_call());
+        let (mut alice, mut bob) = both_call(&lab, &short_call());
         exchange_codes(&mut alice, &mut bob);
         let (alice, bob) = (alice.finish(SOON).unwrap(), bob.finish(SOON).unwrap());
         capture.stop().unwrap();

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test ends at the first thing that is not as it should be")]
 
 mod addresses;
+mod codes;
 mod garbage;
 mod lan;
 mod matrix;
@@ -28,6 +29,11 @@ const SOON: Duration = Duration::from_secs(15);
 const TONE_HZ: f64 = 440.0;
 /// How often a condition is looked at.
 const POLL: Duration = Duration::from_millis(20);
+
+/// One that ends by itself after it was heard for a while.
+fn short_call() -> CallOptions {
+    CallOptions { seconds: Some(3), ..CallOptions::default() }
+}
 
 /// Starts a call on both machines.
 fn both_call(lab: &Lab, options: &CallOptions) -> (CallProcess, CallProcess) {

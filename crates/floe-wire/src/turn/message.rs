@@ -156,7 +156,9 @@ impl TurnMessage {
             0x0009 => {
                 let [_, _, class, number, reason @ ..] = value else { return Err(malformed) };
                 let code = u16::from(class & 7) * 100 + u16::from(*number);
-                self.error = Some((code, String::from_utf8_lossy(reason).into_owned()));
+                // coturn counts a few of the zeros that pad it.
+                let end = reason.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+                self.error = Some((code, String::from_utf8_lossy(&reason[..end]).into_owned()));
             }
             0x000C => {
                 let [high, low, ..] = value else { return Err(malformed) };
