@@ -7,13 +7,16 @@ use floe_wire::note::AudioMeasure;
 use super::{
     format, level,
     model::{Journey, Model},
-    pen,
+    path_plots, pen,
     theme::{self, Palette},
     wish::Wish,
 };
 
 /// Samples per second of everything counted in samples.
 const SAMPLE_RATE: f64 = 48_000.0;
+
+/// From this width on, both ends stand side by side.
+const BESIDE: f32 = 900.0;
 
 /// Draws the audio numbers.
 pub fn view(model: &Model<'_>, ui: &mut Ui) -> Vec<Wish> {
@@ -27,28 +30,50 @@ pub fn view(model: &Model<'_>, ui: &mut Ui) -> Vec<Wish> {
         pen::empty(ui, "Levels, losses and the jitter buffer will be shown here.", how);
         return Vec::new();
     };
+    let mut wish = None;
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
-        card("You", ui, |ui| {
-            level::meter(ui, "Level sent", audio.sent_level_dbfs, picture.muted);
-            pen::facts(ui, "audio sent", &sent(audio));
-        });
-        card("Friend", ui, |ui| {
-            level::meter(ui, "Level heard", audio.received_level_dbfs, false);
-            pen::facts(ui, "audio received", &received(audio));
-        });
-        if let SecurityView::Secured(facts) = &picture.security {
-            card("Encryption", ui, |ui| {
-                let rows = [("Keys", facts.dtls_version.clone()), ("Media", facts.srtp_cipher.clone())];
-                pen::facts(ui, "encryption", &rows);
-                fingerprint(ui, "Your certificate", &facts.local_fingerprint);
-                fingerprint(ui, "Friend's certificate", &facts.remote_fingerprint);
+        if ui.available_width() >= BESIDE {
+            ui.columns(2, |columns| {
+                of_you(model, audio, &mut columns[0]);
+                encryption(model, &mut columns[0]);
+                of_friend(audio, &mut columns[1]);
             });
+        } else {
+            of_you(model, audio, ui);
+            of_friend(audio, ui);
+            encryption(model, ui);
         }
         if let Some(device) = &picture.audio_device {
             pen::note(ui, format!("Newest word on devices: {device}"));
         }
+        ui.add_space(theme::GRID);
+        wish = path_plots::of_audio(model, ui);
     });
-    Vec::new()
+    wish.into_iter().collect()
+}
+
+fn of_you(model: &Model<'_>, audio: &AudioMeasure, ui: &mut Ui) {
+    card("You", ui, |ui| {
+        level::meter(ui, "Level sent", audio.sent_level_dbfs, model.picture().muted);
+        pen::facts(ui, "audio sent", &sent(audio));
+    });
+}
+
+fn of_friend(audio: &AudioMeasure, ui: &mut Ui) {
+    card("Friend", ui, |ui| {
+        level::meter(ui, "Level heard", audio.received_level_dbfs, false);
+        pen::facts(ui, "audio received", &received(audio));
+    });
+}
+
+fn encryption(model: &Model<'_>, ui: &mut Ui) {
+    let SecurityView::Secured(facts) = &model.picture().security else { return };
+    card("Encryption", ui, |ui| {
+        let rows = [("Keys", facts.dtls_version.clone()), ("Media", facts.srtp_cipher.clone())];
+        pen::facts(ui, "encryption", &rows);
+        fingerprint(ui, "Your certificate", &facts.local_fingerprint);
+        fingerprint(ui, "Friend's certificate", &facts.remote_fingerprint);
+    });
 }
 
 fn card(title: &str, ui: &mut Ui, content: impl FnOnce(&mut Ui)) {

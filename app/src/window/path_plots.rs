@@ -1,4 +1,4 @@
-//! Plots of the path in use: round trip, loss, jitter, buffer.
+//! Plots over time: round trip, either direction by itself, loss, jitter, buffer, level.
 
 use egui::{Color32, RichText, Ui, vec2};
 use egui_plot::{AxisHints, GridMark, Line, Plot, PlotPoints, VLine};
@@ -14,26 +14,55 @@ use super::{
     wish::Wish,
 };
 
+/// From this width on, three plots stand side by side.
+const THREE: f32 = 900.0;
+/// From this width on, two do.
+const TWO: f32 = 460.0;
+/// The least height of a plot that can be read.
+const LEAST_HEIGHT: f32 = 88.0;
+
 struct Series<'a> {
     title: &'static str,
     unit: &'static str,
     meaning: &'static str,
-    /// The plot reaches at least this high, so that a quiet line does not look like a storm.
-    least_top: f64,
+    /// The plot reaches this far, so that a quiet line does not look like a storm.
+    reach: [f64; 2],
+    curves: Vec<Curve<'a>>,
+}
+
+struct Curve<'a> {
+    /// What tells it from the other ones of its plot.
+    name: &'static str,
     color: Color32,
     samples: &'a [Sample],
     /// Value at the moment shown.
     shown: Option<f64>,
 }
 
-/// Draws the four plots, two by two where there is room.
+/// What all plots have in common.
+struct Frame {
+    /// From the first measurement to the end, in seconds.
+    span: [f64; 2],
+    playhead: Option<Stamp>,
+}
+
+impl Frame {
+    fn of(model: &Model<'_>) -> Self {
+        let series = &model.snapshot.picture.series;
+        let firsts = [&series.rtt_ms, &series.jitter_ms, &series.buffer_ms, &series.delay_there_ms];
+        let first = firsts.into_iter().filter_map(|samples| samples.first()).map(|sample| sample.at).min();
+        let seconds = |stamp: Stamp| stamp.0.as_secs_f64();
+        Self { span: [first.map_or(0.0, seconds), seconds(model.end)], playhead: model.playhead.at() }
+    }
+}
+
+/// Draws the plots, side by side where there is room.
 pub fn view(model: &Model<'_>, ui: &mut Ui) -> Vec<Wish> {
-    // The whole record, with a line where the playhead stands: a click on what comes later leads there.
-    let (series, shown) = (&model.snapshot.picture.series, &model.picture().series);
-    let newest = |samples: &[Sample]| samples.last().map(|sample| sample.value);
+    let series = &model.snapshot.picture.series;
     let mut wishes = Vec::new();
     path_ways::view(model, &mut wishes, ui);
-    if series.rtt_ms.is_empty() && series.jitter_ms.is_empty() {
+    let all = [&series.rtt_ms, &series.jitter_ms, &series.delay_there_ms, &series.delay_here_ms];
+    if all.into_iter().all(Vec::is_empty) {
         let how = match model.journey {
             Journey::Idle => "Press New call on the left, or choose a demo above.",
             Journey::Call | Journey::Demo(_) => "They begin when audio flows, and reach back one hour.",
@@ -43,72 +72,130 @@ pub fn view(model: &Model<'_>, ui: &mut Ui) -> Vec<Wish> {
         return wishes;
     }
     let palette = Palette::of(ui.visuals());
-    let plots = [
-        Series {
-            title: "Round trip",
-            unit: "ms",
-            meaning: "From a check to its answer, over the path in use",
-            least_top: 10.0,
-            color: palette.accent,
-            samples: &series.rtt_ms,
-            shown: newest(&shown.rtt_ms),
-        },
-        Series {
-            title: "Loss",
-            unit: "%",
-            meaning: "Share of your friend's packets that never came, per measurement",
-            least_top: 5.0,
-            color: palette.failed,
-            samples: &series.loss_percent,
-            shown: newest(&shown.loss_percent),
-        },
-        Series {
-            title: "Jitter",
-            unit: "ms",
-            meaning: "How unevenly packets arrive (RFC 3550)",
-            least_top: 5.0,
-            color: palette.selected,
-            samples: &series.jitter_ms,
-            shown: newest(&shown.jitter_ms),
-        },
-        Series {
-            title: "Buffer",
-            unit: "ms",
-            meaning: "What is held back so that late packets still play",
-            least_top: 20.0,
-            color: palette.succeeded,
-            samples: &series.buffer_ms,
-            shown: newest(&shown.buffer_ms),
-        },
-    ];
+    let mut plots = vec![round_trip(model, palette)];
+    plots.extend(one_way(model, palette));
+    plots.extend([loss(model, palette), jitter(model, palette), buffer(model, palette)]);
     let mut asked = None;
     egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
-        let gap = theme::GRID;
-        ui.spacing_mut().item_spacing = vec2(gap, gap);
-        let columns = if ui.available_width() >= 460.0 { 2 } else { 1 };
-        let rows = plots.len() / columns;
-        let share = |whole: f32, parts: usize| (whole - gap * (parts as f32 - 1.0)) / parts as f32;
-        let size = vec2(
-            share(ui.available_width(), columns).floor(),
-            share(ui.available_height() - 4.0, rows).floor().max(110.0),
-        );
-        for row in plots.chunks(columns) {
-            ui.horizontal_top(|ui| {
-                for series in row {
-                    ui.allocate_ui_with_layout(size, egui::Layout::top_down(egui::Align::Min), |ui| {
-                        ui.set_min_size(size);
-                        asked = plot(series, model.playhead.at(), size, ui).or(asked);
-                    });
-                }
-            });
-        }
+        let columns = match ui.available_width() {
+            THREE.. => 3,
+            TWO.. => 2,
+            _ => 1,
+        };
+        asked = draw(&plots, columns, &Frame::of(model), ui);
     });
     wishes.extend(asked.map(|at| Wish::Playhead(PlayheadWish::Seek(at))));
     wishes
 }
 
+/// Level, jitter buffer and loss in one row; nothing where they cannot be read.
+pub fn of_audio(model: &Model<'_>, ui: &mut Ui) -> Option<Wish> {
+    if ui.available_height() < LEAST_HEIGHT + theme::GRID || model.snapshot.picture.series.buffer_ms.is_empty() {
+        return None;
+    }
+    let palette = Palette::of(ui.visuals());
+    let plots = [level(model, palette), buffer(model, palette), loss(model, palette)];
+    let asked = draw(&plots, plots.len(), &Frame::of(model), ui);
+    asked.map(|at| Wish::Playhead(PlayheadWish::Seek(at)))
+}
+
+/// Draws rows of plots that share what room there is; the moment that was clicked.
+fn draw(plots: &[Series<'_>], columns: usize, frame: &Frame, ui: &mut Ui) -> Option<Stamp> {
+    let gap = theme::GRID;
+    ui.spacing_mut().item_spacing = vec2(gap, gap);
+    let share = |whole: f32, parts: usize| (whole - gap * (parts as f32 - 1.0)) / parts as f32;
+    let rows = plots.len().div_ceil(columns);
+    let height = share(ui.available_height() - 4.0, rows).floor().max(LEAST_HEIGHT);
+    let mut asked = None;
+    for row in plots.chunks(columns) {
+        let size = vec2(share(ui.available_width(), row.len()).floor(), height);
+        ui.horizontal_top(|ui| {
+            for series in row {
+                ui.allocate_ui_with_layout(size, egui::Layout::top_down(egui::Align::Min), |ui| {
+                    ui.set_min_size(size);
+                    asked = plot(series, frame, size, ui).or(asked);
+                });
+            }
+        });
+    }
+    asked
+}
+
+/// The value at the moment shown: what is known of a direction may have been told later.
+fn at_moment(samples: &[Sample], now: Stamp) -> Option<f64> {
+    let later = samples.partition_point(|sample| sample.at <= now);
+    samples.get(later.checked_sub(1)?).map(|sample| sample.value)
+}
+
+fn curve<'a>(model: &Model<'_>, name: &'static str, color: Color32, samples: &'a [Sample]) -> Vec<Curve<'a>> {
+    vec![Curve { name, color, samples, shown: at_moment(samples, model.now) }]
+}
+
+// The whole record is drawn, with a line where the playhead stands: a click on what comes later leads there.
+
+fn round_trip<'a>(model: &Model<'a>, palette: &Palette) -> Series<'a> {
+    Series {
+        title: "Round trip",
+        unit: "ms",
+        meaning: "From a check to its answer, over the path in use",
+        reach: [0.0, 10.0],
+        curves: curve(model, "", palette.accent, &model.snapshot.picture.series.rtt_ms),
+    }
+}
+
+/// Either direction by itself, where both ends are in view.
+fn one_way<'a>(model: &Model<'a>, palette: &Palette) -> Option<Series<'a>> {
+    let series = &model.snapshot.picture.series;
+    let mut curves = curve(model, "to friend", palette.accent, &series.delay_there_ms);
+    curves.extend(curve(model, "to you", palette.selected, &series.delay_here_ms));
+    curves.retain(|curve| !curve.samples.is_empty());
+    let meaning = "How long packets are under way in either direction, as both ends tell. What the clocks are apart too \
+                   much is too much in one direction and missing in the other one";
+    (!curves.is_empty()).then_some(Series { title: "One way", unit: "ms", meaning, reach: [0.0, 10.0], curves })
+}
+
+fn loss<'a>(model: &Model<'a>, palette: &Palette) -> Series<'a> {
+    Series {
+        title: "Loss",
+        unit: "%",
+        meaning: "Share of your friend's packets that never came, per measurement",
+        reach: [0.0, 5.0],
+        curves: curve(model, "", palette.failed, &model.snapshot.picture.series.loss_percent),
+    }
+}
+
+fn jitter<'a>(model: &Model<'a>, palette: &Palette) -> Series<'a> {
+    Series {
+        title: "Jitter",
+        unit: "ms",
+        meaning: "How unevenly packets arrive (RFC 3550)",
+        reach: [0.0, 5.0],
+        curves: curve(model, "", palette.selected, &model.snapshot.picture.series.jitter_ms),
+    }
+}
+
+fn buffer<'a>(model: &Model<'a>, palette: &Palette) -> Series<'a> {
+    Series {
+        title: "Buffer",
+        unit: "ms",
+        meaning: "What is held back so that late packets still play",
+        reach: [0.0, 20.0],
+        curves: curve(model, "", palette.succeeded, &model.snapshot.picture.series.buffer_ms),
+    }
+}
+
+fn level<'a>(model: &Model<'a>, palette: &Palette) -> Series<'a> {
+    Series {
+        title: "Level heard",
+        unit: "dB",
+        meaning: "How loud your friend is played; 0 is the loudest a sample can be",
+        reach: [-60.0, 0.0],
+        curves: curve(model, "", palette.accent, &model.snapshot.picture.series.level_dbfs),
+    }
+}
+
 /// Draws one plot; the moment that was clicked.
-fn plot(series: &Series<'_>, playhead: Option<Stamp>, size: egui::Vec2, ui: &mut Ui) -> Option<Stamp> {
+fn plot(series: &Series<'_>, frame: &Frame, size: egui::Vec2, ui: &mut Ui) -> Option<Stamp> {
     let palette = Palette::of(ui.visuals());
     let title_height = 20.0;
     ui.spacing_mut().item_spacing.y = 0.0;
@@ -117,17 +204,20 @@ fn plot(series: &Series<'_>, playhead: Option<Stamp>, size: egui::Vec2, ui: &mut
     ui.style_mut().text_styles.insert(egui::TextStyle::Body, theme::small());
     ui.horizontal(|ui| {
         ui.label(RichText::new(series.title).font(theme::strong(theme::SMALL))).on_hover_text(series.meaning);
-        let text = format::or_unknown(series.shown, |value| number(value, series.unit));
-        ui.label(RichText::new(text).size(theme::SMALL).color(series.color));
+        for curve in &series.curves {
+            let value = format::or_unknown(curve.shown, |value| number(value, series.unit));
+            let text = if curve.name.is_empty() { value } else { format!("{} {value}", curve.name) };
+            ui.label(RichText::new(text).size(theme::SMALL).color(curve.color));
+        }
     });
-    let points: PlotPoints<'_> =
-        series.samples.iter().map(|sample| [sample.at.0.as_secs_f64(), sample.value]).collect();
     let unit = series.unit;
     let drawn = Plot::new(series.title)
         .height((size.y - title_height).max(60.0))
         .width(size.x)
-        .include_y(0.0)
-        .include_y(series.least_top)
+        .include_x(frame.span[0])
+        .include_x(frame.span[1])
+        .include_y(series.reach[0])
+        .include_y(series.reach[1])
         .allow_scroll(false)
         .allow_zoom(false)
         .allow_drag(false)
@@ -151,10 +241,14 @@ fn plot(series: &Series<'_>, playhead: Option<Stamp>, size: egui::Vec2, ui: &mut
             egui_plot::HoverPosition::Elsewhere { .. } => None,
         })
         .show(ui, |plot| {
-            if let Some(at) = playhead {
+            if let Some(at) = frame.playhead {
                 plot.vline(VLine::new("playhead", at.0.as_secs_f64()).color(palette.selected_line).width(1.5));
             }
-            plot.line(Line::new(series.title, points).color(series.color).width(2.0));
+            for curve in &series.curves {
+                let points: PlotPoints<'_> =
+                    curve.samples.iter().map(|sample| [sample.at.0.as_secs_f64(), sample.value]).collect();
+                plot.line(Line::new(format!("{} {}", series.title, curve.name), points).color(curve.color).width(2.0));
+            }
         });
     let clicked = drawn.response.clicked().then(|| drawn.response.interact_pointer_pos()).flatten()?;
     let seconds = drawn.transform.value_from_position(clicked).x;
@@ -169,6 +263,22 @@ fn clock(seconds: f64) -> String {
 fn number(value: f64, unit: &str) -> String {
     match unit {
         "ms" => format::ms_value(value),
+        "dB" => format!("{value:.0} dB"),
         _ => format!("{value:.1} {unit}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_value_of_a_moment_is_the_newest_until_then() {
+        let sample = |ms, value| Sample { at: Stamp::from_millis(ms), value };
+        let samples = [sample(100, 1.0), sample(200, 2.0), sample(300, 3.0)];
+        for (ms, expected) in [(50, None), (100, Some(1.0)), (299, Some(2.0)), (9_000, Some(3.0))] {
+            assert_eq!(at_moment(&samples, Stamp::from_millis(ms)), expected, "at {ms} ms");
+        }
+        assert_eq!(at_moment(&[], Stamp::ZERO), None);
     }
 }

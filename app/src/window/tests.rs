@@ -191,6 +191,31 @@ fn the_network_is_tested_on_request_and_the_panel_says_whom_a_call_reaches() {
 }
 
 #[test]
+fn either_direction_has_a_line_over_time_and_every_plot_lies_inside_the_smallest_window() {
+    let mut stage = Stage::new(fixtures::connected());
+    stage.view.dock.show(Panel::Path);
+    let harness = window(stage, SMALL, egui::Theme::Light);
+    for label in ["to friend 1", "to you 1"] {
+        harness.get_by_label_contains(label);
+    }
+    for title in ["Round trip", "One way", "Loss", "Jitter", "Buffer"] {
+        let all: Vec<egui::Rect> = harness.get_all_by_label(title).map(|node| node.rect()).collect();
+        assert!(all.iter().any(|title| title.bottom() + 60.0 < SMALL.y - 60.0), "{title} is at {all:?}");
+    }
+}
+
+#[test]
+fn the_audio_panel_fills_a_large_window_with_what_was_heard() {
+    for (size, is_large) in [(SMALL, false), (vec2(1920.0, 1080.0), true)] {
+        let mut stage = Stage::new(fixtures::connected());
+        stage.view.dock.show(Panel::Audio);
+        let harness = window(stage, size, egui::Theme::Dark);
+        harness.get_by_label_contains("Level heard: ");
+        assert_eq!(harness.query_by_label("Level heard").is_some(), is_large, "at {size}");
+    }
+}
+
+#[test]
 fn the_log_shows_only_what_is_searched_for() {
     let mut stage = Stage::new(fixtures::connected());
     stage.view.dock.show(Panel::Events);

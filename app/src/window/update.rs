@@ -90,6 +90,7 @@ impl FloeWindow {
             DialogKind::OpenFile => Dialog::OpenFile(PathDraft::default()),
             DialogKind::Save => Dialog::Save(SaveDraft::new(&documents(), seconds())),
             DialogKind::ChooseWav => Dialog::ChooseWav(PathDraft::default()),
+            DialogKind::BlockLast { base, remote } => Dialog::BlockLast { base, remote },
             DialogKind::Sides => Dialog::Sides(SideDraft::default()),
         });
     }

@@ -1,11 +1,11 @@
 //! What a view asks for. Wishes are carried out in one place, after drawing.
 
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf};
 
 use floe_call::Command;
 use floe_capture::ImportOptions;
 use floe_simnet::Scenario;
-use floe_wire::Stamp;
+use floe_wire::{BaseId, Stamp};
 
 use super::{
     archive::SaveAs, break_it::Breakage, dock::Panel, model::Side, playhead::PlayheadWish, settings::Settings,
@@ -96,6 +96,13 @@ pub enum DialogKind {
     ChooseWav,
     /// Copying our side, adding the friend's.
     Sides,
+    /// Whether the last path that works is really not wanted.
+    BlockLast {
+        /// Our base.
+        base: BaseId,
+        /// The other end.
+        remote: SocketAddr,
+    },
 }
 
 /// What a picked file is for.

@@ -15,7 +15,8 @@ pub fn bench(name: &str) -> Result<()> {
             run(&mut cargo(&["run", "--locked", "--release", "-p", "floe-capture", "--example", "bench_import"]))
         }
         "netlab-connect" => netlab_connect(),
-        other => bail!("there is no bench `{other}`; `connect`, `import` and `netlab-connect` are there"),
+        "window" => window(),
+        other => bail!("there is no bench `{other}`; `connect`, `import`, `netlab-connect` and `window` are there"),
     }
 }
 
@@ -26,4 +27,16 @@ fn netlab_connect() -> Result<()> {
     let floe = target_directory()?.join("release").join(format!("floe{}", std::env::consts::EXE_SUFFIX));
     let mut bench = cargo(&["bench", "--locked", "-p", "floe-netlab", "--bench", "connect"]);
     run(bench.env("FLOE_BIN", floe))
+}
+
+/// Frames of the window over a long ladder, and steps through an hour; they are tests that print and are not run with
+/// the others.
+fn window() -> Result<()> {
+    ensure_installed(&[Need::Build, Need::Window])?;
+    let measured = |package: &str, test: &str| {
+        let mut bench = cargo(&["test", "--locked", "--release", "-p", package, "--bins", "--lib"]);
+        run(bench.args([test, "--", "--ignored", "--nocapture"]))
+    };
+    measured("floe", "is_measured")?;
+    measured("floe-inspect", "is_measured")
 }

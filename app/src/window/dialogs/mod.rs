@@ -1,5 +1,6 @@
 //! The dialogs: one at a time, above everything, closed by Escape.
 
+mod block;
 mod file;
 mod help;
 mod qr;
@@ -9,7 +10,10 @@ mod settings;
 mod sides;
 mod turn;
 
+use std::net::SocketAddr;
+
 use egui::{Frame, Id, Modal, Ui};
+use floe_wire::BaseId;
 
 pub use self::{file::PathDraft, save::SaveDraft, settings::SettingsDraft, sides::SideDraft};
 use super::{model::Model, pen, theme, wish::Wish};
@@ -31,6 +35,13 @@ pub enum Dialog {
     ChooseWav(PathDraft),
     /// Copying our side, adding the friend's.
     Sides(SideDraft),
+    /// Whether the last path that works is really not wanted.
+    BlockLast {
+        /// Our base.
+        base: BaseId,
+        /// The other end.
+        remote: SocketAddr,
+    },
 }
 
 /// Draws the dialog, if one is open.
@@ -49,6 +60,7 @@ pub fn view(model: &Model<'_>, dialog: &mut Option<Dialog>, ui: &mut Ui) -> Vec<
             Dialog::Save(draft) => save::view(draft, &mut wishes, ui),
             Dialog::ChooseWav(draft) => file::choose_wav(draft, &mut wishes, ui),
             Dialog::Sides(draft) => sides::view(model, draft, &mut wishes, ui),
+            Dialog::BlockLast { base, remote } => block::view(model, *base, *remote, &mut wishes, ui),
         }
     });
     super::frame::settle(Id::unique("dialog size"), response.response.rect.size().length(), ui);

@@ -15,6 +15,9 @@ use crate::window::{
 /// About as high as it is in a narrow panel.
 pub const HEIGHT: f32 = 190.0;
 
+/// From this width on, what can be asked of a pair stands beside its name.
+const BESIDE: f32 = 620.0;
+
 /// Draws the pair's sentence, its numbers, and the ways to its moments.
 pub fn view(model: &Model<'_>, pair: &PairView, wishes: &mut Vec<Wish>, ui: &mut Ui) {
     let palette = Palette::of(ui.visuals());
@@ -26,10 +29,16 @@ pub fn view(model: &Model<'_>, pair: &PairView, wishes: &mut Vec<Wish>, ui: &mut
     frame.show(ui, |ui| {
         ui.set_width(ui.available_width());
         ui.spacing_mut().item_spacing.y = 4.0;
-        ui.horizontal_wrapped(|ui| {
-            ui.label(RichText::new(title(model, pair)).font(theme::mono()).color(palette.accent));
-            super::wishes::buttons(model, pair, wishes, ui);
-        });
+        let name = RichText::new(title(model, pair)).font(theme::mono()).color(palette.accent);
+        if ui.available_width() >= BESIDE {
+            ui.horizontal(|ui| {
+                ui.label(name);
+                super::wishes::buttons(model, pair, wishes, ui);
+            });
+        } else {
+            ui.add(egui::Label::new(name).truncate());
+            ui.horizontal(|ui| super::wishes::buttons(model, pair, wishes, ui));
+        }
         ui.add(egui::Label::new(RichText::new(&pair.why).size(theme::BODY)).wrap());
         moments(pair, wishes, ui);
         pen::facts(ui, "pair facts", &facts(model, pair));

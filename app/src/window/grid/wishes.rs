@@ -4,7 +4,7 @@ use egui::{Button, RichText, Ui};
 use floe_call::Command;
 use floe_inspect::{
     Picture,
-    picture::{PairId, PairView},
+    picture::{PairId, PairState, PairView},
     rulings::RulingView,
 };
 use floe_wire::verdict::{Judge, PairVerdict};
@@ -12,14 +12,14 @@ use floe_wire::verdict::{Judge, PairVerdict};
 use crate::window::{
     model::{Journey, Model},
     theme,
-    wish::Wish,
+    wish::{DialogKind, Wish},
 };
 
 /// A way to ask for something, as a button or an entry of a menu.
 struct Choice {
     title: &'static str,
     hover: &'static str,
-    command: Command,
+    wish: Wish,
 }
 
 /// What can be asked of a pair of the running call; nothing of a record or an earlier moment.
@@ -32,17 +32,20 @@ fn choices(model: &Model<'_>, pair: PairId) -> Vec<Choice> {
     let force = Choice {
         title: "Use this pair",
         hover: "Both sides use it whenever it answers, whatever its priority; another one is used while it does not",
-        command: Command::ForcePair { base, remote },
+        wish: Wish::Call(Command::ForcePair { base, remote }),
     };
     let block = Choice {
         title: "Block",
         hover: "Both sides neither check nor use it; the call ends up without a path if no other pair works",
-        command: Command::BlockPair { base, remote },
+        wish: match is_last_way(model.picture(), pair) {
+            true => Wish::Open(DialogKind::BlockLast { base, remote }),
+            false => Wish::Call(Command::BlockPair { base, remote }),
+        },
     };
     let release = Choice {
         title: "Release",
         hover: "Its priority decides again",
-        command: Command::ReleasePair { base, remote },
+        wish: Wish::Call(Command::ReleasePair { base, remote }),
     };
     match verdict {
         None | Some(PairVerdict::Distrusted | PairVerdict::Released) => vec![force, block],
@@ -51,12 +54,21 @@ fn choices(model: &Model<'_>, pair: PairId) -> Vec<Choice> {
     }
 }
 
+/// Whether nothing else would carry the call.
+fn is_last_way(picture: &Picture, pair: PairId) -> bool {
+    let is_blocked = |id| picture.ruling_of(id).is_some_and(|known| known.ruling.verdict == PairVerdict::Blocked);
+    let mut working = picture.pairs.iter().filter(|pair| pair.state == PairState::Succeeded && !is_blocked(pair.id));
+    // A pair of an older generation is on its way out.
+    working.next_back().is_some_and(|newest| newest.id == pair)
+        && working.all(|other| other.id.generation < pair.generation)
+}
+
 /// Draws what can be asked as buttons in a row.
 pub fn buttons(model: &Model<'_>, pair: &PairView, wishes: &mut Vec<Wish>, ui: &mut Ui) {
-    for Choice { title, hover, command } in choices(model, pair.id) {
+    for Choice { title, hover, wish } in choices(model, pair.id) {
         let button = Button::new(RichText::new(title).size(theme::SMALL));
         if ui.add(button).on_hover_text(hover).clicked() {
-            wishes.push(Wish::Call(command));
+            wishes.push(wish);
         }
     }
 }
@@ -68,9 +80,9 @@ pub fn menu(model: &Model<'_>, pair: PairId, wishes: &mut Vec<Wish>, response: &
         return;
     }
     response.context_menu(|ui| {
-        for Choice { title, hover, command } in choices {
+        for Choice { title, hover, wish } in choices {
             if ui.button(title).on_hover_text(hover).clicked() {
-                wishes.push(Wish::Call(command));
+                wishes.push(wish);
                 ui.close();
             }
         }

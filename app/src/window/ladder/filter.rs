@@ -33,7 +33,16 @@ pub fn view(model: &Model<'_>, ladder: &Ladder, state: &mut LadderState, grid: &
             }
         });
         response.response.on_hover_text("Choosing a pair in the Grid chooses it here, too");
-        ui.label(RichText::new(format::count(shown, "message")).size(theme::SMALL).color(palette.weak));
+        let theirs = if state.lane.is_none() { ladder.theirs().len() } else { 0 };
+        let text = match theirs {
+            0 => format::count(shown, "message"),
+            _ => format!("{shown} + {theirs} only there"),
+        };
+        let hover = "What only your friend's record has is not in yours: it got lost on the way here, as a rule";
+        let label = ui.label(RichText::new(text).size(theme::SMALL).color(palette.weak));
+        if theirs > 0 {
+            label.on_hover_text(hover);
+        }
         let rows = ladder.rows(state.lane.as_ref());
         if state.chosen.is_some()
             && ui

@@ -4,12 +4,13 @@ mod detail;
 mod filter;
 mod lanes;
 mod row;
+mod their_row;
 mod there;
 
 use egui::{EventFilter, Id, Key, Modifiers, Panel, Rect, ScrollArea, Sense, Ui, vec2};
 use floe_inspect::{
     Ladder,
-    ladder::{Fate, Lane, Message, MessageKind, Rows},
+    ladder::{BothRow, BothRows, Fate, Lane, Message, MessageKind, Rows},
 };
 use floe_wire::{Stamp, stun::IntegrityVerdict};
 
@@ -80,7 +81,7 @@ pub fn view(model: &Model<'_>, state: &mut LadderState, grid: &mut GridState, ui
     let mut wishes = Vec::new();
     // The whole record, not the moment's: what comes after the playhead is dimmed and can be stepped into.
     let ladder = &model.snapshot.picture.ladder;
-    if ladder.rows(None).is_empty() {
+    if ladder.both_rows().is_empty() {
         let how = match model.journey {
             Journey::Idle => "Press New call on the left, or choose a demo above.",
             Journey::Call | Journey::Demo(_) => "The first ones go to the servers, or to your friend.",
@@ -105,7 +106,7 @@ pub fn view(model: &Model<'_>, state: &mut LadderState, grid: &mut GridState, ui
             detail::view(model, ladder, number, &mut state.detail, &mut state.password, &mut wishes, ui);
         });
     }
-    let rows = ladder.rows(state.lane.as_ref());
+    let rows = state.lane.as_ref().map_or_else(|| ladder.both_rows(), |lane| ladder.rows_of_lane(lane));
     if rows.is_empty() {
         pen::note(ui, "Nothing was sent or received here. Choose another pair, or all messages.");
         return wishes;
@@ -114,7 +115,7 @@ pub fn view(model: &Model<'_>, state: &mut LadderState, grid: &mut GridState, ui
     wishes
 }
 
-fn list(model: &Model<'_>, rows: &Rows<'_>, state: &mut LadderState, wishes: &mut Vec<Wish>, ui: &mut Ui) {
+fn list(model: &Model<'_>, rows: &BothRows<'_>, state: &mut LadderState, wishes: &mut Vec<Wish>, ui: &mut Ui) {
     let ladder = &model.snapshot.picture.ladder;
     let width = ui.available_width() - ui.spacing().scroll.bar_width - 4.0;
     let has_servers = ladder.lanes().any(|(lane, _)| matches!(lane, Lane::Server { .. }));
@@ -131,12 +132,17 @@ fn list(model: &Model<'_>, rows: &Rows<'_>, state: &mut LadderState, wishes: &mu
         area = area.vertical_scroll_offset((row as f32 * ROW - above).max(0.0));
     }
     area.show_rows(ui, ROW, rows.len(), |ui, range| {
-        let mut before = range.start.checked_sub(1).and_then(|row| rows.get(row)).map(|(_, message)| message.at);
-        for (number, message) in range.filter_map(|row| rows.get(row)) {
+        let mut before = range.start.checked_sub(1).and_then(|row| rows.get(row)).map(|row| row.at());
+        for row in range.filter_map(|row| rows.get(row)) {
             let (rect, _) = ui.allocate_exact_size(vec2(width, ROW), Sense::hover());
-            let line = row::Line { number, message, ladder, rect, before };
-            one(model, &line, &lanes, state, wishes, ui);
-            before = Some(message.at);
+            match row {
+                BothRow::Ours(number, message) => {
+                    let line = row::Line::new(model, number, message, rect, before);
+                    one(model, &line, &lanes, state, wishes, ui);
+                }
+                BothRow::Theirs(message) => their_row::view(model, message, before, &lanes, rect, wishes, ui),
+            }
+            before = Some(row.at());
         }
     });
     if ladder.forgotten() > 0 && state.lane.is_none() {
@@ -166,12 +172,14 @@ fn one(
         wishes.push(Wish::Playhead(super::playhead::PlayheadWish::Seek(line.message.at)));
     }
     let chosen = state.chosen == Some(line.number);
-    let words = row::spoken(model, line);
-    response.widget_info(|| egui::WidgetInfo::selected(egui::Role::Row, true, chosen, &words));
-    let partner = state.chosen.and_then(|number| line.ladder.message(number)?.exchange);
+    // Words cost more than the row: they are made for whoever listens or hovers.
+    response.widget_info(|| egui::WidgetInfo::selected(egui::Role::Row, true, chosen, row::spoken(model, line)));
+    let partner = state.chosen.and_then(|number| model.snapshot.picture.ladder.message(number)?.exchange);
     let is_partner = partner.is_some() && partner == line.message.exchange;
     row::paint(model, line, lanes, chosen, is_partner, &response, ui);
-    response.on_hover_text(format!("{words}\nDouble-click shows this moment everywhere"));
+    response.on_hover_ui(|ui| {
+        ui.label(format!("{}\nDouble-click shows this moment everywhere", row::spoken(model, line)));
+    });
 }
 
 fn row_id(number: u64) -> Id {
@@ -179,11 +187,11 @@ fn row_id(number: u64) -> Id {
 }
 
 /// The row that has to be in sight: a message that was asked for, or the moment of a playhead that moved.
-fn row_to_show(model: &Model<'_>, rows: &Rows<'_>, state: &mut LadderState) -> Option<usize> {
+fn row_to_show(model: &Model<'_>, rows: &BothRows<'_>, state: &mut LadderState) -> Option<usize> {
     let moved = state.playhead != model.playhead.at();
     state.playhead = model.playhead.at();
     if let Some(number) = state.reveal.take() {
-        return row_of(model, rows, number);
+        return rows.row_of(number);
     }
     if !moved {
         return None;
@@ -191,29 +199,21 @@ fn row_to_show(model: &Model<'_>, rows: &Rows<'_>, state: &mut LadderState) -> O
     Some(model.playhead.at().map_or(rows.len(), |at| rows.first_at(at)))
 }
 
-fn row_of(model: &Model<'_>, rows: &Rows<'_>, number: u64) -> Option<usize> {
-    let at = model.snapshot.picture.ladder.message(number)?.at;
-    (rows.first_at(at)..rows.len()).find(|row| rows.get(*row).is_none_or(|(found, _)| found >= number))
-}
-
 /// Arrow keys move between messages while one of them has the focus; Enter takes the playhead there.
-fn move_with_keys(ladder: &Ladder, rows: &Rows<'_>, state: &mut LadderState, wishes: &mut Vec<Wish>, ui: &Ui) {
+fn move_with_keys(ladder: &Ladder, rows: &BothRows<'_>, state: &mut LadderState, wishes: &mut Vec<Wish>, ui: &Ui) {
     let Some(number) = state.chosen.filter(|number| ui.memory(|memory| memory.has_focus(row_id(*number)))) else {
         return;
     };
     let arrows = EventFilter { vertical_arrows: true, ..EventFilter::default() };
     ui.memory_mut(|memory| memory.set_focus_lock_filter(row_id(number), arrows));
     let Some(at) = ladder.message(number).map(|message| message.at) else { return };
-    let first = rows.first_at(at);
-    let Some(row) = (first..rows.len()).find(|row| rows.get(*row).is_some_and(|(found, _)| found == number)) else {
-        return;
-    };
+    let Some(row) = rows.row_of(number) else { return };
     let pressed = |key| ui.input_mut(|input| input.consume_key(Modifiers::NONE, key));
     let steps = [(Key::ArrowUp, -1), (Key::ArrowDown, 1), (Key::PageUp, -10), (Key::PageDown, 10)];
     let step: isize = steps.into_iter().filter(|(key, _)| pressed(*key)).map(|(_, step)| step).sum();
     if step != 0 {
         let wanted = row.saturating_add_signed(step).min(rows.len() - 1);
-        if let Some((number, _)) = rows.get(wanted) {
+        if let Some(number) = message_near(rows, wanted, step) {
             state.show(number);
             ui.memory_mut(|memory| memory.request_focus(row_id(number)));
         }
@@ -221,6 +221,15 @@ fn move_with_keys(ladder: &Ladder, rows: &Rows<'_>, state: &mut LadderState, wis
     if pressed(Key::Enter) {
         wishes.push(Wish::Playhead(super::playhead::PlayheadWish::Seek(at)));
     }
+}
+
+/// The first message of ours from a row on, in the direction of a step: the friend's have nothing to be looked into.
+fn message_near(rows: &BothRows<'_>, wanted: usize, step: isize) -> Option<u64> {
+    let ours = |row| match rows.get(row)? {
+        BothRow::Ours(number, _) => Some(number),
+        BothRow::Theirs(_) => None,
+    };
+    if step > 0 { (wanted..rows.len()).find_map(ours) } else { (0..=wanted).rev().find_map(ours) }
 }
 
 /// The next message after `from` that went wrong; starts again at the top.

@@ -1,10 +1,7 @@
 //! One message: when, from whom to whom, what, and what came of it.
 
 use egui::{Align2, Color32, Rect, Response, Stroke, Ui, Vec2, pos2};
-use floe_inspect::{
-    Ladder,
-    ladder::{Fate, Lane, Message, MessageKind, Outcome},
-};
+use floe_inspect::ladder::{Fate, Lane, Message, MessageKind, Outcome};
 use floe_wire::{Direction, Stamp, stun::IntegrityVerdict};
 
 use super::{
@@ -29,22 +26,27 @@ pub struct Line<'a> {
     pub number: u64,
     /// The message.
     pub message: &'a Message,
-    /// Where its exchange is found.
-    pub ladder: &'a Ladder,
     /// Its place.
     pub rect: Rect,
     /// When the message above it was seen.
     pub before: Option<Stamp>,
+    /// The friend's end of it.
+    there: There,
+    /// What came of its exchange.
+    fate: Option<Fate>,
 }
 
-impl Line<'_> {
-    fn fate(&self, now: Stamp) -> Option<Fate> {
-        let exchange = self.ladder.exchange(self.message.exchange?)?;
-        Some(exchange.fate(now))
+impl<'a> Line<'a> {
+    /// A message and what is known of it.
+    pub fn new(model: &Model<'a>, number: u64, message: &'a Message, rect: Rect, before: Option<Stamp>) -> Self {
+        let picture = &model.snapshot.picture;
+        let exchange = message.exchange.and_then(|exchange| picture.ladder.exchange(exchange));
+        let fate = exchange.map(|exchange| exchange.fate(model.end));
+        Self { number, message, rect, before, there: there(picture, message), fate }
     }
 
-    fn is_lost(&self, now: Stamp) -> bool {
-        self.asks() && self.fate(now) == Some(Fate::Lost)
+    fn is_lost(&self) -> bool {
+        self.asks() && self.fate == Some(Fate::Lost)
     }
 
     fn asks(&self) -> bool {
@@ -80,9 +82,9 @@ pub fn paint(
     if let Some(gap) = gap(line) {
         pen::line(painter, part(TIME, GAP), Align2::RIGHT_CENTER, gap, theme::small(), dim(palette.weak));
     }
-    arrow(model, line, lanes, dim(color(line, model.end, palette)), ui);
-    friend_s_end(model, line, lanes, dim(palette.weak), ui);
-    let (result, result_color) = result(line, model.end, palette);
+    arrow(line, lanes, dim(color(line, palette)), ui);
+    friend_s_end(line, lanes, dim(palette.weak), ui);
+    let (result, result_color) = result(line, palette);
     let end = rect.width();
     let words =
         Rect::from_min_max(pos2(rect.left() + lanes.words, rect.top()), pos2(rect.right() - 66.0, rect.bottom()));
@@ -105,16 +107,21 @@ pub fn paint(
 }
 
 fn gap(line: &Line<'_>) -> Option<String> {
-    let gap = line.message.at.since(line.before?);
+    silence(line.message.at, line.before?)
+}
+
+/// How long nothing was seen, where that is worth a number.
+pub fn silence(at: Stamp, before: Stamp) -> Option<String> {
+    let gap = at.since(before);
     (gap.as_millis() >= WORTH_A_NUMBER_MS).then(|| match gap.as_secs() {
         0..60 => format!("+{:.1} s", gap.as_secs_f64()),
         _ => format!("+{}", format::clock(gap)),
     })
 }
 
-fn color(line: &Line<'_>, now: Stamp, palette: &Palette) -> Color32 {
+fn color(line: &Line<'_>, palette: &Palette) -> Color32 {
     match line.message.kind {
-        _ if line.is_lost(now) => palette.failed,
+        _ if line.is_lost() => palette.failed,
         _ if line.message.integrity == IntegrityVerdict::Wrong => palette.failed,
         MessageKind::Request => palette.accent,
         MessageKind::Retransmission => palette.selected,
@@ -124,7 +131,7 @@ fn color(line: &Line<'_>, now: Stamp, palette: &Palette) -> Color32 {
     }
 }
 
-fn arrow(model: &Model<'_>, line: &Line<'_>, lanes: &Lanes, color: Color32, ui: &Ui) {
+fn arrow(line: &Line<'_>, lanes: &Lanes, color: Color32, ui: &Ui) {
     let other = match (line.message.lane, lanes.server) {
         (Lane::Server { .. }, Some(server)) => server,
         (Lane::Server { .. } | Lane::Pair(_) | Lane::Other, _) => lanes.friend,
@@ -139,10 +146,10 @@ fn arrow(model: &Model<'_>, line: &Line<'_>, lanes: &Lanes, color: Color32, ui: 
     let stroke = Stroke::new(1.6, color);
     // Nobody knows where an unanswered request of ours was lost, only that it did not come all the way; unless the
     // friend says that it did.
-    let is_lost = match there(&model.snapshot.picture, line.message) {
+    let is_lost = match line.there {
         There::At { .. } => false,
         There::Never => true,
-        There::Unknown => line.is_lost(model.end),
+        There::Unknown => line.is_lost(),
     };
     if line.message.direction == Direction::Outbound && is_lost {
         let end = from + (to - from) * 0.72;
@@ -161,20 +168,19 @@ fn arrow(model: &Model<'_>, line: &Line<'_>, lanes: &Lanes, color: Color32, ui: 
 }
 
 /// When the message was at the other end, beside the friend's lifeline.
-fn friend_s_end(model: &Model<'_>, line: &Line<'_>, lanes: &Lanes, color: Color32, ui: &Ui) {
-    let there = there(&model.snapshot.picture, line.message);
-    let (Some(left), Some(text)) = (lanes.theirs, there.short()) else { return };
-    if let There::At { .. } = there {
+fn friend_s_end(line: &Line<'_>, lanes: &Lanes, color: Color32, ui: &Ui) {
+    let (Some(left), Some(text)) = (lanes.theirs, line.there.short()) else { return };
+    if let There::At { .. } = line.there {
         let place = pos2(line.rect.left() + lanes.friend, line.rect.center().y);
         ui.painter().circle_filled(place, 2.5, color);
     }
-    let color = if there == There::Never { Palette::of(ui.visuals()).failed } else { color };
+    let color = if line.there == There::Never { Palette::of(ui.visuals()).failed } else { color };
     let place = super::span(line.rect, left, left + TIME - 16.0);
     pen::line(ui.painter(), place, Align2::LEFT_CENTER, text, theme::mono(), color);
 }
 
 /// What came of it, at the row's end.
-fn result(line: &Line<'_>, now: Stamp, palette: &Palette) -> (String, Color32) {
+fn result(line: &Line<'_>, palette: &Palette) -> (String, Color32) {
     if line.message.integrity == IntegrityVerdict::Wrong {
         return ("✗ forged".to_owned(), palette.failed);
     }
@@ -184,7 +190,7 @@ fn result(line: &Line<'_>, now: Stamp, palette: &Palette) -> (String, Color32) {
     if let MessageKind::Error { code } = line.message.kind {
         return (code.to_string(), palette.failed);
     }
-    match line.fate(now).filter(|_| line.asks()) {
+    match line.fate.filter(|_| line.asks()) {
         Some(Fate::Lost) => ("no answer".to_owned(), palette.failed),
         Some(Fate::Waiting) => ("…".to_owned(), palette.weak),
         Some(Fate::Ended(Outcome::FromElsewhere)) => ("elsewhere".to_owned(), palette.failed),
@@ -223,9 +229,9 @@ pub fn spoken(model: &Model<'_>, line: &Line<'_>) -> String {
         Direction::Inbound => "received",
     };
     let palette = &theme::DARK;
-    let result = result(line, model.end, palette).0;
+    let result = result(line, palette).0;
     let words = format!("{} {way}: {}", format::stamp(line.message.at), words_of(model, line.message, false));
-    let there = there(&model.snapshot.picture, line.message).sentence(line.message.direction);
+    let there = line.there.sentence(line.message.direction);
     let rest: Vec<String> = [Some(result), there].into_iter().flatten().filter(|part| !part.is_empty()).collect();
     if rest.is_empty() { words } else { format!("{words}, {}", rest.join(", ")) }
 }

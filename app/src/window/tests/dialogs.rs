@@ -3,6 +3,34 @@
 use super::*;
 
 #[test]
+fn the_last_path_that_works_is_not_blocked_without_a_question() {
+    let mut snapshot = fixtures::connected();
+    let picture = std::sync::Arc::make_mut(&mut snapshot.picture);
+    let selected = picture.selected_pair().unwrap().id;
+    for pair in picture.pairs.iter_mut().filter(|pair| pair.id != selected) {
+        pair.state = floe_inspect::picture::PairState::Failed;
+    }
+    let mut stage = Stage::new(snapshot);
+    stage.view.dock.grid.chosen = Some(selected);
+    let mut harness = window(stage, SMALL, egui::Theme::Light);
+    harness.get_by_label("Block").click();
+    harness.run();
+    let (base, remote) = (selected.base, selected.remote);
+    assert_eq!(wishes(&mut harness), [Wish::Open(DialogKind::BlockLast { base, remote })]);
+    for (button, asked) in [("Keep it", None), ("Block it all the same", Some(Command::BlockPair { base, remote }))] {
+        harness.state_mut().view.dialog = Some(Dialog::BlockLast { base, remote });
+        harness.run();
+        harness.get_by_label(button).click();
+        harness.run();
+        let calls = wishes(&mut harness).into_iter().filter_map(|wish| match wish {
+            Wish::Call(command) => Some(command),
+            _ => None,
+        });
+        assert_eq!(calls.collect::<Vec<_>>(), Vec::from_iter(asked));
+    }
+}
+
+#[test]
 fn help_opens_with_its_key_and_closes_with_escape() {
     let mut harness = small(fixtures::connected());
     harness.key_press(Key::F1);

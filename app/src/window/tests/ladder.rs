@@ -56,11 +56,6 @@ fn a_hundred_thousand_messages_cost_no_more_than_those_in_sight() {
     harness.state_mut().view.dock.ladder.show(50_001);
     harness.run();
     assert!((5..40).contains(&rows(&harness)), "{} rows are drawn", rows(&harness));
-    let begun = std::time::Instant::now();
-    for _ in 0..20 {
-        harness.step();
-    }
-    eprintln!("a frame takes {:?}", begun.elapsed() / 20);
 }
 
 #[test]
@@ -111,4 +106,88 @@ fn a_typed_password_tells_whether_a_message_of_a_capture_is_authentic() {
 fn a_message_that_the_session_found_forged_says_so_in_its_row() {
     let harness = ladder(fixtures::forged());
     harness.get_by_label("00:00.100 received: Binding request · eth0 · 203.0.113.9:4000, ✗ forged");
+}
+
+#[test]
+fn what_only_the_friend_s_record_has_stands_between_ours_and_cannot_be_chosen() {
+    let (records, text) = fixtures::both_sides();
+    let mut history: floe_inspect::History = records.into_iter().collect();
+    history.tick(floe_wire::Stamp::from_millis(15_000));
+    let side = floe_signal::side_text::read_side(&text).unwrap();
+    for note in floe_inspect::side::add_side(history.latest(), &side).unwrap() {
+        let (at, body) = (floe_wire::Stamp::from_millis(15_000), floe_wire::RecordBody::note(note));
+        history.push(floe_wire::Record { at, body });
+    }
+    let picture = std::sync::Arc::new(history.latest().clone());
+    assert_eq!(picture.ladder.theirs().len(), 9);
+    let mut harness = ladder(Snapshot { picture, ..fixtures::connected() });
+    assert!(harness.get_all_by_label_contains("sent there, never arrived here").count() > 3);
+    let theirs = harness.get_by_label_contains("00:07.400 your friend's Binding request").rect();
+    let ours = |label| harness.get_by_label_contains(label).rect();
+    assert!(ours("00:07.100 sent").bottom() <= theirs.top() && theirs.bottom() <= ours("00:08.100 sent").top());
+    // The keys step over it.
+    harness.get_by_label_contains("00:07.100 sent").click();
+    harness.run_steps(20);
+    harness.key_press(Key::ArrowDown);
+    harness.run_steps(20);
+    assert!(harness.get_by_label_contains("00:08.100 sent").is_focused());
+}
+
+/// Frames of a wheel that turns over 100,000 messages, as a window draws them that no screen reader listens to.
+#[test]
+#[ignore = "a measurement: cargo xtask bench window"]
+fn scrolling_a_hundred_thousand_messages_is_measured() {
+    const FRAMES: usize = 400;
+    for (rounds, chosen) in [(250, None), (25_000, None), (25_000, Some(50_001))] {
+        let mut stage = Stage::new(fixtures::exchanged(rounds));
+        stage.view.dock.show(Panel::Ladder);
+        let messages = stage.snapshot.picture.ladder.rows(None).len();
+        if let Some(number) = chosen {
+            stage.view.dock.ladder.show(number);
+        }
+        let ctx = egui::Context::default();
+        theme::install(&ctx);
+        let mut frames = Vec::with_capacity(FRAMES);
+        for frame in 0..FRAMES + 20 {
+            let begun = std::time::Instant::now();
+            scroll(&ctx, &mut stage, frame);
+            if frame >= 20 {
+                frames.push(begun.elapsed());
+            }
+        }
+        frames.sort_unstable();
+        let percent = |share: usize| frames[(FRAMES - 1) * share / 100];
+        let build = if cfg!(debug_assertions) { "dev: opt-level 0, egui 1" } else { "release: opt-level 3" };
+        println!(
+            "{messages} messages, message shown: {}, 1920×1080, {build}: median {:?}, p95 {:?}, p99 {:?}, worst {:?}",
+            chosen.is_some(),
+            percent(50),
+            percent(95),
+            percent(99),
+            percent(100)
+        );
+    }
+}
+
+/// One frame: input, layout, and the triangles for the graphics card.
+fn scroll(ctx: &egui::Context, stage: &mut Stage, frame: usize) {
+    let size = vec2(1920.0, 1080.0);
+    let up = if (frame / 100).is_multiple_of(2) { 1.0 } else { -1.0 };
+    let wheel = egui::Event::MouseWheel {
+        unit: egui::MouseWheelUnit::Line,
+        delta: vec2(0.0, up * 3.0),
+        phase: egui::TouchPhase::Move,
+        source: egui::MouseWheelSource::Wheel,
+        modifiers: Modifiers::NONE,
+    };
+    let input = egui::RawInput {
+        screen_rect: Some(egui::Rect::from_min_size(egui::Pos2::ZERO, size)),
+        time: Some(frame as f64 / 60.0),
+        events: vec![egui::Event::PointerMoved(egui::pos2(900.0, 600.0)), wheel],
+        ..egui::RawInput::default()
+    };
+    let output = ctx.run_ui(input, |ui| stage.draw(ui));
+    let triangles = ctx.tessellate(output.shapes, output.pixels_per_point);
+    assert!(!triangles.is_empty());
+    stage.wishes.clear();
 }

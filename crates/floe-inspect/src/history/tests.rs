@@ -199,3 +199,23 @@ fn time_that_passed_before_a_record_came_leaves_the_record_s_own_time_alone() {
     assert_eq!((slow.at, &slow.timings, &slow.gathering), (quick.at, &quick.timings, &quick.gathering));
     assert_eq!((&slow.ladder, &slow.series), (&quick.ladder, &quick.series));
 }
+
+/// Steps of the playhead through an hour, to places in no order and then dragged along.
+#[test]
+#[ignore = "a measurement: cargo xtask bench window"]
+fn a_step_through_an_hour_is_measured() {
+    let mut history: History = call(3_600).collect();
+    let jumps = (0..200_u64).map(|step| (step * 7_919_000) % 3_600_000);
+    let drag = (0..200_u64).map(|step| 1_800_000 + step * 400);
+    for (name, steps) in [("jumps", jumps.collect::<Vec<_>>()), ("drag", drag.collect())] {
+        let measured = steps.iter().map(|ms| {
+            let begun = std::time::Instant::now();
+            let _ = history.picture_at(Stamp::from_millis(*ms));
+            begun.elapsed()
+        });
+        let mut times: Vec<_> = measured.collect();
+        times.sort_unstable();
+        let build = if cfg!(debug_assertions) { "dev: opt-level 0" } else { "release: opt-level 3" };
+        println!("{name} in {} records, {build}: median {:?}, worst {:?}", history.len(), times[100], times[199]);
+    }
+}

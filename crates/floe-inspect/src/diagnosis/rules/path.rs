@@ -173,7 +173,10 @@ pub(in crate::diagnosis) fn network_changed(picture: &Picture) -> Option<Verdict
     };
     let moved = picture.selections.iter().skip(1).filter(|selection| selection.at >= lost_at).find(is_kept);
     // While a computer stood still, its network may have stayed as it was.
-    if moved.is_none() && picture.resumed == Some(change.at) && mapping_forgotten(picture).is_some() {
+    let has_slept = picture
+        .resumed
+        .is_some_and(|resumed| resumed.since(change.at) <= SAME_EVENT && change.at.since(resumed) <= SAME_EVENT);
+    if moved.is_none() && has_slept && mapping_forgotten(picture).is_some() {
         return None;
     }
     Some(match moved {
