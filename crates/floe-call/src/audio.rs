@@ -19,6 +19,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use floe_media::Interruption;
 use floe_transport::Clock;
 use floe_wire::{PacketKind, note::AudioMeasure};
 use tokio::sync::mpsc;
@@ -52,6 +53,8 @@ pub(crate) enum AudioOutput {
     FirstAudio,
     /// Counters and levels.
     Measured(AudioMeasure),
+    /// Audio was made up for a while.
+    Interrupted(Interruption),
     /// A device came, went or failed.
     Device { message: String },
     /// The peer said goodbye (RTCP BYE).

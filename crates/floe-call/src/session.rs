@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use floe_media::Interruption;
 use floe_path::{AgentOutbox, AgentSend, Credentials, Liveness, Path, PathBase, PathConfig, PathEvent, PathOutput};
 use floe_signal::Capabilities;
 use floe_transport::{Clock, Inbound, Network, NetworkChanges, Tap, TapReceiver, clock};
@@ -36,6 +37,8 @@ use crate::{
 
 /// Datagrams that may wait for the session; two seconds of audio and checks on eight bases.
 const INBOUND_CAPACITY: usize = 1024;
+/// Datagrams taken at once. Those that waited while this process was held up come before any conclusion from silence.
+const INBOUND_BATCH: usize = 64;
 /// Records that may wait to be folded.
 const TAP_CAPACITY: usize = 8192;
 /// How long a better pair may still win before the best valid one is nominated.
@@ -78,7 +81,7 @@ struct Ears {
 enum Wake {
     Command(Option<Command>),
     Records(Vec<Record>),
-    Inbound(Inbound),
+    Inbound(Vec<Inbound>),
     Agent(AgentSend),
     Audio(AudioOutput),
     Found(Found),
@@ -170,10 +173,10 @@ impl Session {
 
     async fn next_wake(&mut self, ears: &mut Ears) -> Wake {
         let deadline = self.deadline();
-        let mut batch = Vec::new();
+        let (mut batch, mut datagrams) = (Vec::new(), Vec::new());
         tokio::select! {
             biased;
-            Some(inbound) = ears.inbound.recv() => Wake::Inbound(inbound),
+            1.. = ears.inbound.recv_many(&mut datagrams, INBOUND_BATCH) => Wake::Inbound(datagrams),
             Some(send) = ears.agents.recv() => Wake::Agent(send),
             Some(output) = ears.audio.recv() => Wake::Audio(output),
             command = ears.commands.recv() => Wake::Command(command),
@@ -208,7 +211,7 @@ impl Session {
             Wake::Command(Some(command)) => self.on_command(command).await,
             Wake::Command(None) => self.ended = Some(EndReason::HungUp),
             Wake::Records(batch) => self.publisher.take(batch),
-            Wake::Inbound(inbound) => self.on_inbound(inbound),
+            Wake::Inbound(datagrams) => datagrams.into_iter().for_each(|inbound| self.on_inbound(inbound)),
             Wake::Agent(send) => self.path.handle_agent(send, clock::now()),
             Wake::Audio(output) => self.on_audio(output),
             Wake::Found(found) => self.on_found(found).await,
@@ -389,6 +392,9 @@ impl Session {
             AudioOutput::Measured(measure) => {
                 self.steering.on_measured(&measure);
                 self.tap.note(Note::AudioMeasured(measure));
+            }
+            AudioOutput::Interrupted(Interruption { began, lasted, made_up }) => {
+                self.tap.note(Note::AudioInterrupted { began, lasted, made_up });
             }
             AudioOutput::Device { message } => self.tap.note(Note::AudioDevice { message }),
             AudioOutput::PeerLeft => self.ended = Some(EndReason::PeerHungUp),

@@ -179,6 +179,7 @@ impl Inspector {
             Note::SecurityFailed { error } => self.on_security_failed(error),
             Note::FirstAudio => self.on_first_audio(),
             Note::AudioMeasured(measure) => self.on_audio_measured(measure),
+            Note::AudioInterrupted { began, lasted, made_up } => self.on_audio_interrupted(*began, *lasted, *made_up),
             Note::AudioDevice { message } => self.on_audio_device(message),
             Note::Muted { muted } => self.on_muted(*muted),
             Note::PacketRefused { base, remote, reason } => self.on_packet_refused(*base, *remote, *reason),

@@ -22,6 +22,7 @@ pub mod directions;
 mod events;
 pub mod expectation;
 pub mod forecast;
+pub mod gaps;
 pub mod headline;
 mod history;
 mod inspector;

@@ -4,7 +4,6 @@ use std::{net::SocketAddr, time::Duration};
 
 use floe_wire::{
     Generation, Stamp,
-    note::AudioMeasure,
     peer::{ClockComparison, MediaDigest, PairDigest, RestartCause},
 };
 
@@ -120,113 +119,10 @@ pub struct RestartView {
 
 /// How many restarts are kept.
 const RESTARTS_KEPT: usize = 1_000;
-/// Samples per second of everything that is played.
-const SAMPLE_RATE: u64 = 48_000;
-/// Audio that is missing before a restart belongs to it if its cause is that very silence.
-const BEFORE: Duration = Duration::from_secs(3);
-/// What the jitter buffer held back, and a measurement every 200 ms.
-const AFTER: Duration = Duration::from_millis(1_200);
-/// Audio that is never whole for a moment is as settled as it gets.
-const AT_LAST: Duration = Duration::from_secs(40);
-
-/// Measures the gaps of restarts out of the counters of played audio.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Gaps {
-    /// Made-up samples by time, as old as [`BEFORE`].
-    concealed: Vec<(Stamp, u64)>,
-}
-
-impl Gaps {
-    /// Takes a measurement; completes the restarts whose audio has settled.
-    pub(crate) fn on_measure(&mut self, at: Stamp, measure: &AudioMeasure, restarts: &mut [RestartView]) {
-        let now = measure.concealed_samples;
-        // What was selected may carry nothing either.
-        let is_whole = self.concealed.last().is_none_or(|(_, before)| *before == now);
-        let has_settled = |since: Duration| since >= AFTER && is_whole || since >= AT_LAST;
-        for restart in restarts.iter_mut().rev().take_while(|restart| restart.gap.is_none()) {
-            if restart.selected.is_some_and(|selected| has_settled(at.since(selected))) {
-                let before = self.concealed_at(restart.started);
-                restart.gap = Some(Duration::from_micros(now.saturating_sub(before) * 1_000_000 / SAMPLE_RATE));
-            }
-        }
-        let is_waiting = restarts.last().is_some_and(|restart| restart.gap.is_none());
-        if !is_waiting {
-            self.concealed.retain(|(then, _)| at.since(*then) <= BEFORE);
-        }
-        if self.concealed.len() < RESTARTS_KEPT {
-            self.concealed.push((at, now));
-        }
-    }
-
-    /// What had been made up when the audio around a moment was last whole.
-    fn concealed_at(&self, started: Stamp) -> u64 {
-        let before = self.concealed.iter().filter(|(at, _)| *at <= started);
-        let recent: Vec<u64> = before.filter(|(at, _)| started.since(*at) <= BEFORE).map(|(_, count)| *count).collect();
-        // The counter rises while audio is missing: the outage began after the last two measurements that agree.
-        let whole = recent.windows(2).rev().find(|pair| pair[0] == pair[1]).map(|pair| pair[1]);
-        whole.or(recent.first().copied()).or(self.concealed.first().map(|(_, count)| *count)).unwrap_or(0)
-    }
-}
-
 /// Appends a restart; the oldest ones are forgotten.
 pub(crate) fn push_restart(restarts: &mut Vec<RestartView>, restart: RestartView) {
     if restarts.len() >= RESTARTS_KEPT {
         restarts.remove(0);
     }
     restarts.push(restart);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const FRAME: u64 = 960;
-
-    fn measure(concealed_frames: u64) -> AudioMeasure {
-        AudioMeasure { concealed_samples: concealed_frames * FRAME, ..AudioMeasure::default() }
-    }
-
-    fn restart(started_ms: u64, selected_ms: u64) -> RestartView {
-        RestartView {
-            generation: Generation(1),
-            cause: RestartCause::PathSilent,
-            started: Stamp::from_millis(started_ms),
-            selected: Some(Stamp::from_millis(selected_ms)),
-            gap: None,
-        }
-    }
-
-    /// Feeds one count of made-up frames per 200 ms.
-    fn gap_of(restart: RestartView, frames: &[u64]) -> Option<Duration> {
-        let (mut gaps, mut restarts) = (Gaps::default(), vec![restart]);
-        for (number, frames) in frames.iter().enumerate() {
-            gaps.on_measure(Stamp::from_millis(200 * number as u64), &measure(*frames), &mut restarts);
-        }
-        restarts[0].gap
-    }
-
-    #[test]
-    fn an_outage_that_led_to_the_restart_is_counted_from_its_beginning() {
-        // Five frames were lost long ago; the outage begins at 400 ms, is noticed at 1,000, is over at 1,400.
-        let frames = [5, 5, 5, 15, 25, 35, 45, 55, 55, 55, 55, 55, 55, 55, 55];
-        assert_eq!(gap_of(restart(1000, 1400), &frames), Some(Duration::from_secs(1)));
-    }
-
-    #[test]
-    fn a_gap_ends_with_the_audio_and_not_with_the_next_selection() {
-        // What is selected at 1,000 ms carries nothing either; audio is back at 3,000.
-        let frames: Vec<u64> = (0..25_u64).map(|tick| tick.clamp(3, 15) * 10).collect();
-        assert_eq!(gap_of(restart(1000, 1000), &frames), Some(Duration::from_millis(2400)));
-    }
-
-    #[test]
-    fn a_move_without_a_gap_has_none() {
-        assert_eq!(gap_of(restart(1000, 1100), &[7; 15]), Some(Duration::ZERO));
-    }
-
-    #[test]
-    fn a_gap_is_told_once_the_audio_has_settled() {
-        assert_eq!(gap_of(restart(1000, 1400), &[0; 12]), None);
-        assert_eq!(gap_of(RestartView { selected: None, ..restart(0, 0) }, &[0; 50]), None, "nothing was selected");
-    }
 }

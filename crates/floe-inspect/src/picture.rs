@@ -23,6 +23,7 @@ use crate::{
     bounded::push_bounded,
     directions::WayCounts,
     expectation::{CodeView, ForecastView, NatView},
+    gaps::InterruptionView,
     peer::{PeerView, RestartView},
     rulings::RulingView,
 };
@@ -76,6 +77,8 @@ pub struct Picture {
     pub security: SecurityView,
     /// The newest audio measurement.
     pub audio: Option<AudioMeasure>,
+    /// When audio was made up, oldest first, bounded.
+    pub interruptions: Vec<InterruptionView>,
     /// Plots, one sample per measurement, newest last, bounded.
     pub series: Series,
     /// The log, oldest first, bounded; `counters.events_forgotten` counts what fell off.

@@ -108,7 +108,7 @@ impl Report {
             restarts: RestartReport::all(picture),
             peer: PeerReport::of(picture),
             directions: DirectionsReport::of(picture),
-            audio: picture.audio.as_ref().map(AudioReport::of),
+            audio: picture.audio.as_ref().map(|audio| AudioReport::of(audio, &picture.interruptions)),
             security: SecurityReport::of(&picture.security),
             servers: ServerReport::all(picture),
             nat: NatReport::of(picture),

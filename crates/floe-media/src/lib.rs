@@ -10,6 +10,7 @@
 //! - appendix A.1 (large jumps): a jump counts as a restart only when a second packet confirms it, as there; packets
 //!   behind the newest by up to 500 are late or reordered, never a restart.
 
+pub mod interruption;
 mod jitter;
 pub mod level;
 pub mod receiver;
@@ -23,6 +24,7 @@ pub mod wav;
 
 use std::time::Duration;
 
+pub use interruption::{Interruption, InterruptionMeter, WHOLLY_MADE_UP};
 pub use level::{LevelMeter, SILENCE_DBFS};
 pub use receiver::{AudioReceiver, FrameKind, MediaError, ReceiverStats};
 pub use reception::{Reception, SourceStats};

@@ -169,6 +169,12 @@ impl AudioReceiver {
         kind
     }
 
+    /// Samples made up so far for lack of packets.
+    #[must_use]
+    pub fn concealed_samples(&self) -> u64 {
+        self.playback.stats().concealed_samples
+    }
+
     /// The counters so far.
     #[must_use]
     pub fn stats(&self) -> ReceiverStats {

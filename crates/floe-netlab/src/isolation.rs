@@ -13,8 +13,10 @@ use std::{
 const INSIDE: &str = "FLOE_NETLAB_INSIDE";
 /// A folder to keep the files of a lab in, for whoever wants to look at them.
 const KEEP: &str = "FLOE_NETLAB_KEEP";
+/// Niceness: below zero is before others.
+const PRIORITY: &str = "-10";
 /// The programs a lab is made of.
-const TOOLS: &[&str] = &["unshare", "nsenter", "mount", "ip", "nft", "ss"];
+const TOOLS: &[&str] = &["nice", "unshare", "nsenter", "mount", "ip", "nft", "ss"];
 
 /// Runs `body` in fresh namespaces: the test's own executable is started again under `unshare`, for this test only.
 ///
@@ -70,8 +72,11 @@ fn obstacle() -> Option<String> {
 /// `unshare` into everything a lab needs; when it dies, all inside die. Inside we are an ordinary user who may do
 /// everything to these namespaces: root in a user namespace is worse off, because tcpdump would try to become somebody
 /// else, and there is nobody else.
+///
+/// Calls are timed inside, so they go before other work where the system allows it; where not, `nice` only says so.
 fn unshare() -> Command {
-    let mut command = Command::new("unshare");
+    let mut command = Command::new("nice");
+    command.args(["-n", PRIORITY, "unshare"]);
     command.args(["--user", "--map-user=1000", "--map-group=1000", "--keep-caps"]);
     command.args(["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--"]);
     command

@@ -8,8 +8,12 @@ use anyhow::{Context, Result, ensure};
 const WINDOW_MS: usize = 200;
 /// The power of a tone that has faded to a quarter of its amplitude, as it does while a decoder makes it up.
 const FADED: f64 = 1.0 / 16.0;
-/// Windows of 5 ms: less than two frames.
+/// Windows that tell where a tone begins and ends, in seconds: two periods of 440 Hz.
+const WINDOW_S: f64 = 0.005;
+/// Between two interruptions, sound of less than two frames is what a decoder made up.
 const MADE_UP_WINDOWS: usize = 6;
+/// The share of a tone in the power of a window that holds it.
+const PURE: f64 = 0.95;
 /// Below this power a window is silence: -50 dB of full scale.
 const SILENCE: f64 = 1e-5;
 
@@ -49,29 +53,60 @@ impl Recording {
     }
 
     /// Where a tone that sounds all the time is missing: beginnings and lengths in seconds, of all that are longer than
-    /// `at_least`. What comes before the first sound and after the last one does not count.
-    pub fn interruptions(&self, at_least: f64) -> Vec<(f64, f64)> {
-        let window = self.rate as usize / 200;
-        let powers: Vec<f64> = self.samples.chunks_exact(window).map(mean_power).collect();
-        let mut sorted = powers.clone();
-        sorted.sort_by(f64::total_cmp);
-        // An outage may take up most of a recording.
-        let usual = sorted.get(sorted.len() * 19 / 20).copied().unwrap_or_default();
-        let is_there = |power: f64| power > usual * FADED;
-        // Between two interruptions, sound this short is what a decoder made up.
-        let sounds: Vec<_> = powers.chunk_by(|one, other| is_there(*one) == is_there(*other)).collect();
+    /// `at_least`. What comes before the first sound and after the last one does not count; single sounds within do not
+    /// divide an interruption.
+    pub fn interruptions(&self, hz: f64, at_least: f64) -> Vec<(f64, f64)> {
+        let windows = self.tone_windows(hz);
+        let sounds: Vec<_> = windows.chunk_by(|one, other| one == other).collect();
         let mut at = 0;
         let mut there = Vec::new();
         for (index, run) in sounds.iter().enumerate() {
             let is_inner = index > 0 && index + 1 < sounds.len();
-            if is_there(run[0]) && !(is_inner && run.len() <= MADE_UP_WINDOWS) {
+            if run[0] && !(is_inner && run.len() <= MADE_UP_WINDOWS) {
                 there.push((at, at + run.len()));
             }
             at += run.len();
         }
-        let seconds = |windows: usize| windows as f64 * window as f64 / f64::from(self.rate);
+        let seconds = |windows: usize| windows as f64 * WINDOW_S;
         let gaps = there.windows(2).map(|pair| (seconds(pair[0].1), seconds(pair[1].0 - pair[0].1)));
         gaps.filter(|(_, length)| *length > at_least).collect()
+    }
+
+    /// How much of a stretch holds no tone; begin, end and result in seconds.
+    pub fn without_tone(&self, hz: f64, begin: f64, end: f64) -> f64 {
+        let windows = self.tone_windows(hz);
+        let [from, to] = [begin, end].map(|at| (at.max(0.0) / WINDOW_S).round() as usize);
+        let silent = windows.iter().take(to).skip(from).filter(|is_there| !**is_there);
+        silent.count() as f64 * WINDOW_S
+    }
+
+    /// Whether the tone is there, window by window. What a decoder makes up is fainter or no tone any more after a few
+    /// milliseconds; a splice in a tone hardly disturbs it.
+    fn tone_windows(&self, hz: f64) -> Vec<bool> {
+        let length = (f64::from(self.rate) * WINDOW_S) as usize;
+        let windows: Vec<&[f64]> = self.samples.chunks_exact(length).collect();
+        let mut sorted: Vec<f64> = windows.iter().map(|window| mean_power(window)).collect();
+        sorted.sort_by(f64::total_cmp);
+        // An outage may take up most of a recording.
+        let faint = FADED * sorted.get(sorted.len() * 19 / 20).copied().unwrap_or_default();
+        windows.into_iter().map(|window| self.is_pure(window, hz) && mean_power(window) > faint).collect()
+    }
+
+    /// Whether a window of any length is little else than a part of this tone (a fit by least squares).
+    fn is_pure(&self, window: &[f64], hz: f64) -> bool {
+        let step = TAU * hz / f64::from(self.rate);
+        let (mut xs, mut xc, mut ss, mut cc, mut sc) = (0.0, 0.0, 0.0, 0.0, 0.0);
+        for (index, sample) in window.iter().enumerate() {
+            let (sine, cosine) = (step * index as f64).sin_cos();
+            xs += sample * sine;
+            xc += sample * cosine;
+            ss += sine * sine;
+            cc += cosine * cosine;
+            sc += sine * cosine;
+        }
+        let determinant = ss * cc - sc * sc;
+        let fitted = (xs * (xs * cc - xc * sc) + xc * (xc * ss - xs * sc)) / determinant;
+        fitted > PURE * mean_power(window) * window.len() as f64
     }
 
     /// Whether at least nine tenths of the window's power are at this frequency.
@@ -130,8 +165,24 @@ mod tests {
     fn interruptions_are_found_where_they_are() {
         let recording = one_second(|t| if (0.4..0.55).contains(&t) { 0.0 } else { (TAU * 440.0 * t).sin() });
 
-        let [(begin, length)] = recording.interruptions(0.05)[..] else { panic!("one interruption is there") };
+        let [(begin, length)] = recording.interruptions(440.0, 0.05)[..] else { panic!("one interruption is there") };
         assert!((begin - 0.4).abs() < 0.006 && (length - 0.15).abs() < 0.011, "{length} s from {begin} s on");
+    }
+
+    #[test]
+    fn noise_as_loud_as_the_tone_interrupts_it() {
+        let noise = |t: f64| (t * 1e7).sin() * (t * 3.7e6).cos();
+        let recording = one_second(|t| if (0.4..0.5).contains(&t) { noise(t) } else { (TAU * 440.0 * t).sin() });
+
+        assert!((recording.without_tone(440.0, 0.3, 0.6) - 0.1).abs() < 0.011);
+        assert_eq!(recording.without_tone(440.0, 0.5, 0.9), 0.0);
+    }
+
+    #[test]
+    fn a_splice_interrupts_no_tone() {
+        let recording = one_second(|t| (TAU * 440.0 * if t < 0.5 { t } else { t + 0.000_1 }).sin());
+
+        assert_eq!(recording.interruptions(440.0, 0.0), []);
     }
 
     #[test]

@@ -364,6 +364,16 @@ pub enum Note {
     FirstAudio,
     /// Audio measurements, a few times a second.
     AudioMeasured(AudioMeasure),
+    /// The peer's audio was made up for a while, and is whole again. Times are positions in what was played since
+    /// [`Note::FirstAudio`], as in a recording of it.
+    AudioInterrupted {
+        /// Where the first frame with made-up audio began.
+        began: Duration,
+        /// From there to the end of the last such frame, some 60 ms before this note.
+        lasted: Duration,
+        /// How much of it was made up.
+        made_up: Duration,
+    },
     /// An audio device came, went or failed; the call goes on.
     AudioDevice {
         /// The sentence shown.

@@ -10,7 +10,8 @@ use std::{
 };
 
 use floe_media::{
-    AudioReceiver, AudioSender, FRAME_DURATION, FRAME_SAMPLES, Frame, FrameKind, LevelMeter, RtcpSession, ToneMeter,
+    AudioReceiver, AudioSender, FRAME_DURATION, FRAME_SAMPLES, Frame, FrameKind, InterruptionMeter, LevelMeter,
+    RtcpSession, ToneMeter, WHOLLY_MADE_UP,
 };
 use floe_transport::{Clock, clock};
 use floe_wire::note::AudioMeasure;
@@ -43,6 +44,7 @@ pub(super) struct Worker {
     sent_level: LevelMeter,
     received_level: LevelMeter,
     tone: ToneMeter,
+    interruptions: InterruptionMeter,
     last_measure: AudioMeasure,
     ticks: u64,
 }
@@ -82,6 +84,7 @@ impl Worker {
             sent_level: LevelMeter::new(),
             received_level: LevelMeter::new(),
             tone: ToneMeter::new(),
+            interruptions: InterruptionMeter::default(),
             last_measure: AudioMeasure::default(),
             ticks: 0,
         };
@@ -201,9 +204,9 @@ impl Worker {
 
     fn play(&mut self, now: Instant) {
         let mut frame = [0.0; FRAME_SAMPLES];
-        let kind = match &mut self.codec {
-            Some(codec) => codec.receiver.pull_frame(now, &mut frame),
-            None => FrameKind::Silence,
+        let (kind, concealed) = match &mut self.codec {
+            Some(codec) => codec.pull(now, &mut frame),
+            None => (FrameKind::Silence, 0),
         };
         if kind == FrameKind::Silence && !self.has_heard {
             return;
@@ -214,6 +217,11 @@ impl Worker {
         }
         self.received_level.push(&frame);
         self.tone.push(&frame);
+        // A stream that begins anew is waited for in silence, which nobody conceals.
+        let made_up = if kind == FrameKind::Silence { WHOLLY_MADE_UP } else { concealed };
+        if let Some(interruption) = self.interruptions.push(made_up) {
+            self.emit(AudioOutput::Interrupted(interruption));
+        }
         let trouble = self.sink.write(now, &frame);
         self.say(trouble);
     }
@@ -297,5 +305,12 @@ impl Codec {
         let sender = AudioSender::new(ssrc, sequence, timestamp).map_err(|error| error.to_string())?;
         let receiver = AudioReceiver::new().map_err(|error| error.to_string())?;
         Ok(Self { sender, receiver })
+    }
+
+    /// The next frame, with what it is and how many samples were made up for it.
+    fn pull(&mut self, now: Instant, frame: &mut Frame) -> (FrameKind, u64) {
+        let before = self.receiver.concealed_samples();
+        let kind = self.receiver.pull_frame(now, frame);
+        (kind, self.receiver.concealed_samples() - before)
     }
 }

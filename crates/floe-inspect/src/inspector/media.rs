@@ -1,13 +1,20 @@
 //! Notes about the secure channel and the audio.
 
+use std::time::Duration;
+
 use floe_wire::note::{AudioMeasure, SecurityFacts};
 
 use super::Inspector;
 use crate::{
+    gaps::{InterruptionView, push_interruption},
     markers::MarkerKind,
     picture::{SecurityView, Severity},
     series::push_sample,
+    words::millis,
 };
+
+/// Made-up audio from here on is heard by everybody, and told as an event.
+const HEARD: Duration = Duration::from_millis(100);
 
 impl Inspector {
     pub(super) fn on_handshake_started(&mut self, client: bool) {
@@ -65,6 +72,14 @@ impl Inspector {
         self.picture.ways.here.push(measure.packets_lost, measure.packets_received, at);
         self.picture.audio = Some(measure.clone());
         self.measure_gaps();
+    }
+
+    pub(super) fn on_audio_interrupted(&mut self, position: Duration, lasted: Duration, made_up: Duration) {
+        let interruption = InterruptionView::told(self.picture.at, position, lasted, made_up);
+        push_interruption(&mut self.picture.interruptions, interruption);
+        if made_up >= HEARD {
+            self.say(Severity::Detail, "audio", format!("{} of audio were missing", millis(made_up)));
+        }
     }
 
     pub(super) fn on_audio_device(&mut self, message: &str) {

@@ -18,9 +18,10 @@ use super::{
 };
 use crate::{
     Picture,
+    gaps::Gaps,
     ladder::Lane,
     markers::MarkerKind,
-    peer::{ChannelView, Gaps, PeerPair, RestartView, push_restart},
+    peer::{ChannelView, PeerPair, RestartView, push_restart},
     picture::{PairId, PairView, Severity},
     words::{count, millis},
 };
@@ -241,7 +242,8 @@ impl Inspector {
     pub(super) fn measure_gaps(&mut self) {
         let Some(audio) = &self.picture.audio else { return };
         let untold = self.picture.restarts.iter().filter(|restart| restart.gap.is_none()).count();
-        self.both_ends.gaps.on_measure(self.picture.at, audio, &mut self.picture.restarts);
+        let interruptions = &self.picture.interruptions;
+        self.both_ends.gaps.on_measure(self.picture.at, audio, interruptions, &mut self.picture.restarts);
         let told: Vec<_> = self.picture.restarts.iter().rev().take(untold).filter_map(gap_sentence).collect();
         for text in told.into_iter().rev() {
             self.say(Severity::Info, "audio", text);

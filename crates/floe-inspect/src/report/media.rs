@@ -3,11 +3,12 @@
 use floe_wire::{NatSummary, note::AudioMeasure};
 use serde::Serialize;
 
-use super::ms;
+use super::{at_ms, ms};
 use crate::{
     Picture,
     expectation::NatView,
     forecast::{Outlook, Score},
+    gaps::InterruptionView,
     nat,
     picture::{SecurityView, ServerVerdict},
 };
@@ -38,10 +39,33 @@ pub struct AudioReport {
     pub tone_hz: Option<f64>,
     /// From their microphone to our speaker; null because no record measures it.
     pub mouth_to_ear_ms: Option<f64>,
+    /// When audio was made up, oldest first; the newest 256.
+    pub interruptions: Vec<InterruptionReport>,
+}
+
+/// A stretch of made-up audio.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InterruptionReport {
+    /// When audio was whole again.
+    pub ended_ms: f64,
+    /// Where it began, as a position in what was played and perhaps recorded.
+    pub position_ms: f64,
+    /// From its beginning to its end.
+    pub lasted_ms: f64,
+    /// How much of it was made up.
+    pub made_up_ms: f64,
+}
+
+impl InterruptionReport {
+    fn of(view: &InterruptionView) -> Self {
+        let InterruptionView { ended, position, lasted, made_up } = *view;
+        Self { ended_ms: at_ms(ended), position_ms: ms(position), lasted_ms: ms(lasted), made_up_ms: ms(made_up) }
+    }
 }
 
 impl AudioReport {
-    pub(super) fn of(measure: &AudioMeasure) -> Self {
+    pub(super) fn of(measure: &AudioMeasure, interruptions: &[InterruptionView]) -> Self {
         Self {
             codec: "opus",
             packets_sent: measure.packets_sent,
@@ -54,6 +78,7 @@ impl AudioReport {
             level_dbfs: measure.received_level_dbfs,
             tone_hz: measure.tone_hz,
             mouth_to_ear_ms: None,
+            interruptions: interruptions.iter().map(InterruptionReport::of).collect(),
         }
     }
 }

@@ -125,10 +125,15 @@ fn a_restart_is_reported_with_its_cause_and_its_gap() {
     script.wait(200).note(concealed(0)).wait(200).note(concealed(0));
     script.note(Note::RestartStarted { generation, cause: RestartCause::Asked });
     script.wait(300).note(Note::PairSelected { generation, base: ETH, remote: addr(REMOTE) });
+    let (lasted, made_up) = (Duration::from_millis(80), Duration::from_millis(60));
+    script.wait(200).note(Note::AudioInterrupted { began: Duration::from_secs(1), lasted, made_up });
     for _ in 0..10 {
         script.wait(200).note(concealed(3));
     }
     let report = Report::of(script.picture());
+    let interruptions = report.audio.as_ref().map(|audio| &audio.interruptions[..]).unwrap_or_default();
+    let [interruption] = interruptions else { panic!("{interruptions:?}") };
+    assert_eq!((interruption.position_ms, interruption.lasted_ms, interruption.made_up_ms), (1000.0, 80.0, 60.0));
     let [restart] = &report.restarts[..] else { panic!("{:?}", report.restarts) };
     assert_eq!((restart.generation, restart.cause), (1, Some(RestartCause::Asked)));
     assert_eq!((restart.selected_ms, restart.audio_gap_ms), (Some(restart.started_ms + 300.0), Some(60.0)));

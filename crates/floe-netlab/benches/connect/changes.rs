@@ -12,6 +12,8 @@ const CUT: Duration = Duration::from_secs(33);
 const SETTLED: Duration = Duration::from_secs(3);
 /// Half a minute each is enough for what hardly varies.
 const LONG_RUNS: usize = 2;
+/// What `--audio tone` sends.
+const TONE_HZ: f64 = 440.0;
 /// Shorter interruptions are single lost packets.
 const SHORTEST_S: f64 = 0.010;
 
@@ -78,5 +80,5 @@ fn finish(alice: CallProcess, bob: CallProcess) -> [CallOutcome; 2] {
 /// Milliseconds without the tone.
 fn longest_gap(outcome: &CallOutcome) -> f64 {
     let heard = outcome.recording().unwrap();
-    heard.interruptions(SHORTEST_S).iter().map(|(_, length)| length * 1000.0).fold(0.0, f64::max)
+    heard.interruptions(TONE_HZ, SHORTEST_S).iter().map(|(_, length)| length * 1000.0).fold(0.0, f64::max)
 }

@@ -3,16 +3,22 @@
 use floe_netlab::{CallOutcome, Recording};
 use serde_json::Value;
 
+use crate::TONE_HZ;
+
 /// Milliseconds without audio that people bear when a path is lost.
 pub(super) const GAP: f64 = 1000.0;
 /// And when there is another one before: three frames.
 pub(super) const AT_ONCE: f64 = 60.0;
-/// Between what is printed and what the recording shows: two frames.
-const PRECISION: f64 = 40.0;
-/// The beginning of an interruption is no different from the tone, because a decoder goes on with it.
-const UNHEARD: f64 = 40.0;
-/// Shorter ones are single lost packets.
-const SHORTEST: f64 = 0.010;
+/// Milliseconds between what is printed and what the recording shows: one frame.
+const PRECISION: f64 = 20.0;
+/// An interruption's place is known to a frame, and a decoder takes some milliseconds to show it.
+const PLACE: f64 = 25.0;
+/// Shorter ones are what a splice or a single window shows, in milliseconds.
+const SHORTEST: f64 = 15.0;
+/// Interruptions belong to a restart that begins this many milliseconds after their end at most, …
+const BEFORE: f64 = 500.0;
+/// … and that selected a pair this many before their beginning.
+const AFTER: f64 = 600.0;
 
 /// One end of a call.
 pub(super) struct End {
@@ -42,7 +48,49 @@ impl End {
 
     /// Without the tone, in milliseconds, as recorded.
     pub fn longest_interruption(&self) -> f64 {
-        self.heard.interruptions(SHORTEST).iter().map(|(_, length)| length * 1000.0).fold(0.0, f64::max)
+        self.recorded().into_iter().map(|(_, length)| length).fold(0.0, f64::max)
+    }
+
+    /// Interruptions as recorded: beginnings and lengths in milliseconds.
+    fn recorded(&self) -> Vec<(f64, f64)> {
+        let found = self.heard.interruptions(TONE_HZ, SHORTEST / 1000.0);
+        found.into_iter().map(|(begin, length)| (begin * 1000.0, length * 1000.0)).collect()
+    }
+
+    /// Interruptions as printed.
+    pub fn printed(&self) -> Vec<Printed> {
+        let list = self.outcome.report["audio"]["interruptions"].as_array().unwrap();
+        list.iter().map(Printed::of).collect()
+    }
+
+    /// Milliseconds without the tone in what was recorded at a printed interruption.
+    fn recorded_at(&self, printed: &Printed) -> f64 {
+        let (begin, end) = (printed.position - PLACE, printed.position + printed.lasted + PLACE);
+        self.heard.without_tone(TONE_HZ, begin / 1000.0, end / 1000.0) * 1000.0
+    }
+}
+
+/// An interruption as the report has it, in milliseconds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Printed {
+    /// When it was over, since the call was started.
+    pub ended: f64,
+    /// Where it began in the recording.
+    position: f64,
+    pub lasted: f64,
+    pub made_up: f64,
+}
+
+impl Printed {
+    fn of(report: &Value) -> Self {
+        let [ended, position, lasted, made_up] =
+            ["endedMs", "positionMs", "lastedMs", "madeUpMs"].map(|key| report[key].as_f64().unwrap());
+        Self { ended, position, lasted, made_up }
+    }
+
+    fn belongs_to(&self, restart: &Value) -> bool {
+        let [started, selected] = ["startedMs", "selectedMs"].map(|key| restart[key].as_f64().unwrap());
+        self.ended + BEFORE >= started && self.ended - self.lasted <= selected + AFTER
     }
 }
 
@@ -57,16 +105,28 @@ pub(super) fn check_same_call(ends: &[End; 2]) {
     }
     let [alice, bob] = ends.each_ref().map(|end| &end.outcome.report["security"]["sas"]);
     assert_eq!(alice, bob);
-    for end in ends {
-        check_gap(end);
-    }
+    ends.iter().for_each(check_interruptions);
 }
 
-/// No printed gap is longer than all that was recorded: it counts whatever was made up around a move.
-fn check_gap(end: &End) {
-    let printed = end.gaps().into_iter().fold(0.0, f64::max);
-    let recorded = end.heard.interruptions(0.0).iter().map(|(_, length)| length * 1000.0 + UNHEARD).sum::<f64>();
-    assert!(printed <= recorded + PRECISION, "{printed} ms are printed, {recorded} ms recorded: {:?}", end.restarts());
+/// Every interruption in the recording is printed, and every printed one is as long as in the recording; what a restart
+/// cost is what was recorded around it.
+fn check_interruptions(end: &End) {
+    let (printed, recorded) = (end.printed(), end.recorded());
+    for one in &printed {
+        let heard = end.recorded_at(one);
+        assert!((heard - one.made_up).abs() <= PRECISION, "{one:?}, {heard} ms recorded there: {recorded:?}");
+    }
+    for (begin, length) in &recorded {
+        let is_printed =
+            |one: &Printed| one.position - PLACE <= begin + length && *begin <= one.position + one.lasted + PLACE;
+        assert!(printed.iter().any(is_printed), "{length} ms are missing at {begin} ms: {printed:?}");
+    }
+    for restart in end.restarts() {
+        let Some(gap) = restart["audioGapMs"].as_f64() else { continue };
+        let own = printed.iter().filter(|one| one.belongs_to(restart));
+        let heard: f64 = own.map(|one| end.recorded_at(one)).sum();
+        assert!((heard - gap).abs() <= PRECISION, "{restart}, {heard} ms recorded: {printed:?}");
+    }
 }
 
 /// The longest printed gap is the longest recorded one.

@@ -13,7 +13,7 @@ use crate::{POLL, SOON, both_call, exchange_codes};
 /// Packets of audio on their way in both directions, from here on.
 const FLOWING: usize = 15;
 /// Without a wish in the environment.
-const CHANGES: usize = 6;
+const CHANGES: usize = 20;
 const SEED: u64 = 7;
 /// What an uplink of a call may have open: UDP, and what listens for TCP.
 const FILES_PER_UPLINK: usize = 6;
