@@ -12,10 +12,7 @@ use floe_capture::{Import, ImportOptions, MediaPayloads, Opened, PcapngWriter, R
 use floe_inspect::{Inspector, Picture, diagnose, picture::PairView};
 use floe_simnet::{Scenario, World};
 use floe_wire::{Note, Record, RecordBody, describe::Integrity};
-use tokio::{
-    sync::mpsc,
-    time::{sleep, timeout},
-};
+use tokio::{sync::mpsc, time::timeout};
 
 /// A test that waits longer than this for an event has found a bug.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -43,10 +40,13 @@ async fn records_of(scenario: Scenario) -> Vec<Record> {
     a.send(Command::PasteCode(code_b));
     b.send(Command::PasteCode(code_a));
     let mut snapshots = a.watch();
-    let heard = snapshots.wait_for(|snapshot| snapshot.picture.timings.first_audio.is_some());
+    // A second of media, so that files hold more than the beginning of a call.
+    let is_heard = |picture: &Picture| {
+        let received = picture.audio.as_ref().map_or(0, |audio| audio.packets_received);
+        picture.timings.first_audio.is_some() && received >= 50
+    };
+    let heard = snapshots.wait_for(|snapshot| is_heard(&snapshot.picture));
     timeout(PATIENCE, heard).await.expect("audio comes in time").expect("the call goes on");
-    // Time that belongs to the test: consent requests and a second of media.
-    sleep(Duration::from_millis(1_200)).await;
     tokio::join!(a.finish(), b.finish());
     let mut records = Vec::new();
     while let Some(batch) = receiver.recv().await {
