@@ -56,7 +56,7 @@ pub(super) struct CallOptions {
     #[command(flatten)]
     pub turn: TurnOptions,
     /// A web page, `http://host/…`, that is asked for once to see whether this network wants you to sign in first. None is
-    /// otherwise.
+    /// otherwise. Best is a page that systems ask for the same reason (`…/generate_204`), whose contents are known.
     #[arg(long = "web", value_name = "URL", value_parser = WebPage::parse)]
     pub web_page: Option<WebPage>,
     /// Use only this interface; may be given several times.
@@ -202,7 +202,7 @@ pub(super) struct ProbeOptions {
     #[command(flatten)]
     pub turn: TurnOptions,
     /// A web page, `http://host/…`, that is asked for to see whether this network wants you to sign in first. None is
-    /// otherwise.
+    /// otherwise. Best is a page that systems ask for the same reason (`…/generate_204`), whose contents are known.
     #[arg(long = "web", value_name = "URL", value_parser = WebPage::parse)]
     pub web_page: Option<WebPage>,
     /// Use only this interface; may be given several times.

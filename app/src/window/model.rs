@@ -162,7 +162,7 @@ fn standing(picture: &Picture) -> Standing {
         Ice::New => Standing::Preparing,
         Ice::Checking => Standing::Checking,
         Ice::Connected | Ice::Completed => match picture.security {
-            SecurityView::Secured(_) | SecurityView::Seen { .. } => Standing::Connected,
+            SecurityView::Secured(_) | SecurityView::Seen(_) => Standing::Connected,
             SecurityView::Failed { .. } => Standing::Failed,
             SecurityView::None | SecurityView::Handshaking { .. } => Standing::Securing,
         },

@@ -6,3 +6,4 @@ mod killed;
 mod left;
 mod program;
 mod redacted;
+mod web;

@@ -84,18 +84,27 @@ impl Session {
         self.drain_path();
     }
 
+    /// Notes one side's credentials, of the password only what may be told, and learns what it signs.
+    pub(crate) fn know_credentials(&mut self, generation: Generation, is_ours: bool, credentials: &Credentials) {
+        let ufrag = credentials.ufrag.clone();
+        self.tap.note(match is_ours {
+            true => Note::LocalCredentials { generation, ufrag },
+            false => Note::RemoteCredentials { generation, ufrag },
+        });
+        let is_reused = self.publisher.seals.know(credentials);
+        let characters = credentials.password.chars().count();
+        self.tap.note(Note::PasswordMeasured { generation, is_ours, characters, is_reused });
+    }
+
     async fn begin_generation(&mut self, generation: Generation, cause: RestartCause, now: Instant) {
         let (Some(keys), Some(role)) = (self.restart_keys(), self.restarts.role()) else { return };
         if let Some((_, remote)) = self.path.selected() {
             self.restarts.add_reached(&reached_at(remote));
         }
         let [ours, theirs] = [Side::Local, Side::Remote].map(|side| credentials(&keys, side, generation));
-        for credentials in [&ours, &theirs] {
-            self.publisher.seals.know(credentials);
-        }
         self.tap.note(Note::RestartStarted { generation, cause });
-        self.tap.note(Note::LocalCredentials { generation, ufrag: ours.ufrag.clone() });
-        self.tap.note(Note::RemoteCredentials { generation, ufrag: theirs.ufrag.clone() });
+        self.know_credentials(generation, true, &ours);
+        self.know_credentials(generation, false, &theirs);
         for ended in self.restarts.begin(generation, cause, now) {
             self.retire(ended);
         }

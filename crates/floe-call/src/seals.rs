@@ -52,12 +52,15 @@ impl Seals {
         Self { ice: VecDeque::new(), turn, asked: BTreeMap::new(), oldest: VecDeque::new() }
     }
 
-    /// Learns one side's credentials of a generation.
-    pub fn know(&mut self, credentials: &Credentials) {
+    /// Learns one side's credentials of a generation; tells whether the password came with another fragment before.
+    pub fn know(&mut self, credentials: &Credentials) -> bool {
+        let is_again = |known: &Credentials| known.password == credentials.password && known.ufrag != credentials.ufrag;
+        let is_reused = self.ice.iter().any(is_again);
         if self.ice.len() >= FRAGMENTS_KEPT {
             self.ice.pop_front();
         }
         self.ice.push_back(credentials.clone());
+        is_reused
     }
 
     /// Checks the STUN message in a packet; the peer's, where it is inside of one of a TURN server.
@@ -165,6 +168,17 @@ mod tests {
             assert_eq!(seals.judge(&packet(back, answer(&request, other))), IntegrityVerdict::Wrong);
             assert_eq!(seals.judge(&packet(back, answer(&request, password))), IntegrityVerdict::Valid);
         }
+    }
+
+    #[test]
+    fn a_password_that_comes_again_with_another_fragment_is_told() {
+        let mut seals = seals();
+        let mut know = |ufrag: &str, password: &str| {
+            seals.know(&Credentials { ufrag: ufrag.to_owned(), password: password.to_owned() })
+        };
+        assert!(!know("peer", THEIRS), "the same code once more");
+        assert!(!know("new", "yet-another-password-24c"));
+        assert!(know("newer", THEIRS));
     }
 
     #[test]

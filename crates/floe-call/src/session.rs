@@ -163,10 +163,8 @@ impl Session {
             self.ended = Some(EndReason::NoNetwork);
             return;
         }
-        let ufrag = self.identity.credentials.ufrag.clone();
-        self.tap.note(Note::LocalCredentials { generation, ufrag });
+        self.know_credentials(generation, true, &self.identity.credentials.clone());
         self.tap.note(Note::IceConnectionChanged { generation, state: IceConnectionState::New });
-        self.publisher.seals.know(&self.identity.credentials);
         self.path.start(generation, self.identity.credentials.clone(), &bases).await;
         self.drain_path();
     }
@@ -302,13 +300,13 @@ impl Session {
         let generation = self.restarts.current();
         self.restarts.on_first(peer.role, &peer.code.candidates);
         self.tap.note(Note::RoleDecided { role: peer.role });
-        self.tap.note(Note::RemoteCredentials { generation, ufrag: peer.code.ufrag.clone() });
+        let password = peer.code.password.clone();
+        self.know_credentials(generation, false, &Credentials { ufrag: peer.code.ufrag.clone(), password });
         for candidate in &peer.code.candidates {
             self.tap.note(Note::RemoteCandidate { generation, candidate: candidate.clone() });
         }
         let Peer { code, role, fingerprint } = peer;
         let credentials = Credentials { ufrag: code.ufrag, password: code.password };
-        self.publisher.seals.know(&credentials);
         let now = clock::now();
         self.gathering.expect_from(&code.candidates);
         self.path.set_remote(role, credentials, &code.candidates, now).await;

@@ -1,8 +1,9 @@
 //! Whether this network leads web pages elsewhere, as one does that wants people to sign in: one page that the user named
 //! is asked for, over plain HTTP.
 //!
-//! Nothing is asked unless a page is named. The answer is read up to the end of its header, and trusted with nothing but
-//! the name of the host that it points to.
+//! Nothing is asked unless a page is named. A network that wants a sign-in leads it to another host, or answers in its
+//! place: that shows only of pages whose contents are known, those that systems ask for to find out the same. Of any
+//! other page only the header is read. An answer is trusted with nothing but the name of the host that it points to.
 
 use std::{fmt, net::SocketAddr, time::Duration};
 
@@ -15,8 +16,8 @@ use crate::probe::stream::source;
 
 /// Name, connection and answer together: a portal answers at once, and a call does not wait for it.
 const TIMEOUT: Duration = Duration::from_secs(8);
-/// Longest header that is read; those of portals are a tenth of it.
-const MAX_HEADER: usize = 16 * 1024;
+/// Longest answer that is read; headers of portals are a tenth of it, and pages with known contents are shorter.
+const MAX_ANSWER: usize = 16 * 1024;
 /// Fields of a header that are read.
 const MAX_FIELDS: usize = 64;
 /// Longest host name (RFC 1035 section 2.3.4).
@@ -24,6 +25,30 @@ const MAX_HOST: usize = 253;
 const MAX_PATH: usize = 1024;
 /// "Network Authentication Required" (RFC 6585 section 6), which portals answer that know it.
 const SIGN_IN: u16 = 511;
+/// What stands in for the name of a host, where a portal answers in place of the page.
+const IN_ITS_PLACE: &str = "a page of its own";
+/// Pages that exist to be asked for, by the end of their path, and what they hold: those of Android and Chromium (two), of
+/// Apple (two), Windows (two), Firefox (two) and NetworkManager.
+const KNOWN_PAGES: [(&str, Contents); 9] = [
+    ("/generate_204", Contents::Nothing),
+    ("/gen_204", Contents::Nothing),
+    ("/hotspot-detect.html", Contents::Text("Success")),
+    ("/library/test/success.html", Contents::Text("Success")),
+    ("/connecttest.txt", Contents::Text("Microsoft Connect Test")),
+    ("/ncsi.txt", Contents::Text("Microsoft NCSI")),
+    ("/success.txt", Contents::Text("success")),
+    ("/canonical.html", Contents::Text("support.mozilla.org/kb/captive-portal")),
+    ("/check_network_status.txt", Contents::Text("NetworkManager is online")),
+];
+
+/// What a page holds when nobody answers in its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Contents {
+    /// No body, and status 204.
+    Nothing,
+    /// This text, in whatever is around it.
+    Text(&'static str),
+}
 
 /// A page on the web, `http://host[:port][/path]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,14 +84,17 @@ pub enum WebPageError {
 /// What a page was answered with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WebAnswer {
-    /// The host that was asked answered for itself.
+    /// The host that was asked answered for itself, as far as can be told.
     Direct {
         /// The status.
         status: u16,
+        /// Whether the answer is the one that the page is known to give; else somebody may have answered in its place.
+        is_known: bool,
     },
-    /// Somebody answered that the page is elsewhere, on a host that has nothing to do with the one asked.
+    /// Somebody answered that the page is elsewhere, on a host that has nothing to do with the one asked, or answered in
+    /// its place.
     Redirected {
-        /// The host.
+        /// The host, or what stands in for it.
         to: String,
     },
 }
@@ -115,15 +143,21 @@ impl WebPage {
         )
     }
 
-    /// What a header says; none while it is incomplete.
-    fn judge(&self, header: &[u8]) -> Result<Option<WebAnswer>, String> {
+    /// What it is known to hold.
+    fn contents(&self) -> Option<Contents> {
+        let path = self.path.split('?').next().unwrap_or_default();
+        KNOWN_PAGES.iter().find(|(end, _)| path.ends_with(end)).map(|(_, contents)| *contents)
+    }
+
+    /// What an answer says; none while too little of it is there. `is_whole`: no more will come.
+    fn judge(&self, answer: &[u8], is_whole: bool) -> Result<Option<WebAnswer>, String> {
         let mut fields = [httparse::EMPTY_HEADER; MAX_FIELDS];
         let mut response = httparse::Response::new(&mut fields);
-        match response.parse(header) {
-            Ok(httparse::Status::Complete(_)) => {}
+        let body = match response.parse(answer) {
+            Ok(httparse::Status::Complete(header)) => answer.get(header..).unwrap_or_default(),
             Ok(httparse::Status::Partial) => return Ok(None),
             Err(error) => return Err(format!("its answer is not HTTP ({error})")),
-        }
+        };
         let status = response.code.unwrap_or_default();
         if status == SIGN_IN {
             return Ok(Some(WebAnswer::Redirected { to: "a page to sign in".to_owned() }));
@@ -131,10 +165,15 @@ impl WebPage {
         let is_redirect = matches!(status, 301 | 302 | 303 | 307 | 308);
         let location = response.headers.iter().find(|field| field.name.eq_ignore_ascii_case("location"));
         let host = location.filter(|_| is_redirect).and_then(|field| location_host(field.value));
-        Ok(Some(match host.filter(|host| !is_related(host, &self.host)) {
-            Some(to) => WebAnswer::Redirected { to },
-            None => WebAnswer::Direct { status },
-        }))
+        if let Some(to) = host.filter(|host| !is_related(host, &self.host)) {
+            return Ok(Some(WebAnswer::Redirected { to }));
+        }
+        // A page that is broken at its own end says so with these.
+        let is_trouble = status >= 400;
+        let Some(contents) = self.contents().filter(|_| !is_trouble) else {
+            return Ok(Some(WebAnswer::Direct { status, is_known: false }));
+        };
+        Ok(judge_contents(contents, (status, body), is_whole))
     }
 }
 
@@ -142,6 +181,21 @@ impl fmt::Display for WebPage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "http://{}{}", self.authority(), self.path)
     }
+}
+
+/// Whether a page holds what it is known to hold; none while that may still come.
+fn judge_contents(contents: Contents, (status, body): (u16, &[u8]), is_whole: bool) -> Option<WebAnswer> {
+    let holds = |text: &str| body.windows(text.len()).any(|part| part == text.as_bytes());
+    let (is_as_known, is_decided) = match contents {
+        // Some servers say 200 and send nothing, which no portal does.
+        Contents::Nothing if status == 204 => (true, true),
+        Contents::Nothing => (status == 200 && body.is_empty(), status != 200 || !body.is_empty()),
+        Contents::Text(text) => (status == 200 && holds(text), status != 200 || holds(text)),
+    };
+    (is_decided || is_whole).then(|| match is_as_known {
+        true => WebAnswer::Direct { status, is_known: true },
+        false => WebAnswer::Redirected { to: IN_ITS_PLACE.to_owned() },
+    })
 }
 
 /// Asks for a page.
@@ -173,19 +227,22 @@ async fn ask(page: &WebPage, interfaces: &[InterfaceInfo], network: &dyn Network
 
 async fn read_answer(page: &WebPage, mut stream: Box<dyn TcpStream>) -> Result<WebAnswer, String> {
     stream.write_all(page.request().as_bytes()).await.map_err(|error| error.to_string())?;
-    let mut header = Vec::new();
+    let mut answer = Vec::new();
     let mut chunk = [0; 2048];
-    while header.len() < MAX_HEADER {
+    loop {
         let length = stream.read(&mut chunk).await.map_err(|error| error.to_string())?;
-        header.extend_from_slice(&chunk[..length]);
-        if let Some(answer) = page.judge(&header)? {
-            return Ok(answer);
+        answer.extend_from_slice(&chunk[..length]);
+        let is_long = answer.len() >= MAX_ANSWER;
+        if let Some(judged) = page.judge(&answer, length == 0 || is_long)? {
+            return Ok(judged);
         }
         if length == 0 {
             return Err("its answer was cut off".to_owned());
         }
+        if is_long {
+            return Err("its answer has too long a header".to_owned());
+        }
     }
-    Err("its answer has too long a header".to_owned())
 }
 
 /// What a call notes of an answer: only what says something about the network.

@@ -155,7 +155,7 @@ pub(crate) fn evidence_code(picture: &Picture) -> String {
 /// Whether the call connected: audio was secured on a selected pair, and ICE did not fail in the end.
 pub(crate) fn is_connected(picture: &Picture) -> bool {
     !picture.selections.is_empty()
-        && matches!(picture.security, SecurityView::Secured(_) | SecurityView::Seen { .. })
+        && matches!(picture.security, SecurityView::Secured(_) | SecurityView::Seen(_))
         && last_working_state(picture) != Some(IceConnectionState::Failed)
         && !matches!(picture.ended, Some(EndReason::Insecure { .. } | EndReason::NotConnected))
 }

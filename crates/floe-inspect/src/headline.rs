@@ -111,7 +111,7 @@ fn disconnected(picture: &Picture) -> Headline {
 }
 
 fn connected(picture: &Picture) -> Headline {
-    let (SecurityView::Secured(_) | SecurityView::Seen { .. }) = picture.security else {
+    let (SecurityView::Secured(_) | SecurityView::Seen(_)) = picture.security else {
         return say(Tone::Working, "A path is found; agreeing on keys");
     };
     let facts = path_facts(picture);

@@ -122,6 +122,9 @@ impl Inspector {
             }
             Note::ConnectionFailed { base, remote, error } => self.on_connection_failed(*base, *remote, error),
             Note::ConnectionClosed { base, remote, reason } => self.on_connection_closed(*base, *remote, reason),
+            Note::FramingBroken { base, remote, direction, fault } => {
+                self.on_framing_broken(*base, *remote, *direction, *fault);
+            }
             Note::ServerAnswered { server, base, mapped, rtt } => self.on_server_answered(server, *base, *mapped, *rtt),
             Note::ServerFailed { server, base, error } => self.on_server_failed(server, *base, error),
             Note::RelayAllocated { server, client, relayed, mapped, lifetime, rtt, .. } => {
@@ -149,9 +152,9 @@ impl Inspector {
             Note::SignalingChanged { state } => self.on_signaling_changed(*state),
             Note::SignalingRefused { state, message } => self.on_signaling_refused(*state, message),
             Note::LocalCredentials { generation, ufrag } => self.on_local_credentials(*generation, ufrag),
-            Note::RemoteCredentials { generation, ufrag } => {
-                self.credentials.note_remote(*generation, ufrag);
-                Fragments::add(&mut self.picture.fragments.peer, ufrag);
+            Note::RemoteCredentials { generation, ufrag } => self.on_remote_credentials(*generation, ufrag),
+            Note::PasswordMeasured { generation, is_ours, characters, is_reused } => {
+                self.on_password_measured(*generation, *is_ours, *characters, *is_reused);
             }
             Note::LocalCandidate { generation, base, candidate, server } => {
                 self.on_local_candidate(*generation, *base, candidate, server.as_deref());
@@ -188,7 +191,7 @@ impl Inspector {
                 self.on_traffic_counted(*base, *remote, *direction, counts);
             }
             Note::Redacted => self.on_redacted(),
-            Note::HandshakeSeen { dtls_version } => self.on_handshake_seen(dtls_version.as_deref()),
+            Note::HandshakeSeen(seen) => self.on_handshake_seen(seen),
             Note::ControlOpened => self.on_control_opened(),
             Note::ControlClosed { reason } => self.on_control_closed(reason),
             Note::PeerMuted { muted } => self.on_peer_muted(*muted),

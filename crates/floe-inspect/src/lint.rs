@@ -14,13 +14,19 @@
 //! browsers check such pairs. Nominations of these pairs are no second ones, and a fragment counts as kept only when it is
 //! in use 10 s later.
 //!
-//! What records cannot show is not judged: the length of passwords, pruned redundant pairs (their packets would leave from
-//! the same base), and framing on TCP (records hold whole frames).
+//! What a record cannot show is unknown and no absence of findings; [`unknown`] names it. Passwords are never recorded: their
+//! lengths and whether one came again are notes of a call, which a foreign capture lacks. Redundant pairs leave from one
+//! base, so that two pairs show only in the PRIORITY of their checks. Frames are judged where they are read, because
+//! records hold what is in them.
 
 mod candidates;
 mod checks;
+mod credentials;
+mod framing;
+mod pairs;
 mod path;
 mod relays;
+mod unknown;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -30,6 +36,7 @@ use std::{
 use floe_wire::{BaseId, Stamp};
 use serde::Serialize;
 
+pub use self::unknown::{UnknownRule, unknown};
 pub(crate) use self::{
     checks::{SeenAnswer, SeenRequest},
     path::SeenAudio,
@@ -88,7 +95,15 @@ struct LintRule {
 
 /// Every rule with the section it comes from.
 pub fn rules() -> impl Iterator<Item = (&'static str, &'static str)> {
-    let all = [candidates::RULES, checks::RULES, path::RULES, relays::RULES];
+    let all = [
+        candidates::RULES,
+        checks::RULES,
+        credentials::RULES,
+        framing::RULES,
+        pairs::RULES,
+        path::RULES,
+        relays::RULES,
+    ];
     all.into_iter().flatten().map(|rule| (rule.name, rule.section))
 }
 
@@ -104,9 +119,9 @@ pub(crate) struct Place {
 pub(crate) struct Linter {
     new_checks: BySide<VecDeque<Stamp>>,
     roles: BySide<Option<checks::Claim>>,
-    fragments: BySide<checks::Fragments>,
+    fragments: BySide<credentials::Fragments>,
     consent: BySide<path::ConsentPace>,
-    sources: BySide<checks::Sources>,
+    pairs: BySide<pairs::Pairs>,
     last_packet: BySide<Option<Stamp>>,
     in_use: path::InUse,
     permissions: BTreeMap<(BaseId, IpAddr), Stamp>,

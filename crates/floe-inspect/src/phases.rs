@@ -243,7 +243,7 @@ fn conclusion_detail(picture: &Picture) -> String {
         SecurityView::None => String::new(),
         SecurityView::Handshaking { .. } => "agreeing on keys".to_owned(),
         SecurityView::Secured(facts) => secured_detail(picture, &facts.dtls_version),
-        SecurityView::Seen { dtls_version } => dtls_version.clone().unwrap_or_default(),
+        SecurityView::Seen(seen) => seen.dtls_version.clone().unwrap_or_default(),
         SecurityView::Failed { error } => error.clone(),
     }
 }

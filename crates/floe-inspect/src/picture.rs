@@ -9,7 +9,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use floe_wire::{
     BaseId, BaseKind, Candidate, GatheringState, Generation, IceConnectionState, IceRole, InterfaceInfo, InterfaceKind,
     PacketKind, Sighting, SignalingState, Stamp,
-    note::{AudioMeasure, DropKind, EndReason, RefusalReason, SecurityFacts},
+    note::{AudioMeasure, DropKind, EndReason, RefusalReason, SecurityFacts, SeenSecurity},
     side::{FRAGMENTS_KEPT, fragment_print},
 };
 
@@ -123,6 +123,8 @@ pub struct Picture {
     pub ladder: Ladder,
     /// Where either side strays from the RFCs, in the order it was seen first.
     pub lint: Vec<LintFinding>,
+    /// Whether the record tells of our passwords, and of the peer's, what may be told.
+    pub are_passwords_measured: [bool; 2],
     /// Moments worth jumping to, oldest first.
     pub markers: Log<Marker>,
     /// What the peer told of its side.
@@ -391,11 +393,8 @@ pub enum SecurityView {
     },
     /// Media keys are in place.
     Secured(SecurityFacts),
-    /// Somebody else's capture shows a secure channel without its facts.
-    Seen {
-        /// `DTLS 1.2` or `DTLS 1.3`, where the handshake tells.
-        dtls_version: Option<String>,
-    },
+    /// Somebody else's capture shows a secure channel, and of its facts what is not encrypted.
+    Seen(SeenSecurity),
     /// No secure channel.
     Failed {
         /// What happened and what to do.

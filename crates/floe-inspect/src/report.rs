@@ -16,7 +16,7 @@ use serde::Serialize;
 pub use self::{
     directions::{DirectionsReport, WayReport},
     html::html_page,
-    lint::LintReport,
+    lint::{LintReport, LintUnknownReport},
     media::{AudioReport, NatReport, SecurityReport, ServerReport},
     path::{CandidateReport, PairReport, RestartReport, SelectionReport},
     peer::{PeerPairReport, PeerReport},
@@ -71,6 +71,8 @@ pub struct Report {
     pub diagnosis: Vec<Finding>,
     /// Where either side strays from the RFCs.
     pub lint: Vec<LintReport>,
+    /// Rules of that kind that the record does not hold enough for.
+    pub lint_unknown: Vec<LintUnknownReport>,
     /// Totals.
     pub counters: CountersReport,
 }
@@ -114,6 +116,7 @@ impl Report {
             nat: NatReport::of(picture),
             diagnosis: diagnose(picture),
             lint: picture.lint.iter().map(LintReport::of).collect(),
+            lint_unknown: LintUnknownReport::all(picture),
             counters: CountersReport::of(&picture.counters),
         }
     }

@@ -10,17 +10,18 @@ use std::{
     future::poll_fn,
     io,
     net::SocketAddr,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
 use floe_transport::{
     Network, UdpSocket, clock,
-    relay::{Credentials, TurnAccess},
+    relay::{Credentials, Refusal, TurnAccess},
 };
 use floe_wire::{
     RelayProtocol,
     stun::{self, Class, METHOD_BINDING, StunMessage},
+    turn::{Method, TurnMessage},
 };
 use tokio::{
     sync::mpsc,
@@ -53,7 +54,11 @@ pub struct TurnServer {
     address: SocketAddr,
     transport: RelayProtocol,
     tasks: JoinSet<()>,
+    refusing: Refusing,
 }
+
+/// The method of requests that are refused, and the code they are refused with.
+type Refusing = Arc<Mutex<Option<(Method, u16)>>>;
 
 /// What reaches the protocol.
 enum Input {
@@ -108,7 +113,9 @@ impl TurnServer {
         };
         let mut protocol = Protocol::new(TransportType::Udp, address, REALM.to_owned());
         protocol.add_user(credentials.user.clone(), credentials.password.clone());
+        let refusing = Refusing::default();
         let core = Core {
+            refusing: Arc::clone(&refusing),
             network,
             protocol,
             address,
@@ -119,7 +126,12 @@ impl TurnServer {
             started: clock::now(),
         };
         tasks.spawn(core.run(queue));
-        Ok(Self { address, transport, tasks })
+        Ok(Self { address, transport, tasks, refusing })
+    }
+
+    /// Refuses signed requests of a method with this error code from here on (RFC 8656 section 19).
+    pub fn refuse(&self, method: Method, code: u16) {
+        *self.refusing.lock().unwrap_or_else(PoisonError::into_inner) = Some((method, code));
     }
 
     /// Stops it; its address is free again then.
@@ -155,6 +167,7 @@ impl TurnServer {
 
 /// The protocol and its sockets.
 struct Core {
+    refusing: Refusing,
     network: Arc<dyn Network>,
     protocol: Protocol,
     address: SocketAddr,
@@ -193,6 +206,9 @@ impl Core {
                     }
                     return;
                 }
+                if let Some(answer) = self.refusal(&bytes) {
+                    return self.send(self.address, client, answer);
+                }
                 (bytes, client, self.address)
             }
             Input::Peer { relayed, from, bytes } => (bytes, from, relayed),
@@ -214,6 +230,14 @@ impl Core {
             let (from, to) = (built.from, built.to);
             self.send(from, to, built.data.build());
         }
+    }
+
+    /// The answer to a request that is to be refused, without a signature: clients take errors without one.
+    fn refusal(&self, request: &[u8]) -> Option<Vec<u8>> {
+        let (method, code) = (*self.refusing.lock().unwrap_or_else(PoisonError::into_inner))?;
+        let asked = TurnMessage::decode(request).ok()?;
+        let is_meant = asked.class == Class::Request && asked.method == method && stun::Account::of(request).is_some();
+        is_meant.then(|| stun::turn_error(request, code, refusal_name(code), REALM)).and_then(Result::ok)
     }
 
     /// Does what the protocol wants; gives how long it can wait.
@@ -275,6 +299,11 @@ impl Core {
             }
         }
     }
+}
+
+/// What servers say beside the code.
+fn refusal_name(code: u16) -> &'static str {
+    Refusal::of(code).name()
 }
 
 fn is_binding(bytes: &[u8]) -> bool {

@@ -14,7 +14,7 @@ use floe_transport::{
     relay::{Credentials, TlsTrust, TurnAccess},
     server_url::DEFAULT_PORT,
 };
-use floe_wire::{InterfaceInfo, RelayProtocol};
+use floe_wire::{InterfaceInfo, RelayProtocol, turn::Method};
 
 use crate::{
     Counters, Ipv6, LinkProfile, NatConfig, Prefix, Scenario, Simnet, Way,
@@ -210,6 +210,13 @@ impl World {
         simnet.add_name(name, vec![WEB_SERVER]);
         self.web.push(WebServer::serve(&simnet.network(host), (WEB_SERVER, 80).into(), answer)?);
         Ok(format!("http://{name}/"))
+    }
+
+    /// Lets the TURN servers refuse signed requests of a method with an error code from here on.
+    pub fn refuse_turn(&self, method: Method, code: u16) {
+        for server in self.turn.iter().flat_map(|turn| &turn.running) {
+            server.refuse(method, code);
+        }
     }
 
     /// Restarts the TURN servers: they forget every relayed address, and nobody is told.

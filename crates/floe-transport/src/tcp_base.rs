@@ -22,7 +22,10 @@ use std::{
 
 use bytes::Bytes;
 use floe_wire::{
-    BaseId, BaseKind, InterfaceInfo, Note, PacketKind, TcpType, candidate::ACTIVE_PORT, classify, note::DropKind,
+    BaseId, BaseKind, Direction, InterfaceInfo, Note, PacketKind, TcpType,
+    candidate::ACTIVE_PORT,
+    classify,
+    note::{DropKind, FramingFault},
 };
 use tokio::sync::mpsc;
 
@@ -214,6 +217,10 @@ impl Drop for TcpBase {
 impl Shared {
     fn table(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell_fault(&self, remote: SocketAddr, fault: FramingFault) {
+        self.tap.note(Note::FramingBroken { base: self.id, remote, direction: Direction::Inbound, fault });
     }
 
     fn tell_broken(&self, remote: SocketAddr) {

@@ -13,7 +13,7 @@ use floe_simnet::{Scenario, Side, World};
 use floe_transport::{Clock, Inbound, Network, Tap, TapReceiver, TcpBase, TcpStream};
 use floe_wire::{
     BaseId, Direction, Note, PacketKind, Record, RecordBody, TcpType, framing,
-    note::DropKind,
+    note::{DropKind, FramingFault},
     stun::{TransactionId, binding_request},
 };
 use tokio::{
@@ -269,6 +269,28 @@ async fn a_connection_that_broke_is_told_and_made_anew() {
     let mut heard = vec![0; 22];
     soon(second.read_exact(&mut heard)).await.unwrap();
     assert_eq!(&heard[..], &framing::encode(&check(2)).unwrap()[..heard.len()]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn frames_that_do_not_fit_their_lengths_are_told_once_per_connection() {
+    let world = World::build(Scenario::Lan, 1).unwrap();
+    let listener = world.b.listen_tcp((ip(&world.b), 0).into()).unwrap();
+    let mut active = open(&world.a, TcpType::Active);
+    active.base.send(&check(1), listener.local_addr().unwrap());
+    let mut peer = soon(poll_fn(|cx| listener.poll_accept(cx))).await.unwrap();
+    let frame = |packet: &[u8]| framing::encode(packet).unwrap();
+    for packet in [&check(2)[..], &[0xFF; 40], &[0xFE; 40]] {
+        peer.write_all(&frame(packet)).await.unwrap();
+    }
+    // The beginning of a frame, and the end of the connection.
+    peer.write_all(&frame(&check(3))[..9]).await.unwrap();
+    peer.shutdown().await.unwrap();
+    let notes = active.until(|note| matches!(note, Note::ConnectionClosed { .. })).await;
+    let faults = notes.iter().filter_map(|note| match note {
+        Note::FramingBroken { direction: Direction::Inbound, fault, .. } => Some(*fault),
+        _ => None,
+    });
+    assert_eq!(faults.collect::<Vec<_>>(), [FramingFault::OutOfStep, FramingFault::CutShort]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -11,8 +11,8 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    facts::{AudioMeasure, InterfaceAddress, SecurityFacts, TrafficCount},
-    reasons::{DropKind, EndReason, RefusalReason},
+    facts::{AudioMeasure, InterfaceAddress, SecurityFacts, SeenSecurity, TrafficCount},
+    reasons::{DropKind, EndReason, FramingFault, RefusalReason},
 };
 
 use crate::{
@@ -98,6 +98,17 @@ pub enum Note {
         remote: SocketAddr,
         /// Why.
         reason: String,
+    },
+    /// What one side wrote to an ICE-TCP connection is not framed as RFC 4571 says; told once per connection.
+    FramingBroken {
+        /// The base.
+        base: BaseId,
+        /// The peer's end.
+        remote: SocketAddr,
+        /// Who wrote it: outbound is us.
+        direction: Direction,
+        /// What is wrong with it.
+        fault: FramingFault,
     },
     /// A STUN server answered.
     ServerAnswered {
@@ -272,6 +283,17 @@ pub enum Note {
         /// The user fragment.
         ufrag: String,
     },
+    /// What may be told of a password, which is never recorded itself.
+    PasswordMeasured {
+        /// The generation whose password it is.
+        generation: Generation,
+        /// Whether it is ours; else the peer's.
+        is_ours: bool,
+        /// Its length.
+        characters: usize,
+        /// Whether that side had it in an earlier generation already.
+        is_reused: bool,
+    },
     /// A candidate of ours was found.
     LocalCandidate {
         /// The generation.
@@ -413,10 +435,7 @@ pub enum Note {
     },
     /// The wire shows a secure channel of which nothing else is known: somebody else's capture holds the DTLS
     /// handshake and what follows it, but no keys and, since DTLS 1.3, no certificates.
-    HandshakeSeen {
-        /// `DTLS 1.2` or `DTLS 1.3`, where the handshake tells.
-        dtls_version: Option<String>,
-    },
+    HandshakeSeen(SeenSecurity),
     /// Both ends can talk to each other beside the media.
     ControlOpened,
     /// The control channel is over, or the peer has none; the call goes on without it.

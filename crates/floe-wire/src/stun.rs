@@ -7,7 +7,9 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 use stun_types::{
-    attribute::{Attribute as _, AttributeType, ErrorCode, RawAttribute, Software, Username, XorMappedAddress},
+    attribute::{
+        Attribute as _, AttributeType, ErrorCode, Nonce, RawAttribute, Realm, Software, Username, XorMappedAddress,
+    },
     message::{
         BINDING, IntegrityAlgorithm, Message, MessageClass, MessageIntegrityCredentials, MessageWrite as _,
         MessageWriteExt as _, MessageWriteVec, ShortTermCredentials, StunParseError, StunWriteError,
@@ -319,6 +321,21 @@ pub fn binding_error(request: &[u8], code: u16, reason: &str, password: Option<&
         .and_then(|error| message.add_attribute(&error))
         .and_then(|()| finish(message, password));
     Ok(written.expect("codes 300 to 699 with a short reason fit into a STUN message"))
+}
+
+/// Encodes the error answer of a TURN server: unsigned, with the realm and a nonce that 438 (Stale Nonce) needs.
+///
+/// # Errors
+/// When `request` is not a STUN message.
+pub fn turn_error(request: &[u8], code: u16, reason: &str, realm: &str) -> Result<Vec<u8>, StunError> {
+    let request = parse(request)?;
+    let mut message = Message::builder_error(&request, MessageWriteVec::new());
+    let written = ErrorCode::new(code, reason)
+        .and_then(|error| message.add_attribute(&error))
+        .and_then(|()| message.add_attribute(&Realm::new(realm)?))
+        .and_then(|()| message.add_attribute(&Nonce::new("a-nonce-that-is-new")?))
+        .and_then(|()| finish(message, None));
+    Ok(written.expect("codes 300 to 699 with a short reason and realm fit into a STUN message"))
 }
 
 fn finish(message: MessageWriteVec, password: Option<&str>) -> Result<Vec<u8>, StunWriteError> {

@@ -98,6 +98,6 @@ fn words(model: &Model<'_>, ui: &mut Ui) {
         SecurityView::Failed { error } => {
             pen::trouble(ui, error);
         }
-        SecurityView::None | SecurityView::Seen { .. } => {}
+        SecurityView::None | SecurityView::Seen(_) => {}
     }
 }

@@ -42,6 +42,8 @@ pub struct WebReport {
     pub url: String,
     /// The status of a host that answered for itself.
     pub status: Option<u16>,
+    /// `true`: the answer is the one that the page is known to give; null where that is not known.
+    pub is_known_page: Option<bool>,
     /// The host that the network leads to: people have to sign in there first.
     pub redirected_to: Option<String>,
     /// What went wrong.
@@ -197,9 +199,12 @@ pub(super) fn write(findings: &Findings, ipv6: Ipv6Report) -> ProbeReport {
 }
 
 fn web_report((page, answer): &(WebPage, Result<WebAnswer, String>)) -> WebReport {
-    let report = WebReport { url: page.to_string(), status: None, redirected_to: None, error: None };
+    let report =
+        WebReport { url: page.to_string(), status: None, is_known_page: None, redirected_to: None, error: None };
     match answer {
-        Ok(WebAnswer::Direct { status }) => WebReport { status: Some(*status), ..report },
+        Ok(WebAnswer::Direct { status, is_known }) => {
+            WebReport { status: Some(*status), is_known_page: is_known.then_some(true), ..report }
+        }
         Ok(WebAnswer::Redirected { to }) => WebReport { redirected_to: Some(to.clone()), ..report },
         Err(error) => WebReport { error: Some(error.clone()), ..report },
     }
@@ -212,7 +217,14 @@ impl WebReport {
         match (&self.redirected_to, &self.error) {
             (Some(to), _) => format!("this network leads web pages to {to}: sign in to it in a browser first"),
             (None, Some(error)) => format!("{} did not answer: {error}", self.url),
-            (None, None) => format!("{} answers for itself; nobody asks to sign in", self.url),
+            (None, None) if self.is_known_page == Some(true) => {
+                format!("{} answers for itself; nobody asks to sign in", self.url)
+            }
+            (None, None) => format!(
+                "{} answers and leads nowhere else; whether the answer is its own is not known (name a page that exists for \
+                 this, http://…/generate_204 for example)",
+                self.url
+            ),
         }
     }
 }

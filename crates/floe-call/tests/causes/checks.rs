@@ -62,6 +62,13 @@ async fn c06_a_firewall_that_refuses_everything_and_what_the_other_end_sees_of_i
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn c06_a_firewall_that_refuses_everything_at_both_ends() {
+    let pair = Pair::both_meddled(Scenario::Lan, |_, _| Fate::DENY).exchange().await;
+    says_first(&pair.a, "C06").await;
+    says_first(&pair.b, "C06").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn c07_udp_blocked_at_both_ends() {
     let world = World::build(Scenario::TwoNat, 7).expect("the world can be built");
     assert!(world.block_udp(Side::A, true) && world.block_udp(Side::B, true));
@@ -101,6 +108,28 @@ async fn c12_and_c13_checks_that_pass_one_way() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn c12_answers_that_neither_end_gets() {
+    let lose = |datagram: &[u8], _| match StunMessage::decode(datagram) {
+        Ok(message) if message.class == Class::Success => Fate::Lose,
+        _ => Fate::Pass,
+    };
+    let pair = Pair::both_meddled(Scenario::Lan, lose).exchange().await;
+    says_first(&pair.a, "C12").await;
+    says_first(&pair.b, "C12").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c13_the_other_end_answers_and_has_not_pasted_our_code() {
+    let pair = Pair::start(Scenario::Lan);
+    let (_, code_b) = (code_of(&pair.a).await, code_of(&pair.b).await);
+    pair.a.send(Command::PasteCode(code_b));
+    let snapshot = says_first(&pair.a, "C13").await;
+    let advice = diagnose(&snapshot.picture).remove(0).advice;
+    assert!(advice.contains("paste your newest code"), "{advice}");
+    assert_eq!(ids(&pair.b.snapshot().picture), [] as [&str; 0], "nobody has asked b for anything");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn c13_nobody_is_checking_at_the_other_end() {
     let pair = Pair::start(Scenario::TwoNat);
     let (_, code_b) = (code_of(&pair.a).await, code_of(&pair.b).await);
@@ -125,6 +154,16 @@ async fn c16_everything_leaves_through_a_tunnel_that_carries_nothing() {
     // The other end cannot know of it.
     says(&pair.b, "C13").await;
     assert!(!ids(&pair.b.snapshot().picture).contains(&"C16"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c16_both_ends_are_behind_tunnels_that_carry_nothing() {
+    let world = World::build(Scenario::OneNat, 7).expect("the world can be built");
+    let tunnel = |network| Meddler::before(network).judging(|_, _| Fate::Lose).through_a_tunnel().build();
+    let (a, b) = (tunnel(&world.a), tunnel(&world.b));
+    let pair = Pair::over(world, a, b, &[]).exchange().await;
+    says(&pair.a, "C16").await;
+    says(&pair.b, "C16").await;
 }
 
 /// Whether a datagram is a check or an answer to one.
@@ -222,7 +261,7 @@ async fn c21_answers_that_come_from_another_address_than_was_asked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn c29_it_is_too_early_to_blame_anybody() {
+async fn c29_and_c13_silence_means_nothing_at_first_and_something_later() {
     let lose = |datagram: &[u8], _| if is_stun(datagram) { Fate::Lose } else { Fate::Pass };
     let pair = Pair::both_meddled(Scenario::Lan, lose).exchange().await;
     for call in [&pair.a, &pair.b] {
@@ -231,20 +270,33 @@ async fn c29_it_is_too_early_to_blame_anybody() {
         assert!(finding.evidence.contains("of 39 s"), "{}", finding.evidence);
         assert_eq!(failure_code(&snapshot.picture), None, "it has not failed");
     }
+    says_first(&pair.a, "C13").await;
+    says_first(&pair.b, "C13").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn c08_a_network_that_wants_people_to_sign_in_first() {
+async fn c08_a_network_that_leads_pages_to_another_host() {
+    let evidence = "this network leads web pages to login.hotel.example";
+    signs_in("page.example", &redirect("https://login.hotel.example/"), evidence).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c08_a_network_that_answers_in_place_of_a_page_that_is_known() {
+    let login = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<form>Room number: <input></form>";
+    signs_in("page.example/generate_204", login, "this network leads web pages to a page of its own").await;
+}
+
+/// Both ends ask for a page and are answered by somebody else.
+async fn signs_in(page: &str, answer: &str, evidence: &str) {
     let mut world = World::build(Scenario::TwoNat, 7).expect("the world can be built");
     assert!(world.block_udp(Side::A, true) && world.block_udp(Side::B, true));
-    let url =
-        world.serve_web("page.example", redirect("https://login.hotel.example/").as_bytes()).expect("a web server");
-    let page = WebPage::parse(&url).expect("a page");
+    world.serve_web("page.example", answer.as_bytes()).expect("a web server");
+    let page = WebPage::parse(&format!("http://{page}")).expect("a page");
     let networks = [Arc::clone(&world.a), Arc::clone(&world.b)];
     let pair = Pair::configured(world, networks, |_, config| config.web_page = Some(page.clone())).exchange().await;
     for call in [&pair.a, &pair.b] {
         let snapshot = says_first(call, "C08").await;
         let finding = diagnose(&snapshot.picture).remove(0);
-        assert_eq!(finding.evidence, "this network leads web pages to login.hotel.example");
+        assert_eq!(finding.evidence, evidence);
     }
 }

@@ -5,6 +5,7 @@ mod coverage;
 mod healthy;
 mod meddler;
 mod paths;
+mod relays;
 
 use std::{
     net::SocketAddr,

@@ -22,6 +22,19 @@ async fn c25_an_interface_that_goes_down_is_a_network_change() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn c25_both_ends_lose_their_networks_at_once() {
+    let pair = Pair::start(Scenario::TwoNat).exchange().await.connected().await;
+    for (side, call) in [(Side::A, &pair.a), (Side::B, &pair.b)] {
+        let snapshot = call.snapshot();
+        let base = snapshot.picture.selected_pair().expect("a pair is in use").id.base;
+        let interface = &snapshot.picture.base(base).expect("it has a base").interface;
+        assert!(pair.world.set_interface_up(side, interface, false));
+    }
+    says(&pair.a, "C25").await;
+    says(&pair.b, "C25").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn c26_a_computer_that_slept_until_its_router_had_forgotten_the_call() {
     let world = World::build(Scenario::TwoNat, 7).expect("the world can be built");
     // What is mapped anew gets another port, which the other router does not let in.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use bytes::{Bytes, BytesMut};
 use floe_wire::{
     Direction, PacketKind, Protocol, classify,
+    note::FramingFault,
     stun::{Class, METHOD_BINDING, StunMessage},
     turn::{CHANNEL_DATA_HEADER, Method, TurnMessage},
 };
@@ -61,6 +62,8 @@ pub(super) struct Collector {
     pub checks: Checks,
     pub relays: Relays,
     pub counts: Counts,
+    /// Connections that are badly framed: when, which, whether `a` wrote it, and what is wrong.
+    pub faults: Vec<(u64, FlowId, bool, FramingFault)>,
     /// The time of the first frame.
     pub first: Option<u64>,
     pub last: u64,
@@ -170,6 +173,7 @@ impl Collector {
         let outcome =
             stream.take(frame.at, facts, payload, wire_len, &mut |carried| self.carried(flow, from_a, &carried));
         self.streams.insert(flow, directions);
+        self.faults.extend(outcome.fault.map(|fault| (frame.at, flow, from_a, fault)));
         self.count(outcome);
     }
 

@@ -6,6 +6,7 @@
 //! count as peer-reflexive, because signaling is not in a capture. Gathering and signaling states stay unknown.
 
 mod bases;
+mod handshake;
 mod ice;
 mod media;
 
@@ -248,6 +249,17 @@ impl Composer {
     fn conclude(&mut self) {
         self.conclude_servers();
         self.conclude_checks();
+        self.conclude_handshake();
+        self.conclude_framing();
+    }
+
+    /// Connections to peers that are badly framed; those to servers have frames of another kind.
+    fn conclude_framing(&mut self) {
+        for (at, flow, from_a, fault) in std::mem::take(&mut self.collector.faults) {
+            if let Some(Seen { role: Role::Pair, direction, base, remote, .. }) = self.seen(flow, from_a) {
+                self.insert(self.stamp(at), Note::FramingBroken { base, remote, direction, fault });
+            }
+        }
     }
 
     /// Adds a note where it belongs in the order of time.

@@ -64,6 +64,8 @@ pub(super) struct TcpFacts {
     pub is_syn: bool,
     /// Acknowledges something.
     pub is_ack: bool,
+    /// Ends this direction.
+    pub is_fin: bool,
 }
 
 impl Carried<'_> {
@@ -230,6 +232,7 @@ fn transport(
                 sequence: u32::from_be_bytes([head[4], head[5], head[6], head[7]]),
                 is_syn: head[13] & 2 != 0,
                 is_ack: head[13] & 16 != 0,
+                is_fin: head[13] & 1 != 0,
             };
             let payload = bytes.get(header.max(20)..).unwrap_or_default();
             let wire_len = u32::try_from(whole.checked_sub(header)?).ok()?;

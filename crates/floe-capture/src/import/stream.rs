@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use floe_wire::{PacketKind, classify, framing::LENGTH_BYTES, turn::stream_frame};
+use floe_wire::{PacketKind, classify, framing::LENGTH_BYTES, note::FramingFault, turn::stream_frame};
 
 use super::layers::TcpFacts;
 
@@ -22,6 +22,8 @@ pub(super) struct Outcome {
     pub overlaps: u64,
     /// Places where bytes of ICE-TCP or TURN are missing.
     pub gaps: u64,
+    /// What is wrong with the frames; told once.
+    pub fault: Option<FramingFault>,
 }
 
 /// A packet that a stream carried.
@@ -62,6 +64,10 @@ pub(super) struct Stream {
     framing: Framing,
     /// Whether `pending` begins where a packet does.
     is_aligned: bool,
+    /// Whether nothing was missing, so that what does not fit is the sender's doing.
+    is_whole: bool,
+    fault: Option<FramingFault>,
+    is_fault_told: bool,
 }
 
 #[derive(Debug)]
@@ -81,6 +87,9 @@ impl Default for Stream {
             missing_from: None,
             framing: Framing::Unknown { attempts: 0 },
             is_aligned: true,
+            is_whole: true,
+            fault: None,
+            is_fault_told: false,
         }
     }
 }
@@ -108,6 +117,7 @@ impl Stream {
             self.next = Some(sequence);
         }
         if wire_len == 0 || self.is_foreign() {
+            self.end_if(facts.is_fin, sequence, &mut outcome);
             return outcome;
         }
         let next = *self.next.get_or_insert(sequence);
@@ -119,7 +129,22 @@ impl Stream {
         outcome.overlaps += u64::from(ahead < 0);
         self.deliver(at, ahead.unsigned_abs(), payload, wire_len, found);
         self.deliver_waiting(&mut outcome, found);
+        self.end_if(facts.is_fin, sequence.wrapping_add(wire_len), &mut outcome);
         outcome
+    }
+
+    /// Tells what is wrong with the frames, once; `is_fin`: this direction ends at byte `end`.
+    fn end_if(&mut self, is_fin: bool, end: u32, outcome: &mut Outcome) {
+        let is_cut = is_fin && self.is_in_step() && self.next == Some(end) && !self.pending.is_empty();
+        let fault = self.fault.take().or_else(|| is_cut.then_some(FramingFault::CutShort));
+        if fault.is_some() && !std::mem::replace(&mut self.is_fault_told, true) {
+            outcome.fault = fault;
+        }
+    }
+
+    /// Whether frames were told apart from the first one on.
+    fn is_in_step(&self) -> bool {
+        self.framing == Framing::Lengths && self.is_whole && self.is_aligned
     }
 
     /// Gives what still waits for segments that never came.
@@ -227,6 +252,11 @@ impl Stream {
             }
             let captured = self.missing_from.map_or(to, |missing| missing.clamp(from, to));
             let wire_len = u32::try_from(length).unwrap_or(u32::MAX);
+            let is_known =
+                length == 0 || captured == from || classify(&self.pending[from..captured]) != PacketKind::Unknown;
+            if !is_known && self.is_in_step() {
+                self.fault.get_or_insert(FramingFault::OutOfStep);
+            }
             found(Carried { at, bytes: &self.pending[from..captured], wire_len });
             start = to;
             if self.missing_from.is_some_and(|missing| missing < start) {
@@ -266,6 +296,7 @@ impl Stream {
         self.pending.clear();
         self.missing_from = None;
         self.is_aligned = false;
+        self.is_whole = false;
     }
 }
 
@@ -276,7 +307,7 @@ mod tests {
     use super::*;
 
     fn facts(sequence: u32) -> TcpFacts {
-        TcpFacts { sequence, is_syn: false, is_ack: true }
+        TcpFacts { sequence, is_syn: false, is_ack: true, is_fin: false }
     }
 
     fn stun() -> Vec<u8> {
@@ -296,6 +327,7 @@ mod tests {
         let mut add = |outcome: Outcome| {
             total.overlaps += outcome.overlaps;
             total.gaps += outcome.gaps;
+            total.fault = total.fault.or(outcome.fault);
         };
         let mut found = |carried: Carried<'_>| packets.push(carried.bytes.to_vec());
         for (sequence, bytes) in pieces {
@@ -340,7 +372,30 @@ mod tests {
         let last = u32::try_from(frames[2]).unwrap();
         let (found, outcome) = packets(&[(0, &bytes[..frames[1]]), (last, &bytes[frames[2]..])]);
         assert_eq!(found, [expected[0].clone(), expected[2].clone()]);
-        assert_eq!(outcome, Outcome { overlaps: 0, gaps: 1 });
+        assert_eq!(outcome, Outcome { overlaps: 0, gaps: 1, fault: None });
+    }
+
+    #[test]
+    fn frames_that_do_not_fit_their_lengths_are_told_and_gaps_of_the_capture_are_not() {
+        let (_, good) = stream();
+        let wrong = floe_wire::framing::encode(&[0xFF; 40]).unwrap();
+        let length = u32::try_from(good.len()).unwrap();
+        assert_eq!(packets(&[(0, &good)]).1.fault, None);
+        assert_eq!(packets(&[(0, &good), (length, &wrong)]).1.fault, Some(FramingFault::OutOfStep));
+        assert_eq!(packets(&[(0, &good), (length + 7, &wrong)]).1.fault, None, "seven bytes were not captured");
+    }
+
+    #[test]
+    fn a_connection_that_ends_within_a_frame_is_told() {
+        let (_, bytes) = stream();
+        let ended_after = |length: usize| {
+            let mut stream = Stream::default();
+            let ended = u32::try_from(length).unwrap();
+            stream.take(0, facts(0), &bytes[..length], ended, &mut |_| {});
+            stream.take(0, TcpFacts { is_fin: true, ..facts(ended) }, &[], 0, &mut |_| {}).fault
+        };
+        assert_eq!(ended_after(bytes.len()), None);
+        assert_eq!(ended_after(bytes.len() - 3), Some(FramingFault::CutShort));
     }
 
     #[test]
@@ -385,7 +440,7 @@ mod tests {
             let mut stream = Stream::default();
             stream.take(0, facts(0), &stun(), 20, &mut |_| {});
             for (sequence, bytes, more, is_syn) in segments {
-                let facts = TcpFacts { sequence: sequence % 4_000, is_syn: is_syn && sequence % 16 == 0, is_ack: true };
+                let facts = TcpFacts { sequence: sequence % 4_000, is_syn: is_syn && sequence % 16 == 0, is_ack: true, is_fin: is_syn };
                 let wire_len = u32::try_from(bytes.len()).unwrap() + more * u32::from(more % 3 == 0);
                 stream.take(0, facts, &bytes, wire_len, &mut |carried| {
                     assert!(carried.bytes.len() <= carried.wire_len as usize);

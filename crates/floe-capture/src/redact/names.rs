@@ -59,7 +59,7 @@ fn rewrite(pseudonyms: &mut Pseudonyms, parent: &str, key: &str, text: &str) -> 
         "foundation" => pseudonyms.other("f", text),
         "local_fingerprint" | "remote_fingerprint" => pseudonyms.other("fingerprint ", text),
         "sas" => pseudonyms.other("word", text),
-        "version" | "dtls_version" | "srtp_cipher" => text.to_owned(),
+        "version" | "dtls_version" | "srtp_cipher" | "cipher_suite" => text.to_owned(),
         _ => sentence(pseudonyms, text),
     }
 }

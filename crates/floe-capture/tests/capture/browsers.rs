@@ -105,8 +105,15 @@ fn role_selection_and_generations_are_those_of_the_browser() {
             let selected = picture.pairs.iter().find(|pair| pair.selected).unwrap();
             assert_eq!(pair_of(&picture, &told).map(|pair| pair.id), Some(selected.id), "{name}");
             assert_eq!(selected.id.generation.0, generation, "{name}");
-            let SecurityView::Seen { dtls_version } = &picture.security else { panic!("{:?}", picture.security) };
-            assert_eq!((dtls_version.as_deref(), &moment["tlsVersion"]), (Some("DTLS 1.3"), &"FEFC".into()), "{name}");
+            let SecurityView::Seen(seen) = &picture.security else { panic!("{:?}", picture.security) };
+            assert_eq!(
+                (seen.dtls_version.as_deref(), &moment["tlsVersion"]),
+                (Some("DTLS 1.3"), &"FEFC".into()),
+                "{name}"
+            );
+            // The rest of a handshake of DTLS 1.3 is encrypted: unknown, and not absent.
+            let hidden = [&seen.srtp_cipher, &seen.local_fingerprint, &seen.remote_fingerprint];
+            assert!(seen.cipher_suite.is_some() && hidden.iter().all(|value| value.is_none()), "{name}: {seen:?}");
         }
         let is_restart = |record: &&Record| matches!(record.body.as_note(), Some(Note::RestartStarted { generation, cause: RestartCause::Untold }) if generation.0 == 1);
         assert_eq!(import.records.iter().filter(is_restart).count(), 1, "{name}");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use floe_wire::note::{AudioMeasure, SecurityFacts};
+use floe_wire::note::{AudioMeasure, SecurityFacts, SeenSecurity};
 
 use super::Inspector;
 use crate::{
@@ -32,11 +32,11 @@ impl Inspector {
         self.say(Severity::Info, "security", text);
     }
 
-    pub(super) fn on_handshake_seen(&mut self, dtls_version: Option<&str>) {
+    pub(super) fn on_handshake_seen(&mut self, seen: &SeenSecurity) {
         let at = self.picture.at;
         self.picture.timings.secured.get_or_insert(at);
-        self.picture.security = SecurityView::Seen { dtls_version: dtls_version.map(str::to_owned) };
-        let version = dtls_version.unwrap_or("DTLS");
+        self.picture.security = SecurityView::Seen(seen.clone());
+        let version = seen.dtls_version.as_deref().unwrap_or("DTLS");
         self.say(Severity::Info, "security", format!("The {version} handshake is over; media is encrypted"));
     }
 

@@ -5,12 +5,16 @@ use std::{
     time::Duration,
 };
 
-use floe_wire::{BaseId, BaseKind, InterfaceInfo, InterfaceKind, note::DropKind, note::RefusalReason};
+use floe_wire::{
+    BaseId, BaseKind, Direction, InterfaceInfo, InterfaceKind,
+    note::{DropKind, FramingFault, RefusalReason},
+};
 
 use super::Inspector;
 use crate::{
     bounded::{add_count, push_bounded},
     events::is_milestone,
+    lint::Linter,
     markers::MarkerKind,
     picture::{BaseView, ServerVerdict, ServerView, Severity, Traffic},
     words::{count, millis, seconds},
@@ -125,6 +129,23 @@ impl Inspector {
     pub(super) fn on_connection_closed(&mut self, base: BaseId, remote: SocketAddr, reason: &str) {
         let text = format!("{}: the TCP connection with {remote} has ended: {reason}", self.base_name(base));
         self.say(Severity::Info, "network", text);
+    }
+
+    pub(super) fn on_framing_broken(
+        &mut self,
+        base: BaseId,
+        remote: SocketAddr,
+        direction: Direction,
+        fault: FramingFault,
+    ) {
+        let place = self.here();
+        Linter::on_framing(&mut self.picture.lint, place, direction == Direction::Outbound, fault, remote);
+        let what = match fault {
+            FramingFault::OutOfStep => "a frame holds nothing that belongs to a call",
+            FramingFault::CutShort => "it ended in the middle of a frame",
+        };
+        let text = format!("{}: the TCP connection with {remote} is badly framed: {what}", self.base_name(base));
+        self.say(Severity::Warning, "network", text);
     }
 
     pub(super) fn on_server_answered(&mut self, url: &str, base: BaseId, mapped: SocketAddr, rtt: Duration) {

@@ -7,7 +7,7 @@ use floe_wire::{BaseId, GatheringState, Generation, IceConnectionState, IceRole,
 use super::Inspector;
 use crate::{
     events::is_milestone,
-    lint::Linter,
+    lint::{Linter, Side},
     markers::MarkerKind,
     picture::{Fragments, PeerCode, Severity},
     states::enter,
@@ -34,9 +34,36 @@ impl Inspector {
     pub(super) fn on_local_credentials(&mut self, generation: Generation, ufrag: &str) {
         self.credentials.note_local(generation, ufrag);
         Fragments::add(&mut self.picture.fragments.own, ufrag);
+        self.lint_fragment(Side::Us, generation, ufrag);
         if generation > Generation(0) {
             self.mark(MarkerKind::Restart, format!("Generation {} begins", generation.0));
         }
+    }
+
+    pub(super) fn on_remote_credentials(&mut self, generation: Generation, ufrag: &str) {
+        self.credentials.note_remote(generation, ufrag);
+        Fragments::add(&mut self.picture.fragments.peer, ufrag);
+        self.lint_fragment(Side::Peer, generation, ufrag);
+    }
+
+    fn lint_fragment(&mut self, side: Side, generation: Generation, ufrag: &str) {
+        let place = self.here();
+        self.linter.on_fragment(&mut self.picture.lint, place, side, (generation, ufrag));
+    }
+
+    pub(super) fn on_password_measured(
+        &mut self,
+        generation: Generation,
+        is_ours: bool,
+        characters: usize,
+        is_reused: bool,
+    ) {
+        let (side, whose) = if is_ours { (Side::Us, "Our") } else { (Side::Peer, "The peer's") };
+        let place = self.here();
+        self.picture.are_passwords_measured[usize::from(!is_ours)] = true;
+        self.linter.on_password(&mut self.picture.lint, place, side, (characters, is_reused));
+        let text = format!("{whose} password of generation {} has {}", generation.0, count(characters, "character"));
+        self.say(Severity::Detail, "check", text);
     }
 
     pub(super) fn on_gathering_changed(&mut self, generation: Generation, state: GatheringState) {

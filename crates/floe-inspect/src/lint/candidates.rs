@@ -7,8 +7,8 @@ use floe_wire::CandidateType;
 use super::{LintFinding, LintRule, Linter, Place, Side, report};
 use crate::picture::CandidateView;
 
-const ADDRESS: LintRule = LintRule { name: "host-address", section: "RFC 8445 section 5.1.1.1" };
-const UNIQUE: LintRule = LintRule { name: "priority-unique", section: "RFC 8445 section 5.1.2" };
+pub(super) const ADDRESS: LintRule = LintRule { name: "host-address", section: "RFC 8445 section 5.1.1.1" };
+pub(super) const UNIQUE: LintRule = LintRule { name: "priority-unique", section: "RFC 8445 section 5.1.2" };
 
 /// All of them.
 pub(super) const RULES: &[LintRule] = &[ADDRESS, UNIQUE];

@@ -1,10 +1,6 @@
 //! Rules about single messages: their attributes, their pace, their roles, and where answers come from.
 
-use std::{
-    collections::{BTreeSet, VecDeque},
-    net::SocketAddr,
-    time::Duration,
-};
+use std::{collections::VecDeque, net::SocketAddr, time::Duration};
 
 use floe_wire::{BaseId, Generation, Stamp, stun::StunMessage};
 
@@ -19,10 +15,7 @@ const PRIORITY: LintRule = LintRule { name: "priority-missing", section: "RFC 84
 const ROLE_MISSING: LintRule = LintRule { name: "role-missing", section: "RFC 8445 section 7.1.3" };
 const CONTROLLED_NOMINATES: LintRule = LintRule { name: "controlled-nominates", section: "RFC 8445 section 7.1.2" };
 const ROLE_CONFLICT: LintRule = LintRule { name: "role-conflict-ignored", section: "RFC 8445 section 7.3.1.1" };
-const UFRAG_SHORT: LintRule = LintRule { name: "ufrag-short", section: "RFC 8445 section 5.3" };
-const UFRAG_REUSED: LintRule = LintRule { name: "ufrag-reused", section: "RFC 8445 section 9" };
 const SOURCE: LintRule = LintRule { name: "answer-from-elsewhere", section: "RFC 8445 section 7.2.5.2.1" };
-const PAIRS: LintRule = LintRule { name: "pairs", section: "RFC 8445 section 6.1.2.5" };
 
 /// All of them.
 pub(super) const RULES: &[LintRule] = &[
@@ -35,10 +28,7 @@ pub(super) const RULES: &[LintRule] = &[
     ROLE_MISSING,
     CONTROLLED_NOMINATES,
     ROLE_CONFLICT,
-    UFRAG_SHORT,
-    UFRAG_REUSED,
     SOURCE,
-    PAIRS,
 ];
 
 /// Checks in [`PACE_WINDOW`] that Ta of 5 ms allows, with room for two that answer a trigger or nominate.
@@ -51,32 +41,6 @@ const PACE_WINDOW: Duration = Duration::from_millis(50);
 const RTO_MIN: Duration = Duration::from_millis(400);
 /// Rc of RFC 8489.
 const TRANSMISSIONS_MAX: u32 = 7;
-/// Pairs one side may check.
-const PAIRS_MAX: usize = 100;
-const FRAGMENTS_KEPT: usize = 64;
-/// A side that restarts meets the other one's old fragment until its new candidates are there, which trickle.
-const RESTART_TAKES: Duration = Duration::from_secs(10);
-
-/// The user fragments that one side went through.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Fragments {
-    /// In the order they were seen.
-    seen: Vec<String>,
-    /// Since when the newest one meets a fragment of the other side that began later.
-    behind_since: Option<Stamp>,
-}
-
-impl Fragments {
-    /// Where a fragment stands in the order; none when there are too many.
-    fn number(&mut self, fragment: &str) -> Option<usize> {
-        let known = self.seen.iter().position(|seen| seen == fragment);
-        if known.is_none() && self.seen.len() < FRAGMENTS_KEPT {
-            self.seen.push(fragment.to_owned());
-            return Some(self.seen.len() - 1);
-        }
-        known
-    }
-}
 
 /// The role a side last claimed, with its tie-breaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,13 +57,6 @@ impl Claim {
             (Some(_), Some(_)) | (None, None) => None,
         }
     }
-}
-
-/// The pairs that one side checks in the newest generation.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Sources {
-    generation: Generation,
-    pairs: BTreeSet<(BaseId, SocketAddr)>,
 }
 
 /// A request that belongs to a pair.
@@ -136,8 +93,8 @@ impl Linter {
             Some(before) => check_retransmission(findings, place, side, before),
             None => self.check_pace(findings, place, side, seen),
         }
-        self.check_fragment(findings, place, side, seen);
-        self.check_sources(findings, place, side, seen);
+        self.check_fragment(findings, place, side, seen.message);
+        self.check_pair(findings, place, side, seen);
         *self.roles.of(side) = Claim::of(seen.message).or(*self.roles.of(side));
     }
 
@@ -154,40 +111,6 @@ impl Linter {
         let count = window.len();
         if count > limit {
             report(findings, PACE, side, place, || format!("{count} new checks within 50 ms; Ta is at least 5 ms"));
-        }
-    }
-
-    fn check_fragment(&mut self, findings: &mut Vec<LintFinding>, place: Place, side: Side, seen: &SeenRequest<'_>) {
-        let Some(fragment) = seen.message.sender_ufrag() else { return };
-        let letters = fragment.chars().count();
-        if letters < 4 {
-            report(findings, UFRAG_SHORT, side, place, || format!("the user fragment has {letters} characters, not 4"));
-        }
-        let Some(receiver) = seen.message.receiver_ufrag() else { return };
-        let Some(number) = self.fragments.of(side).number(fragment) else { return };
-        let Some(met) = self.fragments.of(side.other()).number(receiver) else { return };
-        let fragments = self.fragments.of(side);
-        if number + 1 < fragments.seen.len() {
-            return;
-        }
-        if number >= met {
-            fragments.behind_since = None;
-            return;
-        }
-        let behind = place.at.since(*fragments.behind_since.get_or_insert(place.at));
-        if behind >= RESTART_TAKES {
-            let text = || format!("the user fragment is the old one {} s after ICE was restarted", behind.as_secs());
-            report(findings, UFRAG_REUSED, side, place, text);
-        }
-    }
-
-    fn check_sources(&mut self, findings: &mut Vec<LintFinding>, place: Place, side: Side, seen: &SeenRequest<'_>) {
-        let Sources { generation, pairs } = self.sources.of(side);
-        if seen.generation > *generation {
-            (*generation, *pairs) = (seen.generation, BTreeSet::new());
-        }
-        if pairs.len() <= PAIRS_MAX && pairs.insert((seen.base, seen.remote)) && pairs.len() > PAIRS_MAX {
-            report(findings, PAIRS, side, place, || "more than 100 pairs are checked".to_owned());
         }
     }
 

@@ -3,7 +3,10 @@
 use serde::Serialize;
 
 use super::at_ms;
-use crate::{LintFinding, Side};
+use crate::{
+    LintFinding, Picture, Side,
+    lint::{UnknownRule, unknown},
+};
 
 /// One way in which one side strays from an RFC.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -36,5 +39,24 @@ impl LintReport {
             record: finding.record,
             times: finding.times,
         }
+    }
+}
+
+/// A rule that the record cannot be held to.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LintUnknownReport {
+    /// Stable name of the rule.
+    pub rule: &'static str,
+    /// `us` or `peer`.
+    pub about: Side,
+    /// Why nothing can be said.
+    pub reason: &'static str,
+}
+
+impl LintUnknownReport {
+    pub(super) fn all(picture: &Picture) -> Vec<Self> {
+        let of = |UnknownRule { rule, about, reason }| Self { rule, about, reason };
+        unknown(picture).into_iter().map(of).collect()
     }
 }

@@ -83,33 +83,45 @@ impl AudioReport {
     }
 }
 
-/// The secure channel (W3C `RTCTransportStats`).
+/// The secure channel (W3C `RTCTransportStats`). Of somebody else's capture, what its handshake shows; null is not known.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SecurityReport {
     /// `DTLS 1.2` or `DTLS 1.3`.
-    pub dtls_version: String,
+    pub dtls_version: Option<String>,
+    /// Cipher suite of the handshake; told of captures only.
+    pub dtls_cipher: Option<String>,
     /// SRTP protection profile.
-    pub srtp_cipher: String,
+    pub srtp_cipher: Option<String>,
     /// SHA-256 of our certificate.
-    pub local_fingerprint: String,
+    pub local_fingerprint: Option<String>,
     /// SHA-256 of the peer's certificate.
-    pub remote_fingerprint: String,
+    pub remote_fingerprint: Option<String>,
     /// Four words, the same on both sides.
-    pub sas: [String; 4],
+    pub sas: Option<[String; 4]>,
 }
 
 impl SecurityReport {
     pub(super) fn of(view: &SecurityView) -> Option<Self> {
-        let SecurityView::Secured(facts) = view else { return None };
-        let facts = facts.clone();
-        Some(Self {
-            dtls_version: facts.dtls_version,
-            srtp_cipher: facts.srtp_cipher,
-            local_fingerprint: facts.local_fingerprint,
-            remote_fingerprint: facts.remote_fingerprint,
-            sas: facts.sas,
-        })
+        match view {
+            SecurityView::Secured(facts) => Some(Self {
+                dtls_version: Some(facts.dtls_version.clone()),
+                dtls_cipher: None,
+                srtp_cipher: Some(facts.srtp_cipher.clone()),
+                local_fingerprint: Some(facts.local_fingerprint.clone()),
+                remote_fingerprint: Some(facts.remote_fingerprint.clone()),
+                sas: Some(facts.sas.clone()),
+            }),
+            SecurityView::Seen(seen) => Some(Self {
+                dtls_version: seen.dtls_version.clone(),
+                dtls_cipher: seen.cipher_suite.clone(),
+                srtp_cipher: seen.srtp_cipher.clone(),
+                local_fingerprint: seen.local_fingerprint.clone(),
+                remote_fingerprint: seen.remote_fingerprint.clone(),
+                sas: None,
+            }),
+            SecurityView::None | SecurityView::Handshaking { .. } | SecurityView::Failed { .. } => None,
+        }
     }
 }
 

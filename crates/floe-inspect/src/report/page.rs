@@ -1,6 +1,6 @@
 //! What a page of a report says, before it is drawn as text or HTML.
 
-use floe_wire::Stamp;
+use floe_wire::{Stamp, note::SeenSecurity};
 
 use crate::{
     Finding, Picture, diagnose,
@@ -47,6 +47,7 @@ pub(super) fn sections(picture: &Picture) -> Vec<Section> {
         Section::table("Servers", SERVER_COLUMNS, server_rows(picture)),
         Section::table("Timeline", MARKER_COLUMNS, marker_rows(picture)),
         Section::table("RFC findings", LINT_COLUMNS, lint_rows(picture)),
+        Section::table("RFC rules of which nothing is known", UNKNOWN_COLUMNS, unknown_rows(picture)),
         Section::facts("Counts", count_facts(picture)),
     ];
     sections.into_iter().filter(|section| !section.rows.is_empty()).collect()
@@ -224,12 +225,8 @@ const LINT_COLUMNS: [&str; 6] = ["who", "rule", "section", "first at", "times", 
 /// One row per lint finding.
 fn lint_rows(picture: &Picture) -> Vec<[String; 6]> {
     let row = |finding: &crate::LintFinding| {
-        let who = match finding.about {
-            crate::Side::Us => "us",
-            crate::Side::Peer => "peer",
-        };
         [
-            who.to_owned(),
+            who(finding.about),
             finding.rule.to_owned(),
             finding.section.to_owned(),
             format!("{} (record {})", finding.at, finding.record),
@@ -238,6 +235,21 @@ fn lint_rows(picture: &Picture) -> Vec<[String; 6]> {
         ]
     };
     picture.lint.iter().map(row).collect()
+}
+
+const UNKNOWN_COLUMNS: [&str; 3] = ["who", "rule", "why"];
+
+/// One row per rule that the record does not hold enough for.
+fn unknown_rows(picture: &Picture) -> Vec<[String; 3]> {
+    let unknown = crate::lint::unknown(picture).into_iter();
+    unknown.map(|unknown| [who(unknown.about), unknown.rule.to_owned(), unknown.reason.to_owned()]).collect()
+}
+
+fn who(side: crate::Side) -> String {
+    match side {
+        crate::Side::Us => "us".to_owned(),
+        crate::Side::Peer => "peer".to_owned(),
+    }
 }
 
 /// What is known of the call as a whole; what is not known is left out.
@@ -249,9 +261,7 @@ fn call_facts(picture: &Picture) -> Vec<Fact> {
     let security = match &picture.security {
         SecurityView::Secured(facts) => Some(format!("{}, {}", facts.dtls_version, facts.srtp_cipher)),
         SecurityView::Failed { error } => Some(format!("failed: {error}")),
-        SecurityView::Seen { dtls_version } => {
-            Some(format!("{}, as far as a capture shows", dtls_version.as_deref().unwrap_or("encrypted")))
-        }
+        SecurityView::Seen(seen) => Some(seen_security(seen)),
         SecurityView::None | SecurityView::Handshaking { .. } => None,
     };
     let mapping = crate::nat::mapping(picture).map(|mapping| mapping.name().to_owned());
@@ -268,6 +278,19 @@ fn call_facts(picture: &Picture) -> Vec<Fact> {
         ("NAT mapping", mapping),
     ];
     facts.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+}
+
+/// What a capture shows of a handshake; what it does not show is said to be unknown.
+fn seen_security(seen: &SeenSecurity) -> String {
+    let known = |value: &Option<String>| value.clone().unwrap_or_else(|| "unknown".to_owned());
+    format!(
+        "{}, {}, SRTP profile {}; certificates: ours {}, theirs {} (as far as a capture shows)",
+        seen.dtls_version.as_deref().unwrap_or("DTLS of an unknown version"),
+        seen.cipher_suite.as_deref().unwrap_or("cipher suite unknown"),
+        known(&seen.srtp_cipher),
+        known(&seen.local_fingerprint),
+        known(&seen.remote_fingerprint)
+    )
 }
 
 /// Totals that are worth a line: zero is left out, except of records.

@@ -4,6 +4,7 @@ use floe_inspect::{LintFinding, Side};
 use floe_wire::{
     CandidateType, Direction, GatheringState, Generation, IceConnectionState, Note,
     demux::STUN_MAGIC_COOKIE,
+    note::FramingFault,
     stun::{Check, TransactionId, binding_success},
 };
 
@@ -143,6 +144,83 @@ fn fragments_have_four_characters_and_are_new_in_each_generation() {
     assert_eq!(rules(&again), [], "its new candidates may be on their way");
     again.wait(10_000).peer_checks_as("mine2", REMOTE, false);
     assert_eq!(rules(&again), [("ufrag-reused", Side::Peer)]);
+}
+
+#[test]
+fn a_generation_has_a_fragment_of_its_own() {
+    let restart = |ufrag: &str| {
+        let mut script = Script::checking();
+        script.note(Note::LocalCredentials { generation: Generation(1), ufrag: ufrag.to_owned() });
+        script.note(Note::RemoteCredentials { generation: Generation(1), ufrag: "peer1".to_owned() });
+        rules(&script)
+    };
+    assert_eq!(restart("mine1"), []);
+    assert_eq!(restart("mine"), [("ufrag-reused", Side::Us)]);
+    assert_eq!(restart("abc"), [("ufrag-short", Side::Us)]);
+}
+
+#[test]
+fn passwords_have_22_characters_and_are_new_in_each_generation() {
+    let measured = |is_ours, characters, is_reused| {
+        let mut script = Script::checking();
+        script.note(Note::PasswordMeasured { generation: GENERATION, is_ours, characters, is_reused });
+        rules(&script)
+    };
+    assert_eq!(measured(true, 22, false), []);
+    assert_eq!(measured(true, 21, false), [("password-short", Side::Us)]);
+    assert_eq!(measured(false, 24, true), [("password-reused", Side::Peer)]);
+}
+
+#[test]
+fn what_a_record_does_not_hold_is_unknown_and_not_fine() {
+    let mut script = Script::checking();
+    script.check(REMOTE);
+    let names = |script: &Script| -> Vec<_> {
+        let unknown = floe_inspect::lint::unknown(script.picture()).into_iter();
+        unknown.map(|unknown| (unknown.rule, unknown.about)).collect()
+    };
+    let passwords = |side| [("password-short", side), ("password-reused", side)];
+    assert_eq!(names(&script), [passwords(Side::Us), passwords(Side::Peer)].concat());
+    for is_ours in [true, false] {
+        script.note(Note::PasswordMeasured { generation: GENERATION, is_ours, characters: 24, is_reused: false });
+    }
+    assert_eq!(names(&script), []);
+    // As a foreign capture shows it: the peer's candidates are where its checks come from.
+    let mut foreign = Script::with_base();
+    foreign.remote(candidate(CandidateType::PeerReflexive, REMOTE));
+    foreign.check(REMOTE);
+    assert_eq!(names(&foreign)[4..], [("host-address", Side::Peer), ("priority-unique", Side::Peer)]);
+}
+
+#[test]
+fn a_redundant_pair_is_pruned() {
+    let mut script = Script::checking();
+    let mut priority_of = |transaction, priority| {
+        script.wait(50).sent(REMOTE, &Check { priority, ..check(transaction) }.encode());
+        rules(&script)
+    };
+    assert_eq!(priority_of(1, 100), []);
+    assert_eq!(priority_of(2, 90), [], "a change of mind");
+    assert_eq!(priority_of(3, 90), []);
+    assert_eq!(priority_of(4, 100), [("redundant-pair", Side::Us)]);
+    assert_eq!(
+        only(&script).text,
+        "203.0.113.9:4000 is checked from one address with the priorities 100 and 90 by turns"
+    );
+}
+
+#[test]
+fn frames_on_a_connection_fit_their_lengths() {
+    let broken = |direction, fault| {
+        let mut script = Script::checking();
+        let remote = REMOTE.parse().expect("an address");
+        script.note(Note::FramingBroken { base: ETH, remote, direction, fault });
+        let events = script.picture().events.iter().map(|event| event.text.clone());
+        assert!(events.last().is_some_and(|text| text.contains("is badly framed")));
+        rules(&script)
+    };
+    assert_eq!(broken(Direction::Inbound, FramingFault::OutOfStep), [("framing", Side::Peer)]);
+    assert_eq!(broken(Direction::Outbound, FramingFault::CutShort), [("framing", Side::Us)]);
 }
 
 #[test]
@@ -363,7 +441,7 @@ fn every_rule_has_its_section_and_a_test_here() {
         assert!(section.starts_with("RFC ") && section.contains(" section "), "{name}: {section}");
         assert_eq!(all.iter().filter(|(other, _)| other == name).count(), 1, "{name} has one meaning");
     }
-    assert_eq!(all.len(), 25);
+    assert_eq!(all.len(), 29);
 }
 
 #[test]

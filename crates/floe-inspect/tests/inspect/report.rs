@@ -97,6 +97,7 @@ fn every_object_has_exactly_its_documented_fields() {
             "nat",
             "diagnosis",
             "lint",
+            "lintUnknown",
             "counters",
         ])
     );
@@ -159,7 +160,7 @@ fn every_object_has_exactly_its_documented_fields() {
     );
     assert_eq!(
         keys(&report["security"]),
-        sorted(["dtlsVersion", "srtpCipher", "localFingerprint", "remoteFingerprint", "sas"])
+        sorted(["dtlsVersion", "dtlsCipher", "srtpCipher", "localFingerprint", "remoteFingerprint", "sas"])
     );
     assert_eq!(keys(&report["servers"][0]), sorted(["url", "ok", "rttMs", "error"]));
     assert_eq!(report["audio"]["mouthToEarMs"], Value::Null);

@@ -3,7 +3,7 @@
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
-use floe_wire::{Direction, Note, PacketKind, classify, framing};
+use floe_wire::{Direction, Note, PacketKind, classify, framing, note::FramingFault};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _, ReadHalf, WriteHalf},
     sync::mpsc,
@@ -55,13 +55,16 @@ pub(super) async fn run(
 ) {
     let (reader, writer) = tokio::io::split(stream);
     let outcome = tokio::select! {
-        outcome = read(&shared, reader, remote) => outcome,
+        outcome = read(&shared, reader, remote, serial) => outcome,
         outcome = write(&shared, writer, remote, frames) => outcome,
         outcome = turn_away(&shared, remote, serial) => outcome,
     };
     let Some(connection) = shared.table().closed(remote, serial) else { return };
     match outcome {
         Err(end) if connection.answered => {
+            if matches!(end, End::CutShort) {
+                shared.tell_fault(remote, FramingFault::CutShort);
+            }
             shared.tap.note(Note::ConnectionClosed { base: shared.id, remote, reason: end.to_string() });
             shared.tell_broken(remote);
         }
@@ -70,10 +73,10 @@ pub(super) async fn run(
 }
 
 /// Reads frames and hands them over. Empty ones carry nothing, and are passed over.
-async fn read(shared: &Shared, mut reader: ReadHalf<Stream>, remote: SocketAddr) -> Result<(), End> {
+async fn read(shared: &Shared, mut reader: ReadHalf<Stream>, remote: SocketAddr, serial: u64) -> Result<(), End> {
     let mut decoder = framing::Decoder::default();
     let mut buffer = vec![0; READ_AT_ONCE];
-    let mut is_first = true;
+    let (mut is_first, mut is_in_step) = (true, true);
     loop {
         let length = tokio::time::timeout(IDLE, reader.read(&mut buffer)).await.map_err(|_| End::Idle)??;
         if length == 0 {
@@ -86,6 +89,11 @@ async fn read(shared: &Shared, mut reader: ReadHalf<Stream>, remote: SocketAddr)
             }
             if std::mem::take(&mut is_first) && classify(&frame) != PacketKind::Stun {
                 return Err(End::NotIce);
+            }
+            // Of strangers nothing is told but numbers.
+            if is_in_step && classify(&frame) == PacketKind::Unknown && !shared.table().is_stranger(remote, serial) {
+                is_in_step = false;
+                shared.tell_fault(remote, FramingFault::OutOfStep);
             }
             if !shared.intake.take(frame, remote) {
                 return Err(End::Over);

@@ -41,6 +41,22 @@ pub struct SecurityFacts {
     pub sas: [String; 4],
 }
 
+/// What a handshake that somebody else captured shows of the secure channel; none is not known.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SeenSecurity {
+    /// `DTLS 1.2` or `DTLS 1.3`.
+    pub dtls_version: Option<String>,
+    /// The cipher suite in its RFC spelling.
+    pub cipher_suite: Option<String>,
+    /// SRTP protection profile in its RFC spelling; encrypted since DTLS 1.3.
+    pub srtp_cipher: Option<String>,
+    /// SHA-256 of our certificate, which is encrypted since DTLS 1.3.
+    pub local_fingerprint: Option<String>,
+    /// SHA-256 of the peer's certificate.
+    pub remote_fingerprint: Option<String>,
+}
+
 /// Audio counters since the start of the call, and current levels. Unknown values are `None`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct AudioMeasure {

@@ -44,6 +44,16 @@ impl RefusalReason {
     }
 }
 
+/// What is wrong with the frames on a connection (RFC 4571 section 2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FramingFault {
+    /// A frame holds no protocol of RFC 7983: lengths and contents do not fit together.
+    OutOfStep,
+    /// The connection ended before a frame was whole.
+    CutShort,
+}
+
 /// What was dropped to keep memory bounded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

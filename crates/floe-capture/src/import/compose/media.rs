@@ -2,20 +2,13 @@
 
 use std::net::SocketAddr;
 
-use floe_wire::{BaseId, Direction, Generation, Note, PacketKind, note::TrafficCount};
+use floe_wire::{BaseId, Direction, Generation, Note, PacketKind, Stamp, note::TrafficCount};
 
-use super::{Composer, Role};
+use super::{Composer, Role, handshake::Handshake};
 use crate::import::collector::Counted;
 
 /// Moves of media told; two paths used at once would have one per second.
 const SELECTIONS_TOLD: u32 = 1_000;
-
-/// DTLS content types (RFC 6347 section 4.1).
-const CHANGE_CIPHER_SPEC: u8 = 20;
-const HANDSHAKE: u8 = 22;
-
-/// Where the type of the first handshake message stands in a DTLS record.
-const HANDSHAKE_TYPE: usize = 13;
 
 /// What was said so far.
 #[derive(Debug, Default)]
@@ -23,7 +16,9 @@ pub(super) struct Media {
     selected: Option<(Generation, BaseId, SocketAddr)>,
     selections: u32,
     has_handshake: bool,
-    version: Option<&'static str>,
+    handshake: Handshake,
+    /// When both sides had keys.
+    agreed: Option<Stamp>,
     is_secured: bool,
     has_audio: bool,
     is_sent: bool,
@@ -32,16 +27,22 @@ pub(super) struct Media {
 
 impl Composer {
     pub(super) fn on_handshake(&mut self, direction: Direction, bytes: &[u8]) {
-        match bytes.first() {
-            Some(&HANDSHAKE) if bytes.get(HANDSHAKE_TYPE) == Some(&1) && !self.media.has_handshake => {
-                self.note(Note::HandshakeStarted { client: direction == Direction::Outbound });
-            }
-            // Only DTLS 1.2 and older have this record; only 1.3 has the short header (RFC 9147 section 4).
-            Some(&CHANGE_CIPHER_SPEC) => self.media.version = Some("DTLS 1.2"),
-            Some(32..=63) => self.media.version = Some("DTLS 1.3"),
-            _ => {}
+        let is_hello = self.media.handshake.take(direction, bytes);
+        if is_hello && !self.media.has_handshake {
+            self.note(Note::HandshakeStarted { client: direction == Direction::Outbound });
+        }
+        if self.media.handshake.is_over() {
+            self.media.agreed.get_or_insert(self.at);
         }
         self.media.has_handshake = true;
+    }
+
+    /// A handshake that media did not follow, as where only data is exchanged.
+    pub(super) fn conclude_handshake(&mut self) {
+        if let Some(agreed) = self.media.agreed.filter(|_| !self.media.is_secured) {
+            let seen = std::mem::take(&mut self.media.handshake.security);
+            self.insert(agreed, Note::HandshakeSeen(seen));
+        }
     }
 
     /// The first packet of those that are counted together.
@@ -59,7 +60,7 @@ impl Composer {
         let both = self.media.is_sent && self.media.is_received;
         if has_media && (self.media.has_handshake || both) && !self.media.is_secured {
             self.media.is_secured = true;
-            self.note(Note::HandshakeSeen { dtls_version: self.media.version.map(str::to_owned) });
+            self.note(Note::HandshakeSeen(self.media.handshake.security.clone()));
         }
         let has_rtp = counted.bucket.counts().iter().any(|count| count.kind == PacketKind::Rtp);
         if !is_sent && has_rtp && !self.media.has_audio {

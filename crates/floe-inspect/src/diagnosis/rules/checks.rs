@@ -46,9 +46,19 @@ pub(in crate::diagnosis) fn one_way(picture: &Picture) -> Option<Verdict> {
     })
 }
 
-/// C13: checks leave and nothing arrives, with no symmetric NAT of ours to blame.
+/// C13: checks leave and nothing arrives, with no symmetric NAT of ours to blame. Whoever has not pasted our code may well
+/// answer: answers need its own password alone.
 pub(in crate::diagnosis) fn nothing_received(picture: &Picture) -> Option<Verdict> {
     let sent = checks_sent(picture);
+    let is_only_answered =
+        checks_received(picture) == 0 && is_anything_answered(picture) && picture.selections.is_empty();
+    if sent >= 3 && is_only_answered && is_time_to_judge(picture) {
+        return Some(Verdict {
+            confidence: Confidence::Likely,
+            evidence: format!("{} left and were answered, and none of the other side's arrived", count(sent, "check")),
+            advice: "Ask the other side to paste your newest code: it answers, and does not check.".to_owned(),
+        });
+    }
     let is_silent = sent >= 3 && checks_received(picture) == 0 && !is_anything_answered(picture);
     if !is_silent || !is_time_to_judge(picture) || own_dependence(picture).is_some() {
         return None;

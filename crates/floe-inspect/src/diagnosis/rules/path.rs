@@ -116,7 +116,7 @@ fn handshaking_since(picture: &Picture) -> Option<Stamp> {
     match picture.security {
         SecurityView::Handshaking { since } => Some(since),
         SecurityView::Failed { .. } => picture.timings.selected,
-        SecurityView::None | SecurityView::Secured(_) | SecurityView::Seen { .. } => None,
+        SecurityView::None | SecurityView::Secured(_) | SecurityView::Seen(_) => None,
     }
 }
 
