@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, time::Instant};
 
-use floe_path::PathBase;
+use floe_path::{Credentials, PathBase};
 use floe_secure::{RestartKeys, Side};
 use floe_signal::control::Features;
 use floe_transport::Inbound;

@@ -31,7 +31,7 @@ use crate::{
     pair_state::{Circumstances, judge},
     pairs::PairTable,
     phases::{Ending, phases},
-    picture::{Fragments, PairId, PairState, Severity},
+    picture::{PairId, PairState, Severity},
     states::GenerationStates,
     transactions::Transactions,
     why::why,

@@ -107,7 +107,7 @@ proptest! {
         let _ = page("http://example.org").judge(&answer, false);
         let _ = WebPage::parse(&format!("http://{name}"));
         let location = [b"HTTP/1.1 302 Found\r\nLocation: http://".as_slice(), &answer, b"\r\n\r\n"].concat();
-        if let Ok(Some(WebAnswer::Redirected { to })) = page("http://example.org").judge(&location) {
+        if let Ok(Some(WebAnswer::Redirected { to })) = page("http://example.org").judge(&location, true) {
             prop_assert!(to.len() <= MAX_HOST && to.is_ascii());
         }
     }

@@ -16,7 +16,7 @@ use crate::{
 /// A transaction as tshark sees it: when the request was, and how long the answer took, in nanoseconds.
 type Transactions = BTreeMap<String, (u64, Option<u64>)>;
 
-fn nanoseconds(seconds: &str) -> u64 {
+pub fn nanoseconds(seconds: &str) -> u64 {
     let (whole, fraction) = seconds.split_once('.').expect("a time has a fraction");
     whole.parse::<u64>().unwrap() * 1_000_000_000 + format!("{fraction:0<9}")[..9].parse::<u64>().unwrap()
 }

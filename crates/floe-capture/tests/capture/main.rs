@@ -4,6 +4,7 @@
 
 mod browsers;
 mod call;
+mod calls;
 mod corpus;
 mod crosscheck;
 mod export;
