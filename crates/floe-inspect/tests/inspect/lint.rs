@@ -215,8 +215,8 @@ fn frames_on_a_connection_fit_their_lengths() {
         let mut script = Script::checking();
         let remote = REMOTE.parse().expect("an address");
         script.note(Note::FramingBroken { base: ETH, remote, direction, fault });
-        let events = script.picture().events.iter().map(|event| event.text.clone());
-        assert!(events.last().is_some_and(|text| text.contains("is badly framed")));
+        let mut events = script.picture().events.iter().map(|event| event.text.clone());
+        assert!(events.next_back().is_some_and(|text| text.contains("is badly framed")));
         rules(&script)
     };
     assert_eq!(broken(Direction::Inbound, FramingFault::OutOfStep), [("framing", Side::Peer)]);
