@@ -43,16 +43,29 @@ pub struct LadderState {
     /// Where the playhead was when the rows were last moved to it.
     playhead: Option<Stamp>,
     /// A message to bring into sight.
-    reveal: Option<u64>,
+    reveal: Option<Reveal>,
     detail: Option<Detail>,
     password: TypedPassword,
+}
+
+/// A message to bring into sight, and for how many frames: room that a panel takes is known to a scroll area one later.
+#[derive(Debug, Clone, Copy)]
+struct Reveal {
+    number: u64,
+    frames: u8,
+}
+
+impl Reveal {
+    const fn new(number: u64) -> Self {
+        Self { number, frames: 3 }
+    }
 }
 
 impl LadderState {
     /// Chooses a message and brings it into sight.
     pub fn show(&mut self, number: u64) {
         self.chosen = Some(number);
-        self.reveal = Some(number);
+        self.reveal = Some(Reveal::new(number));
     }
 
     /// Chooses the message of a record, whatever was filtered before.
@@ -125,11 +138,15 @@ fn list(model: &Model<'_>, rows: &BothRows<'_>, state: &mut LadderState, wishes:
     ui.spacing_mut().item_spacing.y = 0.0;
     move_with_keys(ladder, rows, state, wishes, ui);
     let mut area = ScrollArea::vertical().id_salt("ladder rows").auto_shrink(false);
+    // An offset that a panel's new room puts beyond the end would be flung back, and on to the top.
+    ui.spacing_mut().scroll.kinetic.rubber_band = false;
     // New messages must not push the one out of sight that somebody reads.
     area = area.stick_to_bottom(state.chosen.is_none());
     if let Some(row) = row_to_show(model, rows, state) {
         let above = (ui.available_height() / 2.0 - ROW).max(0.0);
-        area = area.vertical_scroll_offset((row as f32 * ROW - above).max(0.0));
+        let last = (rows.len() as f32 * ROW - ui.available_height()).max(0.0);
+        area = area.vertical_scroll_offset((row as f32 * ROW - above).clamp(0.0, last));
+        ui.ctx().request_repaint();
     }
     area.show_rows(ui, ROW, rows.len(), |ui, range| {
         let mut before = range.start.checked_sub(1).and_then(|row| rows.get(row)).map(|row| row.at());
@@ -165,7 +182,7 @@ fn one(
     }
     if response.clicked() || response.gained_focus() {
         // The panel with its contents takes room from the rows.
-        state.reveal = state.chosen.is_none().then_some(line.number);
+        state.reveal = state.chosen.is_none().then_some(Reveal::new(line.number));
         state.chosen = Some(line.number);
     }
     if response.double_clicked() {
@@ -190,7 +207,8 @@ fn row_id(number: u64) -> Id {
 fn row_to_show(model: &Model<'_>, rows: &BothRows<'_>, state: &mut LadderState) -> Option<usize> {
     let moved = state.playhead != model.playhead.at();
     state.playhead = model.playhead.at();
-    if let Some(number) = state.reveal.take() {
+    if let Some(Reveal { number, frames }) = state.reveal.take() {
+        state.reveal = frames.checked_sub(1).filter(|left| *left > 0).map(|frames| Reveal { number, frames });
         return rows.row_of(number);
     }
     if !moved {

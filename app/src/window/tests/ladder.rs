@@ -125,9 +125,10 @@ fn what_only_the_friend_s_record_has_stands_between_ours_and_cannot_be_chosen() 
     let theirs = harness.get_by_label_contains("00:07.400 your friend's Binding request").rect();
     let ours = |label| harness.get_by_label_contains(label).rect();
     assert!(ours("00:07.100 sent").bottom() <= theirs.top() && theirs.bottom() <= ours("00:08.100 sent").top());
-    // The keys step over it.
+    // The keys step over it, and what is chosen stays in sight while its contents take room.
     harness.get_by_label_contains("00:07.100 sent").click();
     harness.run_steps(20);
+    assert!(harness.get_by_label_contains("00:07.100 sent").is_focused());
     harness.key_press(Key::ArrowDown);
     harness.run_steps(20);
     assert!(harness.get_by_label_contains("00:08.100 sent").is_focused());
