@@ -136,7 +136,8 @@ impl Consent {
         let first = self.unanswered?.first;
         let answer = first + patience(rtt);
         match self.media {
-            _ if self.is_doubted => Some(answer + 2 * DOUBT),
+            // The peer has left already: what counts is when it hears us again.
+            _ if self.is_doubted => Some(first + hurried(rtt)),
             Media::None => None,
             Media::Flowing { last } => {
                 let heard = last.max(self.answered_at);
@@ -213,6 +214,11 @@ pub(crate) fn distrust(failures: u32) -> Duration {
 /// How long an answer may take on a living path.
 fn patience(rtt: Option<Duration>) -> Duration {
     rtt.map_or(LONGEST_ANSWER, |rtt| (rtt * 3 / 2).clamp(SHORTEST_ANSWER, LONGEST_ANSWER))
+}
+
+/// How long a pair may take to answer that the peer sends nothing over any more: two questions, and the answer to one.
+fn hurried(rtt: Option<Duration>) -> Duration {
+    DOUBT + rtt.map_or(LONGEST_ANSWER, |rtt| (rtt * 3 / 2).clamp(DOUBT, LONGEST_ANSWER))
 }
 
 #[cfg(test)]

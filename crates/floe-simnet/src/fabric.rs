@@ -1,5 +1,6 @@
 //! The fabric: nodes, links and everything under way, with time passed in.
 
+mod attacker;
 mod machine;
 mod tcp;
 
@@ -16,6 +17,7 @@ use floe_wire::InterfaceInfo;
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 use tokio::sync::mpsc;
 
+pub use self::attacker::Overheard;
 use self::machine::Machine;
 use crate::{
     Counters, LinkProfile, Prefix,
@@ -61,6 +63,7 @@ pub(crate) struct Fabric {
     outbox: VecDeque<(NodeId, Datagram, Instant)>,
     names: HashMap<String, Vec<IpAddr>>,
     counters: Counters,
+    overheard: HashMap<NodeId, Vec<Overheard>>,
     closed: bool,
 }
 
@@ -103,6 +106,7 @@ impl Fabric {
             outbox: VecDeque::new(),
             names: HashMap::new(),
             counters: Counters::default(),
+            overheard: HashMap::new(),
             closed: false,
         }
     }
@@ -138,6 +142,24 @@ impl Fabric {
         if let Node::Host(host) = &mut self.nodes[host.0] {
             host.interfaces.push((info, link));
         }
+    }
+
+    /// Gives a host's interface other addresses; sockets at the old ones are left as they are, and reach nobody.
+    pub fn set_addresses(&mut self, host: NodeId, interface: &str, addresses: &[IpAddr]) -> Option<LinkId> {
+        let Node::Host(host) = &mut self.nodes[host.0] else { return None };
+        let (info, link) = host.interfaces.iter_mut().find(|(info, _)| info.name == interface)?;
+        info.addresses = addresses.to_vec();
+        Some(*link)
+    }
+
+    /// UDP sockets, TCP listeners and TCP connections of a host.
+    pub fn open_sockets(&self, host: NodeId) -> usize {
+        self.host(host).map_or(0, |host| host.sockets.len() + host.tcp.owned())
+    }
+
+    /// The other end of a link.
+    pub fn far_end(&self, link: LinkId, near: NodeId) -> Option<NodeId> {
+        self.links[link.0].1.into_iter().find(|end| *end != near)
     }
 
     pub fn add_route(&mut self, router: NodeId, prefix: Prefix, link: LinkId) {
@@ -231,8 +253,7 @@ impl Fabric {
     /// The addresses that a multicast reaches: those of other hosts on the same switch.
     fn neighbours(&self, host: NodeId, link: LinkId) -> Vec<IpAddr> {
         let ends = |link: LinkId| self.links[link.0].1;
-        let far = |link: LinkId, near: NodeId| ends(link).into_iter().find(|end| *end != near);
-        let Some(switch) = far(link, host) else { return Vec::new() };
+        let Some(switch) = self.far_end(link, host) else { return Vec::new() };
         let others = (0..self.nodes.len()).map(NodeId).filter(|node| *node != host);
         let interfaces = others.flat_map(|node| self.all_interfaces(node));
         let near = interfaces.filter(|(_, link)| ends(*link).contains(&switch));
@@ -401,7 +422,8 @@ impl Fabric {
         Ok(())
     }
 
-    fn deliver_datagram(&self, node: NodeId, destination: SocketAddr, letter: Letter) -> Result<(), Loss> {
+    fn deliver_datagram(&mut self, node: NodeId, destination: SocketAddr, letter: Letter) -> Result<(), Loss> {
+        self.overhear(node, destination, &letter);
         let host = self.host(node).ok_or(Loss::Unroutable)?;
         let socket = host.sockets.get(&destination).ok_or(Loss::Unclaimed)?;
         socket.try_send(letter).map_err(|error| match error {

@@ -26,5 +26,5 @@ pub use link::{LinkProfile, Way};
 pub use nat::{Dependence, NatConfig, PortAssignment};
 pub use prefix::Prefix;
 pub use scenario::Scenario;
-pub use simnet::Simnet;
+pub use simnet::{Overheard, Simnet};
 pub use world::{Side, World};

@@ -70,6 +70,8 @@ pub(crate) struct Guard {
 
 impl Router {
     pub fn add_route(&mut self, prefix: Prefix, link: LinkId) {
+        // An address that moves and comes back has one route.
+        self.routes.retain(|(known, _)| *known != prefix);
         self.routes.push((prefix, link));
     }
 
@@ -81,7 +83,7 @@ impl Router {
         self.border.as_deref_mut()
     }
 
-    fn route(&self, destination: IpAddr) -> Result<LinkId, Loss> {
+    pub fn route(&self, destination: IpAddr) -> Result<LinkId, Loss> {
         let matching = self.routes.iter().filter(|(prefix, _)| prefix.contains(destination));
         matching.max_by_key(|(prefix, _)| prefix.length).map(|(_, link)| *link).ok_or(Loss::Unroutable)
     }

@@ -14,7 +14,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-pub use crate::fabric::{LinkId, NodeId};
+pub use crate::fabric::{LinkId, NodeId, Overheard};
 use crate::{Counters, Ipv6, LinkProfile, NatConfig, Prefix, SimHost, fabric::Fabric, link::Way, pace, router::Border};
 
 /// A simulated network. Dropping it ends it: its task stops, sockets send and receive nothing more.
@@ -158,6 +158,27 @@ impl Simnet {
         self.shared.changes.send_modify(|count| *count += 1);
     }
 
+    /// Gives a host's interface other addresses, as a router does that hands them out; `false` when there is no such
+    /// interface. Sockets at the old ones reach nobody any more.
+    pub fn set_addresses(&self, host: NodeId, interface: &str, addresses: &[IpAddr]) -> bool {
+        let mut fabric = self.shared.lock();
+        let Some(link) = fabric.set_addresses(host, interface, addresses) else { return false };
+        if let Some(router) = fabric.far_end(link, host) {
+            for address in addresses {
+                fabric.add_route(router, Prefix::host(*address), link);
+            }
+        }
+        drop(fabric);
+        self.shared.changes.send_modify(|count| *count += 1);
+        true
+    }
+
+    /// UDP sockets, TCP listeners and TCP connections that a host has open.
+    #[must_use]
+    pub fn open_sockets(&self, host: NodeId) -> usize {
+        self.shared.lock().open_sockets(host)
+    }
+
     /// The link of a host's interface.
     #[must_use]
     pub fn interface_link(&self, host: NodeId, interface: &str) -> Option<LinkId> {
@@ -211,6 +232,22 @@ impl Simnet {
         let Some(border) = fabric.border_mut(router) else { return false };
         border.udp_blocked = blocked;
         true
+    }
+
+    /// Begins to remember the datagrams that a host receives, for [`Simnet::take_overheard`].
+    pub fn begin_overhearing(&self, host: NodeId) {
+        self.shared.lock().begin_overhearing(host);
+    }
+
+    /// What a host has received since it was last asked; at most 65,536 datagrams.
+    #[must_use]
+    pub fn take_overheard(&self, host: NodeId) -> Vec<Overheard> {
+        self.shared.lock().take_overheard(host)
+    }
+
+    /// Sends a datagram from a router that does not ask where it comes from, as an attacker's provider.
+    pub fn forge(&self, router: NodeId, forged: Overheard) {
+        self.shared.act(|fabric| fabric.forge(router, forged, clock::now()));
     }
 
     /// What became of the datagrams so far.

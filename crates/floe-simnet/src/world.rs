@@ -22,7 +22,7 @@ use crate::{
         ACCESS_LINK, Access, DELEGATED, Interface, Plan, SECOND_PORT, SERVER_LINK, SERVERS, Server, Site, TURN_SERVER,
         WEB_SERVER,
     },
-    simnet::NodeId,
+    simnet::{NodeId, Overheard},
     stun_server::{self, StunServer},
     turn_server::{TlsIdentity, TurnServer},
     web_server::WebServer,
@@ -152,6 +152,17 @@ impl World {
         true
     }
 
+    /// Gives an interface of a peer other addresses.
+    pub fn set_addresses(&self, side: Side, interface: &str, addresses: &[IpAddr]) -> bool {
+        self.peer(side).is_some_and(|(simnet, peer)| simnet.set_addresses(peer.host, interface, addresses))
+    }
+
+    /// Sockets of UDP and TCP that a peer has open; not known of real ones.
+    #[must_use]
+    pub fn open_sockets(&self, side: Side) -> Option<usize> {
+        self.peer(side).map(|(simnet, peer)| simnet.open_sockets(peer.host))
+    }
+
     /// Moves a peer's default route to one of its interfaces.
     pub fn set_default_interface(&self, side: Side, interface: &str) -> bool {
         self.peer(side).is_some_and(|(simnet, peer)| {
@@ -239,6 +250,28 @@ impl World {
             server.stop().await;
         }
         any
+    }
+
+    /// Begins to remember what a peer receives, as somebody would who sits beside it.
+    pub fn begin_overhearing(&self, side: Side) -> bool {
+        self.peer(side).is_some_and(|(simnet, peer)| {
+            simnet.begin_overhearing(peer.host);
+            true
+        })
+    }
+
+    /// What a peer has received since it was last asked.
+    #[must_use]
+    pub fn take_overheard(&self, side: Side) -> Vec<Overheard> {
+        self.peer(side).map(|(simnet, peer)| simnet.take_overheard(peer.host)).unwrap_or_default()
+    }
+
+    /// Sends a datagram into the internet from wherever it says.
+    pub fn forge(&self, forged: Overheard) -> bool {
+        self.simulation.as_ref().is_some_and(|simulation| {
+            simulation.simnet.forge(simulation.core, forged);
+            true
+        })
     }
 
     /// What became of the datagrams so far; not known of real sockets.

@@ -15,8 +15,11 @@ pub fn bench(name: &str) -> Result<()> {
             run(&mut cargo(&["run", "--locked", "--release", "-p", "floe-capture", "--example", "bench_import"]))
         }
         "netlab-connect" => netlab_connect(),
+        "soak" => soak(),
         "window" => window(),
-        other => bail!("there is no bench `{other}`; `connect`, `import`, `netlab-connect` and `window` are there"),
+        other => {
+            bail!("there is no bench `{other}`; `connect`, `import`, `netlab-connect`, `soak` and `window` are there")
+        }
     }
 }
 
@@ -39,4 +42,12 @@ fn window() -> Result<()> {
     };
     measured("floe", "is_measured")?;
     measured("floe-inspect", "is_measured")
+}
+
+/// The test of every run, for an hour of simulated time: it prints a table and fails where something grows.
+fn soak() -> Result<()> {
+    let mut hour = cargo(&["test", "--locked", "--release", "-p", "floe-call", "--test", "soak", "--"]);
+    hour.args(["--nocapture", "a_call_whose_networks_change"]);
+    let minutes = std::env::var("FLOE_SOAK_MINUTES").unwrap_or_else(|_| "60".to_owned());
+    run(hour.env("FLOE_SOAK_MINUTES", minutes))
 }

@@ -26,7 +26,8 @@ Usage: cargo xtask COMMAND
   bench NAME       measure Floe beside others; `connect`: from both codes to a selected pair;
                    `netlab-connect`: the same and more, the real program in real namespaces;
                    `import`: opening a capture of 500 MB; `window`: scrolling 100,000 messages, and steps of the
-                   playhead through an hour
+                   playhead through an hour; `soak`: a call of one simulated hour (FLOE_SOAK_MINUTES) whose networks
+                   change every 20 s, with its memory, tasks and sockets by the minute
   platforms        what differs by system, checked for macOS and Windows where their standard libraries are installed
   tidy             the project's own rules: arrows between crates, file heads, file lengths
   package          build the Debian package";

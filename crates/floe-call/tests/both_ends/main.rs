@@ -3,6 +3,7 @@
 mod machine;
 mod one_way;
 mod pair;
+mod replay;
 mod restarts;
 mod roaming;
 mod sides;

@@ -69,8 +69,7 @@ async fn a_restart_moves_the_call_without_a_gap_and_keeps_its_keys() {
         let report = Report::of(&snapshot.picture);
         let [restart] = &report.restarts[..] else { panic!("{:?}", report.restarts) };
         assert_eq!((restart.generation, restart.cause), (1, Some(cause)));
-        // Three frames are allowed; the rest is a busy machine's, whose audio thread comes late.
-        assert!(restart.audio_gap_ms.is_some_and(|gap| gap <= 200.0), "{restart:?}\n{}", log_of(&snapshot.picture));
+        assert!(restart.audio_gap_ms.is_some_and(|gap| gap <= 60.0), "{restart:?}\n{}", log_of(&snapshot.picture));
         assert!(snapshot.picture.pairs.iter().any(|pair| pair.id.generation == Generation(0)), "both are in view");
     }
 }
@@ -135,5 +134,5 @@ async fn a_router_that_forgets_its_mappings_costs_about_a_second() {
         hears_more(call).await;
     }
     let gap = Duration::from_micros((concealed(&pair.a) - before) * 1_000_000 / 48_000);
-    assert!(gap < Duration::from_millis(2500), "{gap:?}\n{}", log_of(&pair.a.snapshot().picture));
+    assert!(gap < Duration::from_secs(1), "{gap:?}\n{}", log_of(&pair.a.snapshot().picture));
 }

@@ -61,10 +61,23 @@ impl Inspector {
             send_failures: 0,
             last_send_error: None,
         };
+        self.forget_old_base();
         let fits = self.picture.base(base).is_none() && push_bounded(&mut self.picture.bases, view, ROWS_KEPT);
         self.count_if_dropped(fits);
         let text = format!("{interface}: packets can leave from {address} ({})", kind.protocol().name());
         self.say(Severity::Info, "gathering", text);
+    }
+
+    /// Makes room for a base: a computer that moves all day has had hundreds, and the newest ones carry the call.
+    fn forget_old_base(&mut self) {
+        let bases = &mut self.picture.bases;
+        if bases.len() >= ROWS_KEPT
+            && let Some(oldest) = bases.iter().position(|view| view.closed.is_some())
+        {
+            let forgotten = bases.remove(oldest).base;
+            self.picture.nat.bases.retain(|judged| judged.base != forgotten);
+            self.count_if_dropped(false);
+        }
     }
 
     pub(super) fn on_base_failed(&mut self, interface: &str, address: IpAddr, error: &str) {

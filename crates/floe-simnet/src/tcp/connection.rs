@@ -80,6 +80,11 @@ impl Connection {
         }
     }
 
+    /// Whether a program has it, or may still get it.
+    pub fn is_owned(&self) -> bool {
+        self.orphaned.is_none()
+    }
+
     /// Whether nobody needs it any more.
     pub fn is_finished(&self) -> bool {
         let ended_well = self.sending.is_finished() && self.receiving.is_finished();

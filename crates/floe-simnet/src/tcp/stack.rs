@@ -48,6 +48,11 @@ impl Stack {
         self.connections.len() + self.listeners.len()
     }
 
+    /// What programs have open: connections that were let go of linger for a while, as in any system.
+    pub fn owned(&self) -> usize {
+        self.listeners.len() + self.connections.values().filter(|connection| connection.is_owned()).count()
+    }
+
     pub fn listen(&mut self, local: SocketAddr) -> io::Result<()> {
         if self.listeners.contains_key(&local) {
             return Err(io::ErrorKind::AddrInUse.into());

@@ -1,0 +1,175 @@
+//! Somebody saw everything that arrived over the old path, and sends it all again.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+    time::Duration,
+};
+
+use floe_call::{Command, Snapshot};
+use floe_simnet::{Overheard, Scenario, Side};
+use floe_wire::{
+    IceConnectionState, IceRole, PacketKind, classify,
+    note::RefusalReason,
+    stun::{Class, StunMessage},
+};
+
+use crate::{
+    pair::{Pair, log_of, until},
+    restarts::{hears_more, prepare, words},
+};
+
+/// The attacker's own address.
+const ELSEWHERE: &str = "203.0.113.66:6666";
+
+/// What must stay as it is.
+#[derive(Debug, PartialEq)]
+struct Standing {
+    selections: usize,
+    restarts: usize,
+    states: usize,
+    words: [String; 4],
+    is_suspected: bool,
+}
+
+fn standing(snapshot: &Snapshot) -> Standing {
+    let picture = &snapshot.picture;
+    Standing {
+        selections: picture.selections.len(),
+        restarts: picture.restarts.len(),
+        states: picture.ice_connection.len(),
+        words: words(snapshot),
+        is_suspected: picture.is_path_suspected,
+    }
+}
+
+fn refused(snapshot: &Snapshot) -> BTreeMap<RefusalReason, u64> {
+    snapshot.picture.counters.refused.iter().copied().collect()
+}
+
+fn concealed(snapshot: &Snapshot) -> u64 {
+    snapshot.picture.audio.as_ref().map_or(0, |audio| audio.concealed_samples)
+}
+
+fn count(packets: &[Overheard], kind: PacketKind) -> usize {
+    packets.iter().filter(|packet| classify(&packet.bytes) == kind).count()
+}
+
+fn requests(packets: &[Overheard]) -> impl Iterator<Item = StunMessage> {
+    let messages = packets.iter().filter_map(|packet| StunMessage::decode(&packet.bytes).ok());
+    messages.filter(|message| message.class == Class::Request)
+}
+
+/// Sends everything again in its order, faster than it came.
+async fn replay(pair: &Pair, packets: &[Overheard], from: Option<SocketAddr>) {
+    for chunk in packets.chunks(20) {
+        for packet in chunk {
+            let source = from.unwrap_or(packet.source);
+            assert!(pair.world.forge(Overheard { source, ..packet.clone() }));
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    tokio::time::sleep(Duration::from_secs(3)).await;
+}
+
+/// A call in which A nominates: chance decides, so that there may have to be some.
+async fn nominated_by_a() -> Pair {
+    for _ in 0..40 {
+        let pair = Pair::start(Scenario::Roam);
+        assert!(pair.world.begin_overhearing(Side::B));
+        pair.exchange().await;
+        prepare(&pair).await;
+        if pair.b.snapshot().picture.role == Some(IceRole::Controlled) {
+            return pair;
+        }
+        pair.finish().await;
+    }
+    panic!("the roles are not decided by chance");
+}
+
+/// A call whose first two generations were overheard at B, and which is in its third.
+async fn overheard() -> (Pair, Vec<Overheard>) {
+    let pair = nominated_by_a().await;
+    for generation in 0..2 {
+        pair.a.send(Command::RestartIce);
+        let over = format!("Generation {generation} is over");
+        for call in [&pair.a, &pair.b] {
+            until(call, &over, |snapshot| snapshot.picture.events.iter().any(|event| event.text == over)).await;
+        }
+    }
+    for call in [&pair.a, &pair.b] {
+        until(call, "the third generation is complete", |snapshot| {
+            snapshot.picture.ice_connection_state() == IceConnectionState::Completed
+        })
+        .await;
+    }
+    // Consent is asked every five seconds.
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    // The last checks among them are the third generation's, and mean something still.
+    let packets = pair.world.take_overheard(Side::B);
+    (pair, packets)
+}
+
+/// The user fragment that the newest checks were for.
+fn newest_fragment(packets: &[Overheard]) -> String {
+    let newest = requests(packets).last().expect("checks were seen");
+    newest.receiver_ufrag().expect("checks name their receiver").to_owned()
+}
+
+fn is_check_for(packet: &Overheard, fragment: &str) -> bool {
+    StunMessage::decode(&packet.bytes).is_ok_and(|message| message.receiver_ufrag() == Some(fragment))
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_seen_on_the_old_path_moves_nothing_when_it_is_sent_again() {
+    let (pair, mut packets) = overheard().await;
+    let fragments: BTreeSet<_> =
+        requests(&packets).filter_map(|message| message.receiver_ufrag().map(str::to_owned)).collect();
+    assert_eq!(fragments.len(), 3, "checks of three generations were seen");
+    assert!(requests(&packets).any(|message| message.use_candidate && message.nomination.is_some()));
+    let newest = newest_fragment(&packets);
+    packets.retain(|packet| !is_check_for(packet, &newest));
+    for kind in [PacketKind::Stun, PacketKind::Dtls, PacketKind::Rtp, PacketKind::Rtcp] {
+        assert!(count(&packets, kind) > 3, "{kind:?}");
+    }
+    let media = count(&packets, PacketKind::Rtp) + count(&packets, PacketKind::Rtcp);
+    let elsewhere: SocketAddr = ELSEWHERE.parse().expect("an address");
+    for from in [None, Some(elsewhere)] {
+        let [before_a, before] = [&pair.a, &pair.b].map(|call| call.snapshot());
+        replay(&pair, &packets, from).await;
+        let [after_a, after] = [&pair.a, &pair.b].map(|call| call.snapshot());
+        assert_eq!(standing(&after), standing(&before), "{}", log_of(&after.picture));
+        assert_eq!(standing(&after_a), standing(&before_a), "{}", log_of(&after_a.picture));
+        let more = |reason| refused(&after).get(&reason).unwrap_or(&0) - refused(&before).get(&reason).unwrap_or(&0);
+        assert_eq!(more(RefusalReason::ReplayedMedia), media as u64, "every packet of media is refused");
+        assert_eq!(concealed(&after) - concealed(&before), 0, "nothing of it is heard");
+        let checks = requests(&packets).filter(|message| message.username.is_some()).count();
+        assert_eq!(more(RefusalReason::UnknownUfrag), checks as u64, "checks of what is over mean nothing");
+    }
+    for call in [&pair.a, &pair.b] {
+        hears_more(call).await;
+    }
+    pair.finish().await;
+}
+
+/// They are authentic still, so that they are answered; whoever sent them cannot answer what they are asked.
+#[tokio::test(start_paused = true)]
+async fn checks_of_the_generation_in_use_move_nothing_when_somebody_else_sends_them_again() {
+    let (pair, mut packets) = overheard().await;
+    let newest = newest_fragment(&packets);
+    packets.retain(|packet| is_check_for(packet, &newest));
+    assert!(packets.len() > 3);
+    let elsewhere: SocketAddr = ELSEWHERE.parse().expect("an address");
+    for from in [None, Some(elsewhere)] {
+        let before = [&pair.a, &pair.b].map(|call| call.snapshot());
+        replay(&pair, &packets, from).await;
+        for (call, before) in [&pair.a, &pair.b].into_iter().zip(&before) {
+            let after = call.snapshot();
+            let moved = Standing { states: standing(before).states, ..standing(&after) };
+            assert_eq!(moved, standing(before), "{}", log_of(&after.picture));
+            assert_eq!(concealed(&after) - concealed(before), 0, "no audio is missing");
+            hears_more(call).await;
+        }
+    }
+    pair.finish().await;
+}
