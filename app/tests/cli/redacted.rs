@@ -99,16 +99,48 @@ fn a_redacted_capture_of_a_browser_names_nobody_and_tells_the_same() {
 }
 
 #[test]
+fn redacted_captures_of_calls_through_relays_and_over_tcp_name_nobody_and_tell_the_same() {
+    let folder = Folder::new("redacted_relays");
+    for capture in ["relay-udp.pcap", "relay-tcp.pcap", "ice-tcp.pcap"] {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/floe-capture/tests/calls").join(capture);
+        let opened = run(&["report", file.to_str().unwrap(), "--save", folder.path("plain.floe").to_str().unwrap()]);
+        assert_eq!(opened.status, Some(0), "{}", opened.errors);
+        let records = Opened::read(&fs::read(folder.path("plain.floe")).unwrap()[..]).unwrap().records;
+        let mut names = vec!["203.0.113.11", "203.0.113.12"];
+        names.extend(records.iter().filter_map(|record| fragment(record.body.as_note())));
+        names.extend((!capture.starts_with("ice")).then_some("203.0.113.5"));
+        check(&folder, &file, &names, false);
+    }
+}
+
+#[test]
+fn a_redacted_record_of_a_relayed_call_names_neither_the_server_nor_its_realm() {
+    let folder = Folder::new("redacted_relayed_call");
+    let file = folder.path("call.floe");
+    let call = run(&["demo", "--scenario", "symmetric-both", "--seconds", "2", "--save", file.to_str().unwrap()]);
+    assert!(file.is_file(), "{}", call.errors);
+    let opened = Opened::read(&fs::read(&file).unwrap()[..]).unwrap();
+    let fragments = opened.records.iter().filter_map(|record| fragment(record.body.as_note()));
+    let names: Vec<_> = ["203.0.113.10", "turn.example", "floe.example"].into_iter().chain(fragments).collect();
+    check(&folder, &file, &names, true);
+}
+
+/// The user fragment that a note tells.
+fn fragment(note: Option<&Note>) -> Option<&str> {
+    match note {
+        Some(Note::LocalCredentials { ufrag, .. } | Note::RemoteCredentials { ufrag, .. }) => Some(ufrag),
+        _ => None,
+    }
+}
+
+#[test]
 fn a_redacted_record_of_a_call_names_nobody_and_tells_the_same() {
     let folder = Folder::new("redacted_call");
     let file = folder.path("call.floe");
     let call = run(&["demo", "--scenario", "roam", "--seconds", "3", "--save", file.to_str().unwrap()]);
     assert!(file.is_file(), "{}", call.errors);
     let opened = Opened::read(&fs::read(&file).unwrap()[..]).unwrap();
-    let fragments = opened.records.iter().filter_map(|record| match record.body.as_note() {
-        Some(Note::LocalCredentials { ufrag, .. } | Note::RemoteCredentials { ufrag, .. }) => Some(&ufrag[..]),
-        _ => None,
-    });
+    let fragments = opened.records.iter().filter_map(|record| fragment(record.body.as_note()));
     let names: Vec<_> = OF_THE_DEMO.into_iter().chain(fragments).collect();
     assert!(names.len() >= OF_THE_DEMO.len() + 2);
     check(&folder, &file, &names, true);

@@ -106,7 +106,10 @@ impl fmt::Display for Problem {
                 write!(f, "{count} entries were written by a newer version of Floe and were skipped")
             }
             Self::UnknownLink { frames } => {
-                write!(f, "{frames} frames come from a kind of network that Floe cannot read; they were skipped")
+                write!(
+                    f,
+                    "{frames} frames come from a kind of network that is not known, or that Floe cannot read; they were skipped"
+                )
             }
             Self::Cut { frames } => {
                 write!(f, "{frames} frames were captured in part only (snap length); what is there was read")

@@ -38,6 +38,18 @@ fn a_length_of_4_gb_is_damage_and_no_memory() {
 }
 
 #[test]
+fn frames_whose_interface_was_damaged_are_said() {
+    let mut file = include_bytes!("../browsers/direct.a.pcapng").to_vec();
+    let interface = u32::from_le_bytes(file[4..8].try_into().unwrap()) as usize;
+    // A packet of 4 GB in its place.
+    file[interface..interface + 8].copy_from_slice(&[6, 0, 0, 0, 0xFC, 0xFF, 0xFF, 0xFF]);
+    let import = open(&file).unwrap();
+    assert!(matches!(import.problems[0], Problem::Damaged { .. }), "{:?}", import.problems);
+    let skipped = Problem::UnknownLink { frames: import.counts.frames };
+    assert!(import.counts.frames > 100 && import.problems.contains(&skipped), "{:?}", import.problems);
+}
+
+#[test]
 fn a_port_scan_of_millions_is_counted_and_not_remembered() {
     // Every packet looks like RTP from another address, and none belongs to ICE.
     let template = raw_packets(&export(&whole_call())).into_iter().find(|raw| raw.bytes[28] == 0x80).unwrap();

@@ -19,6 +19,9 @@ const INTERFACES_KEPT: usize = 4_096;
 /// Blocks that are no packets are skipped without being looked at beyond this length.
 const LONGEST_LOOKED_AT: usize = LONGEST_FRAME + 4_096;
 
+/// No kind of link has this number, which is beyond all that are given.
+const UNKNOWN_LINK: u16 = u16::MAX;
+
 /// How far the next block is looked for behind damage.
 const SEARCHED: usize = 1 << 20;
 
@@ -152,7 +155,7 @@ impl NextGeneration {
             return None;
         }
         let whole = order.u32(body, 0) as usize;
-        let limit = self.interfaces.get(self.section)?.snap_len as usize;
+        let limit = self.interfaces.get(self.section).map_or(0, |known| known.snap_len as usize);
         let limit = if limit == 0 { usize::MAX } else { limit };
         self.found(self.section, None, (4, whole.min(limit).min(body.len() - 4), whole), body)
     }
@@ -165,11 +168,12 @@ impl NextGeneration {
         (start, captured, whole): (usize, usize, usize),
         body: &[u8],
     ) -> Option<Found> {
-        let known = self.interfaces.get(interface)?;
+        // What describes the interface may have been in a damaged part: then nobody knows what its frames are.
+        let known = self.interfaces.get(interface);
         let end = start.checked_add(captured).filter(|end| *end <= body.len())?;
         Some(Found {
-            at: stamp.map_or(self.latest, |stamp| known.nanoseconds(stamp)),
-            link: known.link,
+            at: stamp.zip(known).map_or(self.latest, |(stamp, known)| known.nanoseconds(stamp)),
+            link: known.map_or(UNKNOWN_LINK, |known| known.link),
             interface: u32::try_from(interface).unwrap_or(u32::MAX),
             bytes: (start, end),
             is_cut: captured < whole,
