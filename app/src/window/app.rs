@@ -121,6 +121,8 @@ impl FloeWindow {
     fn on_file(&mut self, news: FileNews, ctx: &egui::Context) {
         match news {
             FileNews::Opened(path) => {
+                // What was said of an earlier try is over.
+                self.notice = None;
                 let settings = self.settings.clone().with_recent(path);
                 self.change_settings(settings, ctx);
             }

@@ -18,6 +18,8 @@ use super::{
 const THREE: f32 = 900.0;
 /// From this width on, two do.
 const TWO: f32 = 460.0;
+/// Points that the name of a time takes, with what keeps it apart from the next one.
+const ROOM_FOR_A_TIME: f64 = 72.0;
 /// The least height of a plot that can be read.
 const LEAST_HEIGHT: f32 = 88.0;
 
@@ -227,6 +229,7 @@ fn plot(series: &Series<'_>, frame: &Frame, size: egui::Vec2, ui: &mut Ui) -> Op
         .grid_color(palette.border)
         .set_margin_fraction(vec2(0.0, 0.08))
         .grid_spacing(egui::Rangef::new(10.0, 80.0))
+        .x_grid_spacer(move |input| time_marks(input.bounds, f64::from(size.x)))
         .custom_y_axes(vec![
             AxisHints::new_y()
                 .min_thickness(30.0)
@@ -255,6 +258,17 @@ fn plot(series: &Series<'_>, frame: &Frame, size: egui::Vec2, ui: &mut Ui) -> Op
     Some(Stamp(std::time::Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or_default()))
 }
 
+/// Round times, as many as there is room to name.
+fn time_marks((from, until): (f64, f64), width: f64) -> Vec<GridMark> {
+    const STEPS: [f64; 12] = [1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1_200.0, 3_600.0];
+    let least = (until - from).max(0.0) * ROOM_FOR_A_TIME / width.max(1.0);
+    let Some(step) = STEPS.into_iter().find(|step| *step >= least) else { return Vec::new() };
+    let first = (from / step).ceil() as i64;
+    let marks = (first..).map(|number| number as f64 * step).take_while(|value| *value <= until);
+    // A mark fades where the next one is near: these are not.
+    marks.take(64).map(|value| GridMark { value, step_size: step.max(until - from) }).collect()
+}
+
 fn clock(seconds: f64) -> String {
     // A plot may ask for marks left of zero.
     format::clock(std::time::Duration::from_secs_f64(seconds.max(0.0)))
@@ -271,6 +285,17 @@ fn number(value: f64, unit: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_plot_of_any_width_and_length_names_some_times_and_none_overlap() {
+        for (until, width) in [(5.0, 190.0), (78.0, 390.0), (78.0, 600.0), (600.0, 250.0), (3_600.0, 250.0)] {
+            let marks = time_marks((1.3, 1.3 + until), width);
+            assert!((1..=12).contains(&marks.len()), "{until} s in {width}: {}", marks.len());
+            let apart = marks.windows(2).map(|pair| (pair[1].value - pair[0].value) / until * width);
+            assert!(apart.into_iter().all(|points| points >= ROOM_FOR_A_TIME));
+        }
+        assert_eq!(time_marks((0.0, f64::INFINITY), 100.0).len(), 0);
+    }
 
     #[test]
     fn the_value_of_a_moment_is_the_newest_until_then() {

@@ -187,7 +187,11 @@ pub fn read(
 }
 
 fn open(path: &Path) -> Result<(File, u64), String> {
-    let file = File::open(path).map_err(|error| error.to_string())?;
+    let file = File::open(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        io::ErrorKind::PermissionDenied => "you are not allowed to read it".to_owned(),
+        _ => error.to_string(),
+    })?;
     let about = file.metadata().map_err(|error| error.to_string())?;
     if about.is_dir() {
         return Err("this is a folder".to_owned());
@@ -289,7 +293,7 @@ mod tests {
         let path = place("text.floe");
         fs::write(&path, "hello").unwrap();
         for (path, words) in
-            [(path, "neither"), (place("missing.floe"), "cannot be opened"), (std::env::temp_dir(), "folder")]
+            [(path, "neither"), (place("missing.floe"), "there is no such file"), (std::env::temp_dir(), "folder")]
         {
             let OpenState::Refused(why) = opened(&path) else { panic!("{} should not open", path.display()) };
             assert!(why.contains(words) && why.ends_with('.'), "{why}");

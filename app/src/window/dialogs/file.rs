@@ -11,6 +11,9 @@ use crate::window::{
     wish::{FileFor, Wish},
 };
 
+/// Room for the button beside a path.
+const BROWSE: f32 = 92.0;
+
 /// A path being chosen.
 #[derive(Debug, Default)]
 pub struct PathDraft {
@@ -60,9 +63,12 @@ pub fn path_field(name: &str, draft: &mut PathDraft, what: FileFor, wishes: &mut
     ui.horizontal(|ui| {
         let edit = TextEdit::singleline(&mut draft.path)
             .id_salt(name)
-            .desired_width(420.0)
+            .desired_width((ui.available_width() - BROWSE).max(200.0))
             .hint_text(theme::hint("Path of the file"));
         let response = ui.add(edit);
+        if draft.path.is_empty() && ui.memory(|memory| memory.focused().is_none()) {
+            response.request_focus();
+        }
         response.widget_info(|| {
             let mut info = egui::WidgetInfo::labeled(egui::Role::TextInput, true, name);
             info.current_text_value = Some(draft.path.clone());

@@ -37,7 +37,9 @@ pub fn view(model: &Model<'_>, pair: &PairView, wishes: &mut Vec<Wish>, ui: &mut
             });
         } else {
             ui.add(egui::Label::new(name).truncate());
-            ui.horizontal(|ui| super::wishes::buttons(model, pair, wishes, ui));
+            if super::wishes::can_be_asked(model) {
+                ui.horizontal(|ui| super::wishes::buttons(model, pair, wishes, ui));
+            }
         }
         ui.add(egui::Label::new(RichText::new(&pair.why).size(theme::BODY)).wrap());
         moments(pair, wishes, ui);

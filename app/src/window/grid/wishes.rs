@@ -22,9 +22,14 @@ struct Choice {
     wish: Wish,
 }
 
+/// Whether anything can be asked of pairs: those shown are of the running call, and of this moment.
+pub fn can_be_asked(model: &Model<'_>) -> bool {
+    model.is_running() && model.journey != Journey::File && model.moment.is_none()
+}
+
 /// What can be asked of a pair of the running call; nothing of a record or an earlier moment.
 fn choices(model: &Model<'_>, pair: PairId) -> Vec<Choice> {
-    if !model.is_running() || model.journey == Journey::File || model.moment.is_some() {
+    if !can_be_asked(model) {
         return Vec::new();
     }
     let PairId { base, remote, .. } = pair;
