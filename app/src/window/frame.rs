@@ -145,7 +145,7 @@ fn notice_line(notice: &str, wishes: &mut Vec<Wish>, ui: &mut Ui) {
 fn show_toast(text: &str, ui: &Ui) {
     let palette = Palette::of(ui.visuals());
     egui::Area::new(egui::Id::unique("toast"))
-        .anchor(egui::Align2::CENTER_BOTTOM, egui::vec2(0.0, -BOTTOM - theme::GRID * 2.0))
+        .anchor(egui::Align2::CENTER_BOTTOM, egui::vec2(0.0, -BOTTOM - PLAYHEAD - theme::GRID * 2.0))
         .interactable(false)
         .order(egui::Order::Tooltip)
         .show(ui.ctx(), |ui| {
