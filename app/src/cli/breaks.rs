@@ -42,6 +42,9 @@ impl FromStr for Break {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.trim().is_empty() {
+            return Err("nothing is named there; write what and when, as in wifi-down@3s".to_owned());
+        }
         let (what, at) = text.split_once('@').ok_or_else(|| format!("{text}: say when, as in {text}@3s"))?;
         Ok(Self { at: time(at)?, action: what.parse()? })
     }
@@ -74,6 +77,7 @@ impl FromStr for Action {
             "udp-open" => Self::BlockUdp(false),
             "turn-restart" => Self::TurnRestart,
             "restart" => Self::RestartIce,
+            "loss" | "delay" | "jitter" => return Err(format!("{text}: say how much, as in {text}=20")),
             _ => {
                 return Err(format!(
                     "{text}: nothing is called that; choose from wifi-down, wifi-up, mobile-down, mobile-up, cable-down, \
@@ -86,7 +90,7 @@ impl FromStr for Action {
 
 fn percent(text: &str) -> Result<f64, String> {
     let percent = text.parse().ok().filter(|percent| (0.0..=100.0).contains(percent));
-    percent.ok_or_else(|| format!("{text} is not a number of percent"))
+    percent.ok_or_else(|| format!("{text} is not a number of percent, 0 to 100"))
 }
 
 /// `3s`, `3.5s`, `3500ms`.

@@ -428,8 +428,8 @@ impl Session {
                 self.tap.note(Note::IceConnectionChanged { generation, state });
             }
             // The older generation goes on choosing until it ends, and nothing goes over its choice.
-            PathEvent::Selected { generation, base, remote, .. }
-                if self.restarts.is_superseded(generation) && self.path.selected() != Some((base, remote)) => {}
+            PathEvent::Selected { generation, .. }
+                if self.restarts.is_superseded(generation) && self.path.carrying() != Some(generation) => {}
             PathEvent::Selected { generation, base, remote, took_over } => {
                 if self.restarts.on_selected(generation, clock::now()) {
                     self.tap.note(Note::PathSuspected { suspected: false });

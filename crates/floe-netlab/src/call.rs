@@ -5,6 +5,7 @@ use std::{
     io::{self, Write as _},
     path::PathBuf,
     process::Command,
+    thread,
     time::Duration,
 };
 
@@ -125,6 +126,16 @@ impl CallProcess {
     /// When it has ended.
     pub fn cpu_time(&self) -> Result<Duration> {
         self.process.cpu_time()
+    }
+
+    /// Stops the process for so long, as a computer that sleeps.
+    ///
+    /// # Errors
+    /// When it is gone.
+    pub fn sleep(&self, time: Duration) -> Result<()> {
+        self.process.signal("STOP")?;
+        thread::sleep(time);
+        self.process.signal("CONT")
     }
 
     /// Ends the call without a goodbye.

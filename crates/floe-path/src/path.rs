@@ -442,6 +442,13 @@ impl Path {
         Some((pair.base, pair.remote))
     }
 
+    /// The generation whose choice that is.
+    #[must_use]
+    pub fn carrying(&self) -> Option<Generation> {
+        let carrying = self.generations.iter().rev().find(|(_, state)| state.selected().is_some());
+        carrying.map(|(generation, _)| *generation)
+    }
+
     /// The pairs in reserve of the generation that carries media, best first.
     #[must_use]
     pub fn standby(&self) -> Vec<(BaseId, SocketAddr)> {

@@ -37,6 +37,8 @@ impl Lab {
             router: Host::named("nat-alice", alice.public_address),
         };
         let mobile = second_uplink(&middle, &alice)?;
+        cable.announce(&alice)?;
+        mobile.announce(&alice)?;
         cable.route()?;
         mobile.route()?;
         let bob = match router_of_bob {
@@ -99,6 +101,32 @@ impl Uplink {
     /// When the system refuses.
     pub fn set_internet(&self, is_there: bool) -> Result<()> {
         self.router.set_link("wan", is_there)
+    }
+
+    /// Makes this the way of everything that is told no other one.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn prefer(&self) -> Result<()> {
+        let via = self.inside.to_string();
+        ip(&["-n", &self.machine, "route", "add", "default", "via", &via, "dev", &self.device, "metric", "50"])
+    }
+
+    /// Loses this percentage of the packets, in both directions and at random.
+    ///
+    /// # Errors
+    /// When the rule cannot be set.
+    pub fn lose(&self, percent: u8) -> Result<()> {
+        self.router.nft(&format!(
+            "table ip lossy {{\n chain forward {{\n  type filter hook forward priority filter - 2; policy accept;\n  \
+             numgen random mod 100 < {percent} drop\n }}\n}}\n"
+        ))
+    }
+
+    /// Lets the machine tell its address when the device comes up, as whoever manages networks does: a router that asked
+    /// for it in vain meanwhile asks again only after a second.
+    fn announce(&self, machine: &Host) -> Result<()> {
+        machine.sysctl(&format!("net/ipv4/conf/{}/arp_notify", self.device), "1")
     }
 
     fn route(&self) -> Result<()> {

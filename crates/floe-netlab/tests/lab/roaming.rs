@@ -1,5 +1,6 @@
 //! Calls of a machine whose network changes: real addresses, real links, and what the kernel tells of them.
 
+mod conditions;
 mod outages;
 mod survival;
 mod uplinks;

@@ -95,7 +95,10 @@ impl Gate {
     }
 
     fn follow(&mut self, now: Instant) {
-        let Some(Following { key, is_offer }) = nomination::follow(&self.pairs, self.selected()) else { return };
+        let Some(Following { key, is_offer }) = nomination::follow(&self.pairs, self.selected()) else {
+            self.take_over_unasked(now);
+            return;
+        };
         if let (true, None, false, Some(first_valid)) = (is_offer, self.selected, self.has_fallen, self.first_valid) {
             // The peer waits for better pairs by the same rule.
             let hope = nomination::hope(&self.pairs, &self.pairs[&key], first_valid, self.grace);
@@ -105,6 +108,19 @@ impl Gate {
             }
         }
         self.select(key, now);
+    }
+
+    /// What we were on is gone, and the peer nominated nothing else: media goes where it is answered, from which the peer
+    /// learns that it has to nominate again.
+    fn take_over_unasked(&mut self, now: Instant) {
+        if !self.has_fallen || self.selected.is_some() {
+            return;
+        }
+        let is_alive = |pair: &Pair| pair.consent().is_some_and(|consent| consent.liveness(now) == Liveness::Alive);
+        let best = nomination::best_valid(&self.pairs);
+        if let Some(key) = best.filter(|key| self.pairs.get(key).is_some_and(is_alive)) {
+            self.select(key, now);
+        }
     }
 
     pub(super) fn select(&mut self, key: PairKey, now: Instant) {

@@ -7,6 +7,8 @@ use crate::TONE_HZ;
 
 /// Milliseconds without audio that people bear when a path is lost.
 pub(super) const GAP: f64 = 1000.0;
+/// When a pair in reserve takes over: 200 ms from when the loss is noticed, which takes the system's news some 50 ms.
+pub(super) const FALL_OVER: f64 = 250.0;
 /// And when there is another one before: three frames.
 pub(super) const AT_ONCE: f64 = 60.0;
 /// Milliseconds between what is printed and what the recording shows: one frame.
@@ -44,6 +46,12 @@ impl End {
     /// What the restarts cost, in milliseconds, as far as it was measured.
     pub fn gaps(&self) -> Vec<f64> {
         self.restarts().iter().filter_map(|restart| restart["audioGapMs"].as_f64()).collect()
+    }
+
+    /// What restarts of this cause cost, in milliseconds.
+    pub fn gaps_of(&self, cause: &str) -> Vec<f64> {
+        let restarts = self.restarts().iter().filter(|restart| restart["cause"] == cause);
+        restarts.filter_map(|restart| restart["audioGapMs"].as_f64()).collect()
     }
 
     /// Without the tone, in milliseconds, as recorded.
@@ -94,8 +102,7 @@ impl Printed {
     }
 }
 
-/// Both ends ended as the call they began: connected, with the same words, and nothing they say contradicts what they
-/// heard.
+/// Both ends ended as the call they began: connected, with the same words.
 pub(super) fn check_same_call(ends: &[End; 2]) {
     for end in ends {
         let report = &end.outcome.report;
@@ -105,12 +112,11 @@ pub(super) fn check_same_call(ends: &[End; 2]) {
     }
     let [alice, bob] = ends.each_ref().map(|end| &end.outcome.report["security"]["sas"]);
     assert_eq!(alice, bob);
-    ends.iter().for_each(check_interruptions);
 }
 
 /// Every interruption in the recording is printed, and every printed one is as long as in the recording; what a restart
 /// cost is what was recorded around it.
-fn check_interruptions(end: &End) {
+pub(super) fn check_interruptions(end: &End) {
     let (printed, recorded) = (end.printed(), end.recorded());
     for one in &printed {
         let heard = end.recorded_at(one);
@@ -127,11 +133,4 @@ fn check_interruptions(end: &End) {
         let heard: f64 = own.map(|one| end.recorded_at(one)).sum();
         assert!((heard - gap).abs() <= PRECISION, "{restart}, {heard} ms recorded: {printed:?}");
     }
-}
-
-/// The longest printed gap is the longest recorded one.
-pub(super) fn check_gap_is_all(end: &End) {
-    let printed = end.gaps().into_iter().fold(0.0, f64::max);
-    let recorded = end.longest_interruption();
-    assert!((printed - recorded).abs() <= PRECISION, "{printed} ms printed, {recorded} ms recorded");
 }
