@@ -21,6 +21,11 @@ use crate::{demo::Demo, engine::Engine};
 /// A demo that neither connects nor fails by then is given up: gathering, 39.5 s of checks (RFC 8863) and some air.
 const LONGEST_CONNECT: Duration = Duration::from_secs(60);
 
+/// A demo lasts so long unless something else is asked for, …
+const USUAL: Duration = Duration::from_secs(5);
+/// … and so long beyond the last thing that breaks.
+const AFTERMATH: Duration = Duration::from_secs(2);
+
 /// What `floe demo --json` prints.
 #[derive(Serialize)]
 struct DemoReport {
@@ -41,13 +46,19 @@ pub(super) fn run(options: &DemoOptions) -> anyhow::Result<Status> {
         let mut progress = Progress::new();
         progress.say(&format!("Scenario {}: {}", options.scenario.name(), options.scenario.describe()));
         let script = breaks::script(options.scenario, &options.breaks);
-        watch(&mut demo, Duration::from_secs(options.seconds), script, &mut progress).await;
+        let duration = options.seconds.map_or_else(|| usual_duration(&script), Duration::from_secs);
+        watch(&mut demo, duration, script, &mut progress).await;
         progress.end();
         let (a, b) = demo.finish().await;
         of_a.finish();
         of_b.finish();
         conclude(options, &a, &b)
     })
+}
+
+/// Long enough to see what the last thing that breaks leads to.
+fn usual_duration(script: &VecDeque<Break>) -> Duration {
+    script.back().map_or(USUAL, |last| USUAL.max(last.at + AFTERMATH))
 }
 
 /// Watches both peers until the call has lasted `duration`, has failed, or Ctrl+C; breaks what the script says.
