@@ -1,6 +1,9 @@
 //! Datagrams that nobody should send, and somebody who sends them.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::{Ipv4Addr, SocketAddr, SocketAddrV4},
+    time::Duration,
+};
 
 use anyhow::{Context, Result};
 
@@ -95,13 +98,22 @@ pub struct Sprayer {
 }
 
 impl Sprayer {
-    /// Opens the socket.
+    /// Opens a socket at any port.
     ///
     /// # Errors
     /// When the helper does not start.
     pub fn on(host: &Host) -> Result<Self> {
+        Self::at(host, SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0))
+    }
+
+    /// Opens the socket at this address.
+    ///
+    /// # Errors
+    /// When the helper does not start.
+    pub fn at(host: &Host, local: SocketAddrV4) -> Result<Self> {
         let name = format!("sprayer on {}", host.name());
-        Ok(Self { process: Process::start(&name, host.command(helper()?).arg("send"))? })
+        let mut command = host.command(helper()?);
+        Ok(Self { process: Process::start(&name, command.arg("send").arg(local.to_string()))? })
     }
 
     /// Sends one datagram.

@@ -54,23 +54,26 @@ pub struct Row {
 }
 
 impl Row {
-    pub const HEAD: &str =
-        "minute  live kB  folds kB  rest kB  allocations  tasks  sockets  generation  record kB  gap ms";
+    pub const HEAD: &str = "minute  live kB  folds kB  copies kB  messages kB  rest kB  allocations  tasks  sockets  generation  record kB  gap ms";
 
-    /// What is in use beside the folds of both records: the test has a copy of each, of which it knows the size.
+    /// What is in use beside the folds of both records, of which the test has one more of the same size, the messages in
+    /// them, and the copies of their pictures. All these are lists with bounds of their own, which an hour may not reach.
     pub fn rest(&self) -> usize {
-        self.counts.bytes.saturating_sub(2 * self.line.folds)
+        let Totals { folds, copies, messages, .. } = self.line;
+        self.counts.bytes.saturating_sub(2 * folds + copies + messages)
     }
 }
 
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { minute, counts: Counts { bytes, allocations, tasks, sockets }, line } = self;
-        let (kb, folds, rest, record) = (bytes / 1024, line.folds / 1024, self.rest() / 1024, line.record / 1024);
+        let [kb, folds, copies, messages, rest] =
+            [*bytes, line.folds, line.copies, line.messages, self.rest()].map(|bytes| bytes / 1024);
+        let record = line.record / 1024;
         let Totals { generation, gap, .. } = line;
         write!(
             f,
-            "{minute:>6}  {kb:>7}  {folds:>8}  {rest:>7}  {allocations:>11}  {tasks:>5}  {sockets:>7}  {generation:>10}  {record:>9}  {:>6}",
+            "{minute:>6}  {kb:>7}  {folds:>8}  {copies:>9}  {messages:>11}  {rest:>7}  {allocations:>11}  {tasks:>5}  {sockets:>7}  {generation:>10}  {record:>9}  {:>6}",
             gap.as_millis()
         )
     }

@@ -11,7 +11,7 @@ use std::{
 
 use floe_call::{AudioClock, AudioSource, Call, CallConfig, Snapshot};
 use floe_capture::RecordWriter;
-use floe_inspect::{Inspector, picture::SecurityView};
+use floe_inspect::{Inspector, Picture, picture::SecurityView};
 use floe_simnet::{Scenario, World};
 use floe_wire::{IceConnectionState, Record};
 use tokio::{sync::mpsc, task::JoinHandle};
@@ -47,6 +47,10 @@ pub struct Totals {
     pub record: u64,
     /// Bytes of the folds over both records.
     pub folds: usize,
+    /// Bytes of the copies of both pictures that the calls have published.
+    pub copies: usize,
+    /// Bytes of the messages in both ladders, which a fold shares with whoever sent or received them.
+    pub messages: usize,
     /// Audio made up so far.
     pub gap: Duration,
 }
@@ -107,11 +111,13 @@ impl Line {
     }
 
     pub fn totals(&self) -> Totals {
-        let picture = self.a.snapshot().picture.clone();
+        let [picture, other] = [&self.a, &self.b].map(|call| call.snapshot().picture.clone());
         let concealed = picture.audio.as_ref().map_or(0, |audio| audio.concealed_samples);
         Totals {
             generation: picture.selections.last().map_or(0, |selection| selection.pair.generation.0),
             record: self.kept[0].written.load(Ordering::Relaxed),
+            copies: size_of_copy(&picture) + size_of_copy(&other),
+            messages: size_of_messages(&picture) + size_of_messages(&other),
             folds: self.kept.iter().map(|kept| kept.folded.load(Ordering::Relaxed)).sum(),
             gap: Duration::from_micros(concealed * 1_000_000 / 48_000),
         }
@@ -126,6 +132,19 @@ impl Line {
         }
         world
     }
+}
+
+/// What a copy of a picture takes beside what it shares with the original.
+fn size_of_copy(picture: &Picture) -> usize {
+    let before = live_bytes();
+    let copy = picture.clone();
+    let size = live_bytes().wrapping_sub(before);
+    drop(copy);
+    size
+}
+
+fn size_of_messages(picture: &Picture) -> usize {
+    picture.ladder.rows(None).iter().map(|(_, message)| message.bytes.len()).sum()
 }
 
 fn packets(snapshot: &Snapshot) -> u64 {

@@ -21,9 +21,10 @@ fn main() -> Result<()> {
         ["ask", server] => ask("0.0.0.0:0", server),
         ["ask", server, local] => ask(local, server),
         ["echo", local] => echo(local),
-        ["send"] => send(),
+        ["send"] => send("0.0.0.0:0"),
+        ["send", local] => send(local),
         ["babble", local] => babble(local),
-        _ => bail!("usage: netlab-udp ask SERVER [LOCAL] | echo LOCAL | send | babble LOCAL"),
+        _ => bail!("usage: netlab-udp ask SERVER [LOCAL] | echo LOCAL | send [LOCAL] | babble LOCAL"),
     }
 }
 
@@ -101,8 +102,8 @@ fn echo(local: &str) -> Result<()> {
 }
 
 /// Sends the datagrams of standard input, one `ADDRESS HEX` a line, from one socket; then prints `sent N`.
-fn send() -> Result<()> {
-    let socket = UdpSocket::bind("0.0.0.0:0")?;
+fn send(local: &str) -> Result<()> {
+    let socket = UdpSocket::bind(local)?;
     let mut sent = 0;
     for line in io::stdin().lock().lines() {
         let line = line?;

@@ -2,6 +2,7 @@
 
 mod conditions;
 mod outages;
+mod replay;
 mod survival;
 mod uplinks;
 
