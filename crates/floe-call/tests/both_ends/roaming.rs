@@ -186,20 +186,19 @@ async fn fresh_code(call: &Call, first: Option<&str>) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn when_both_have_moved_fresh_codes_revive_the_same_call() {
+async fn when_both_have_lost_their_networks_one_fresh_code_or_a_known_address_revives_the_same_call() {
     let pair = connected_with(&[WIFI]).await;
     let before = words(&pair.a.snapshot());
-    let [first_a, first_b] = [&pair.a, &pair.b].map(|call| call.snapshot().code.clone());
+    let first_a = pair.a.snapshot().code.clone();
     assert!(pair.world.set_interface_up(Side::B, "eth0", false));
     set(&pair.world, WIFI, false);
     set(&pair.world, MOBILE, true);
     let code_a = fresh_code(&pair.a, first_a.as_deref()).await;
+    // B is back where A knows it, and may be found before the code is pasted; nothing is lost by pasting it.
     assert!(pair.world.set_interface_up(Side::B, "eth0", true));
-    let code_b = fresh_code(&pair.b, first_b.as_deref()).await;
-    pair.a.send(Command::PasteCode(code_b));
     pair.b.send(Command::PasteCode(code_a));
     moved_to(&pair.a, MOBILE).await;
     hears_more(&pair.b).await;
-    assert_eq!(pair.b.snapshot().paste, Some(PasteOutcome::Accepted));
+    until(&pair.b, "the code is taken", |snapshot| snapshot.paste == Some(PasteOutcome::Accepted)).await;
     assert_eq!(words(&pair.a.snapshot()), before);
 }

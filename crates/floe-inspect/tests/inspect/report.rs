@@ -152,6 +152,7 @@ fn every_object_has_exactly_its_documented_fields() {
             "jitter",
             "concealedSamples",
             "fecPacketsUsed",
+            "interruptions",
             "jitterBufferDelayMs",
             "levelDbfs",
             "toneHz",
