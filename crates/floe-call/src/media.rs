@@ -75,6 +75,11 @@ impl Media {
         self.pending.push_back(MediaOutput::HandshakeStarted { client: self.client });
     }
 
+    /// Whether the next poll makes the keys.
+    pub fn is_about_to_begin(&self) -> bool {
+        self.has_path && self.session.is_none() && !self.has_failed
+    }
+
     fn session(&mut self, now: Instant) -> &mut SecureSession {
         self.session.get_or_insert_with(|| {
             let mut session = SecureSession::new(self.client, &self.certificate, self.expected, now);

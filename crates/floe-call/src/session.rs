@@ -209,7 +209,13 @@ impl Session {
             Wake::Command(Some(command)) => self.on_command(command).await,
             Wake::Command(None) => self.ended = Some(EndReason::HungUp),
             Wake::Records(batch) => self.publisher.take(batch),
-            Wake::Inbound(datagrams) => datagrams.into_iter().for_each(|inbound| self.on_inbound(inbound)),
+            Wake::Inbound(datagrams) => {
+                for inbound in datagrams {
+                    self.on_inbound(inbound);
+                    // What a check decided is said before the handshake that may come right behind it.
+                    self.drain_path();
+                }
+            }
             Wake::Agent(send) => self.path.handle_agent(send, clock::now()),
             Wake::Audio(output) => self.on_audio(output),
             Wake::Found(found) => self.on_found(found).await,
@@ -279,6 +285,10 @@ impl Session {
             self.path.handle_timeout(now);
         }
         self.drain_path();
+        if self.media.as_ref().is_some_and(Media::is_about_to_begin) {
+            // Keys take a while to make: whoever carries what has just left goes first.
+            tokio::task::yield_now().await;
+        }
         self.drain_media(now);
         self.renew(now).await;
         self.steer(now);

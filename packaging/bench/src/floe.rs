@@ -19,6 +19,8 @@ use crate::{Outcome, PATIENCE, ground::World};
 const QUEUE: usize = 4096;
 /// Servers answer within a few round trips.
 const GATHERING: Duration = Duration::from_secs(10);
+/// A session that hung up lets go of its records within milliseconds.
+const CLOSING: Duration = Duration::from_secs(2);
 /// How long both ends may differ about the pair: one round trip on any network here.
 const SETTLING: Duration = Duration::from_millis(150);
 
@@ -28,18 +30,17 @@ pub struct Session {
     pub seen: watch::Receiver<Seen>,
     /// From where it began.
     pub started: Instant,
-    reader: JoinHandle<()>,
+    /// Ends with the call; gives the records until a pair was selected.
+    reader: JoinHandle<Vec<Record>>,
 }
 
-/// When something was first in the records, and what was folded until then.
+/// When something was first in the records.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Seen {
     /// When the session's clock began, as far as can be seen from outside: no later than any batch came, less the stamp of
     /// its last record. A session hands records over when it has nothing better to do, so the best of many counts.
     began: Option<Instant>,
     selected: Option<Stamp>,
-    /// Checks that had left when the pair was selected.
-    checks: u64,
     reflexive: Option<Stamp>,
     relayed: Option<Stamp>,
 }
@@ -57,12 +58,9 @@ impl Seen {
         Some(self.began? + self.relayed?.0)
     }
 
-    fn note(&mut self, record: &Record, picture: &Picture) {
+    fn note(&mut self, record: &Record) {
         match record.body.as_note() {
-            Some(Note::PairSelected { .. }) if self.selected.is_none() => {
-                self.selected = Some(record.at);
-                self.checks = picture.pairs.iter().map(|pair| pair.requests_sent).sum();
-            }
+            Some(Note::PairSelected { .. }) => self.selected = self.selected.or(Some(record.at)),
             Some(Note::LocalCandidate { candidate: Candidate { candidate_type, .. }, .. }) => match candidate_type {
                 CandidateType::ServerReflexive => self.reflexive = self.reflexive.or(Some(record.at)),
                 CandidateType::Relayed => self.relayed = self.relayed.or(Some(record.at)),
@@ -98,26 +96,31 @@ impl Session {
         ready.ok()?.ok()?.code.clone()
     }
 
-    /// Hangs up; gives the last snapshot.
-    pub async fn finish(self) -> Arc<Snapshot> {
+    /// Hangs up; gives the last snapshot, and how many checks had left when a pair was selected.
+    pub async fn finish(self) -> (Arc<Snapshot>, u64) {
         let last = self.call.finish().await;
-        self.reader.abort();
-        last
+        let records = tokio::time::timeout(CLOSING, self.reader).await.ok().and_then(Result::ok).unwrap_or_default();
+        let mut inspector = Inspector::new();
+        records.iter().for_each(|record| inspector.ingest(record));
+        (last, inspector.picture().pairs.iter().map(|pair| pair.requests_sent).sum())
     }
 }
 
-async fn watch_records(mut queue: mpsc::Receiver<Vec<Record>>, show: watch::Sender<Seen>) {
-    let mut inspector = Inspector::new();
+/// Looks for a few notes only: whatever is folded here meanwhile is time that the ends do not have.
+async fn watch_records(mut queue: mpsc::Receiver<Vec<Record>>, show: watch::Sender<Seen>) -> Vec<Record> {
+    let mut kept = Vec::new();
     while let Some(batch) = queue.recv().await {
         let began = batch.last().and_then(|last| Instant::now().checked_sub(last.at.0));
         show.send_modify(|seen| {
             seen.began = [seen.began, began].into_iter().flatten().min();
-            for record in &batch {
-                inspector.ingest(record);
-                seen.note(record, inspector.picture());
+            for record in batch {
+                let is_early = seen.selected.is_none();
+                seen.note(&record);
+                kept.extend(is_early.then_some(record));
             }
         });
     }
+    kept
 }
 
 /// Connects two ends; none if they did not within the patience.
@@ -136,11 +139,11 @@ pub async fn run(world: &World) -> Option<Outcome> {
     let both = tokio::time::timeout(PATIENCE, both).await.ok().flatten();
     tokio::time::sleep(SETTLING).await;
     let (one, other) = (*a.seen.borrow(), *b.seen.borrow());
-    let (last_a, last_b) = tokio::join!(a.finish(), b.finish());
+    let ((last_a, checks_a), (last_b, checks_b)) = tokio::join!(a.finish(), b.finish());
     both?;
     Some(Outcome {
         took: one.selected()?.max(other.selected()?) - start,
-        checks: usize::try_from(one.checks + other.checks).ok()?,
+        checks: usize::try_from(checks_a + checks_b).ok()?,
         agreed: are_on_one_pair(&last_a.picture, &last_b.picture),
     })
 }

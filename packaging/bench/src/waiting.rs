@@ -97,7 +97,7 @@ async fn whole_session(watch: Duration) {
     let (sent, cpu) = (world.sent(), cpu_time());
     tokio::time::sleep(watch).await;
     let (sent, cpu) = (world.sent() - sent, cpu_time().zip(cpu).map(|(after, before)| after.saturating_sub(before)));
-    let last = a.finish().await;
+    let (last, _) = a.finish().await;
     let seconds = watch.as_secs_f64();
     println!("\nThe same through a whole session, the first {seconds} s\n");
     for base in &last.picture.bases {
