@@ -12,7 +12,7 @@ mod servers;
 mod tcp;
 
 use std::{
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::{IpAddr, SocketAddr},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -347,8 +347,7 @@ impl Gathering {
         let Self { names, bases, .. } = self;
         let hide = |own: &OwnBase| {
             let address = own.base.address();
-            let ear = names::ear_of(address.ip(), bases.beside(own))?;
-            let name = names.hide(address.ip(), ear)?;
+            let name = names.hide(address.ip(), &names::ears_of(bases.beside(own)))?;
             Some(HiddenHost { name, port: address.port(), local_preference: own.local_preference })
         };
         bases.asking().filter_map(hide).take(MAX_HIDDEN).collect()
@@ -358,9 +357,9 @@ impl Gathering {
     pub fn seek_names(&mut self, hosts: &[HiddenHost], now: Instant) {
         // What a name stands for can be reached from a socket of this computer only.
         if !hosts.is_empty() && self.privacy.sends_directly() {
-            let addresses = self.bases.asking().map(|own| own.base.address().ip());
-            let locals: Vec<Ipv4Addr> = addresses.filter_map(|ip| names::ear_of(ip, [])).collect();
-            self.names.seek(hosts, &locals, now);
+            let ears = self.bases.asking().flat_map(|own| names::ears_of(self.bases.beside(own)));
+            let ears: Vec<IpAddr> = ears.collect();
+            self.names.seek(hosts, &ears, now);
         }
     }
 

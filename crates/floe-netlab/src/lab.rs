@@ -99,6 +99,9 @@ impl Lab {
 pub enum Router {
     /// Keeps ports, lets in answers only.
     Home,
+    /// Keeps ports, and lets in whatever comes from a host that the same port has sent to, from any port of it (RFC 4787:
+    /// address-dependent filtering, "restricted cone").
+    HostFiltering,
     /// Another random port for every destination, lets in answers only ("symmetric").
     Symmetric,
     /// As [`Self::Home`], and lets no UDP through.
@@ -262,17 +265,41 @@ fn home(internet: &Host, peer: &str, number: u8, kind: Router) -> Result<Host> {
     host.add_address("eth0", host.address)?;
     host.route_by(inside)?;
     router.sysctl("net/ipv4/ip_forward", "1")?;
-    router.nft(&nat_rules(kind))?;
+    router.nft(&nat_rules(kind, host.address))?;
     Ok(Host { public_address: router.address, ..host })
 }
 
-fn nat_rules(kind: Router) -> String {
+/// The rules of a router with this device behind it.
+fn nat_rules(kind: Router, device: Ipv4Addr) -> String {
     match kind {
         Router::Home => NAT_RULES.to_owned(),
+        Router::HostFiltering => format!("{NAT_RULES}{}", HOST_RULES.replace("DEVICE", &device.to_string())),
         Router::Symmetric => NAT_RULES.replace("masquerade", "masquerade fully-random"),
         Router::NoUdp => format!("{NAT_RULES}{NO_UDP_RULES}"),
     }
 }
+
+/// Which host each port of the inside has sent to; what comes from such a host to such a port is led to the device,
+/// and answered from the same port.
+const HOST_RULES: &str = r#"
+table ip hosts {
+    set asked {
+        type ipv4_addr . inet_service
+        flags timeout
+        timeout 60s
+        size 4096
+    }
+    chain forward {
+        type filter hook forward priority filter - 1; policy accept;
+        iifname "lan" oifname "wan" meta l4proto udp update @asked { ip daddr . udp sport }
+    }
+    chain prerouting {
+        type nat hook prerouting priority dstnat; policy accept;
+        iifname "wan" meta l4proto udp ip saddr . udp dport @asked dnat to DEVICE
+    }
+}
+add rule ip filter forward ct status dnat accept
+"#;
 
 /// As a firewall does that lets people use the web only.
 const NO_UDP_RULES: &str = r#"

@@ -92,6 +92,19 @@ impl TurnServer {
         self.wait_until_it_answers(lab)
     }
 
+    /// Pulls the server's cable: whoever asks it hears nothing.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn unplug(&self) -> Result<()> {
+        self.host.set_link("eth0", false)
+    }
+
+    /// Its address, which its relayed addresses share.
+    pub fn address(&self) -> Ipv4Addr {
+        self.kind.address()
+    }
+
     /// What to give to `--turn`, to reach it by UDP.
     pub fn udp(&self) -> String {
         format!("turn:{USER}:{PASSWORD}@{}:{}", self.kind.address(), self.port)

@@ -5,7 +5,7 @@ mod tcp;
 
 use std::{
     fmt, io,
-    net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4},
+    net::{IpAddr, SocketAddr},
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
     time::Duration,
@@ -61,8 +61,8 @@ impl Network for SimHost {
     }
 
     /// One program on a host listens to a group's port; which group is not looked at.
-    fn bind_multicast(&self, local: Ipv4Addr, group: SocketAddrV4) -> io::Result<Box<dyn UdpSocket>> {
-        self.bind_udp((local, group.port()).into())
+    fn bind_multicast(&self, local: IpAddr, group: SocketAddr) -> io::Result<Box<dyn UdpSocket>> {
+        self.bind_udp(SocketAddr::new(local, group.port()))
     }
 
     fn connect_tcp<'a>(

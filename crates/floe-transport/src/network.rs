@@ -3,7 +3,7 @@
 use std::{
     future::Future,
     io,
-    net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4},
+    net::{IpAddr, SocketAddr},
     pin::Pin,
     task::{Context, Poll},
     time::Duration,
@@ -30,11 +30,11 @@ pub trait Network: Send + Sync + 'static {
     fn bind_udp(&self, local: SocketAddr) -> io::Result<Box<dyn UdpSocket>>;
 
     /// Binds a UDP socket that receives what is sent to a multicast group on the interface with this address, and sends
-    /// there from it. Other programs may listen to the same group.
+    /// there from it. The group is of the address's family, and link-local. Other programs may listen to it.
     ///
     /// # Errors
     /// The system's refusal; a network without multicast refuses always.
-    fn bind_multicast(&self, local: Ipv4Addr, group: SocketAddrV4) -> io::Result<Box<dyn UdpSocket>> {
+    fn bind_multicast(&self, local: IpAddr, group: SocketAddr) -> io::Result<Box<dyn UdpSocket>> {
         let _ = (local, group);
         Err(io::Error::new(io::ErrorKind::Unsupported, "this network has no multicast"))
     }

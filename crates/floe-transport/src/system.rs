@@ -11,7 +11,7 @@ mod tcp;
 
 use std::{
     io,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     task::{Context, Poll},
     time::Duration,
 };
@@ -80,8 +80,8 @@ impl Network for SystemNetwork {
         Ok(Box::new(SystemSocket(bind(local)?)))
     }
 
-    fn bind_multicast(&self, local: Ipv4Addr, group: SocketAddrV4) -> io::Result<Box<dyn UdpSocket>> {
-        self.check_scope((local, group.port()).into())?;
+    fn bind_multicast(&self, local: IpAddr, group: SocketAddr) -> io::Result<Box<dyn UdpSocket>> {
+        self.check_scope(SocketAddr::new(local, group.port()))?;
         Ok(Box::new(SystemSocket(multicast::bind(local, group)?)))
     }
 

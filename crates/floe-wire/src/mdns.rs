@@ -2,11 +2,23 @@
 
 use std::{
     fmt,
-    net::{IpAddr, Ipv4Addr, SocketAddrV4},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
 };
 
-/// The group and port of multicast DNS over IPv4 (RFC 6762 section 3).
-pub const GROUP: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(224, 0, 0, 251), 5353);
+/// The port of multicast DNS (RFC 6762 section 3).
+pub const PORT: u16 = 5353;
+const GROUP_V4: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 251);
+const GROUP_V6: Ipv6Addr = Ipv6Addr::new(0xFF02, 0, 0, 0, 0, 0, 0, 0xFB);
+
+/// The group and port of multicast DNS for whoever speaks from this address (RFC 6762 section 3).
+#[must_use]
+pub const fn group(local: IpAddr) -> SocketAddr {
+    let group = match local {
+        IpAddr::V4(_) => IpAddr::V4(GROUP_V4),
+        IpAddr::V6(_) => IpAddr::V6(GROUP_V6),
+    };
+    SocketAddr::new(group, PORT)
+}
 
 /// The longest message that is read; names are short, and answers fit into one Ethernet frame.
 pub const MAX_MESSAGE: usize = 1500;

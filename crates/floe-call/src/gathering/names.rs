@@ -1,11 +1,12 @@
 //! Hidden addresses: random `.local` names that this computer answers for, and those of the peer that it asks for.
 //!
-//! Nothing listens unless there is a name to answer for or to ask for.
+//! Nothing listens unless there is a name to answer for or to ask for. Where an interface has addresses of both families,
+//! both are spoken (RFC 6762 section 20): the other side may have one of them only.
 
 use std::{
     future::{pending, poll_fn},
     io,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::{IpAddr, SocketAddr},
     sync::Arc,
     task::Poll,
     time::{Duration, Instant},
@@ -15,7 +16,7 @@ use floe_signal::HiddenHost;
 use floe_transport::{Network, Tap, UdpSocket};
 use floe_wire::{
     Candidate, Note,
-    mdns::{self, GROUP, HiddenName, MAX_MESSAGE, Said},
+    mdns::{self, HiddenName, MAX_MESSAGE, Said},
 };
 
 /// A name is asked for at once and after each of these but the last, after which nobody answers for it. RFC 6762 section
@@ -31,7 +32,7 @@ const MAX_NAMES: usize = 16;
 
 /// What a listening socket gave.
 pub(crate) struct Heard {
-    local: Ipv4Addr,
+    local: IpAddr,
     message: io::Result<(Vec<u8>, SocketAddr)>,
 }
 
@@ -47,19 +48,18 @@ pub(super) struct Names {
     second_ends: Option<Instant>,
 }
 
-/// A socket that listens on one interface.
+/// A socket that listens on one interface, over one family.
 struct Ear {
-    local: Ipv4Addr,
+    local: IpAddr,
     socket: Box<dyn UdpSocket>,
 }
 
 struct OwnName {
-    /// Where it is asked for.
-    ear: Ipv4Addr,
+    /// Where it is asked for, and when it was answered for there.
+    ears: Vec<(IpAddr, Option<Instant>)>,
     /// What it stands for.
     address: IpAddr,
     name: HiddenName,
-    answered: Option<Instant>,
 }
 
 struct Sought {
@@ -82,22 +82,26 @@ impl Names {
         }
     }
 
-    /// The name that stands for an address of ours from here on, and is answered for on the interface with the address
-    /// `ear`; none where nobody could ask for it.
-    pub fn hide(&mut self, address: IpAddr, ear: Ipv4Addr) -> Option<HiddenName> {
+    /// The name that stands for an address of ours from here on, and is answered for where these addresses are; none for
+    /// one that is told openly or that nobody could ask for.
+    pub fn hide(&mut self, address: IpAddr, ears: &[IpAddr]) -> Option<HiddenName> {
         if let Some(own) = self.own.iter().find(|own| own.address == address) {
             return Some(own.name);
         }
-        if self.own.len() == MAX_NAMES || !self.listen(ear) {
+        if self.own.len() == MAX_NAMES || !can_be_hidden(address) {
+            return None;
+        }
+        let ears: Vec<_> = ears.iter().filter(|ear| self.listen(**ear)).map(|ear| (*ear, None)).collect();
+        if ears.is_empty() {
             return None;
         }
         let name = HiddenName::from_random(rand::random());
-        self.own.push(OwnName { ear, address, name, answered: None });
+        self.own.push(OwnName { ears, address, name });
         Some(name)
     }
 
-    /// Asks for the peer's names on the interfaces that have these addresses.
-    pub fn seek(&mut self, hosts: &[HiddenHost], locals: &[Ipv4Addr], now: Instant) {
+    /// Asks for the peer's names where these addresses are.
+    pub fn seek(&mut self, hosts: &[HiddenHost], ears: &[IpAddr], now: Instant) {
         for host in hosts {
             let is_sought = self.sought.iter().any(|sought| sought.host == *host);
             if !is_sought && self.sought.len() < MAX_NAMES {
@@ -105,18 +109,18 @@ impl Names {
             }
         }
         if !self.sought.is_empty() {
-            for local in locals {
-                self.listen(*local);
+            for ear in ears {
+                self.listen(*ear);
             }
         }
         self.on_timeout(now);
     }
 
-    fn listen(&mut self, local: Ipv4Addr) -> bool {
+    fn listen(&mut self, local: IpAddr) -> bool {
         if self.ears.iter().any(|ear| ear.local == local) {
             return true;
         }
-        match self.network.bind_multicast(local, GROUP) {
+        match self.network.bind_multicast(local, mdns::group(local)) {
             Ok(socket) => self.ears.push(Ear { local, socket }),
             Err(error) => {
                 tracing::warn!(%local, %error, "cannot listen to multicast DNS");
@@ -153,7 +157,8 @@ impl Names {
             Err(error) => {
                 tracing::debug!(%local, %error, "multicast DNS is heard there no more");
                 self.ears.retain(|ear| ear.local != local);
-                self.own.retain(|own| own.ear != local);
+                self.own.iter_mut().for_each(|own| own.ears.retain(|(ear, _)| *ear != local));
+                self.own.retain(|own| !own.ears.is_empty());
                 return;
             }
         };
@@ -161,21 +166,28 @@ impl Names {
             match said {
                 Said::Asked(name) => self.answer(local, name, now),
                 // Those who answer do so from the port of multicast DNS (RFC 6762 section 6).
-                Said::Answered(name, address) if from.port() == GROUP.port() => self.on_answer(name, address),
+                Said::Answered(name, address) if from.port() == mdns::PORT => self.on_answer(name, address),
                 Said::Answered(..) => {}
             }
         }
         self.rest();
     }
 
-    fn answer(&mut self, local: Ipv4Addr, name: HiddenName, now: Instant) {
-        let Some(own) = self.own.iter_mut().find(|own| (own.ear, own.name) == (local, name)) else { return };
-        if own.answered.is_none_or(|answered| now >= answered + ANSWER_PACE) {
-            own.answered = Some(now);
-            let answer = mdns::answer(name, own.address);
-            self.tap.note(Note::NameTold { name: name.to_string() });
-            self.send(Some(local), &answer);
+    fn answer(&mut self, local: IpAddr, name: HiddenName, now: Instant) {
+        let Some(own) = self.own.iter_mut().find(|own| own.name == name) else { return };
+        let is_recent = |answered: &Option<Instant>| answered.is_some_and(|answered| now < answered + ANSWER_PACE);
+        // One who asks over both families is told twice, which is one telling.
+        let is_news = !own.ears.iter().any(|(_, answered)| is_recent(answered));
+        let Some((_, answered)) = own.ears.iter_mut().find(|(ear, _)| *ear == local) else { return };
+        if is_recent(answered) {
+            return;
         }
+        *answered = Some(now);
+        let answer = mdns::answer(name, own.address);
+        if is_news {
+            self.tap.note(Note::NameTold { name: name.to_string() });
+        }
+        self.send(Some(local), &answer);
     }
 
     /// The first answer counts. Only local addresses are hidden, so that nobody in this network can send our checks out
@@ -224,10 +236,10 @@ impl Names {
         self.rest();
     }
 
-    /// Sends to the group on one interface, or on all.
-    fn send(&self, local: Option<Ipv4Addr>, message: &[u8]) {
+    /// Sends to the group from one address, or from all.
+    fn send(&self, local: Option<IpAddr>, message: &[u8]) {
         for ear in self.ears.iter().filter(|ear| local.is_none_or(|local| ear.local == local)) {
-            if let Err(error) = ear.socket.try_send_to(message, GROUP.into()) {
+            if let Err(error) = ear.socket.try_send_to(message, mdns::group(ear.local)) {
                 tracing::debug!(local = %ear.local, %error, "multicast DNS cannot be sent there");
             }
         }
@@ -237,7 +249,8 @@ impl Names {
     fn rest(&mut self) {
         if self.sought.is_empty() {
             let own = &self.own;
-            self.ears.retain(|ear| own.iter().any(|own| own.ear == ear.local));
+            let is_needed = |ear: &Ear| own.iter().any(|own| own.ears.iter().any(|(local, _)| *local == ear.local));
+            self.ears.retain(is_needed);
         }
     }
 }
@@ -250,16 +263,14 @@ pub(super) fn can_be_hidden(ip: IpAddr) -> bool {
     }
 }
 
-/// Where an address of an interface is asked for: multicast DNS is spoken over IPv4, for addresses of either family. None
-/// for one that is told openly or that nobody could ask for.
-pub(super) fn ear_of(address: IpAddr, of_interface: impl IntoIterator<Item = IpAddr>) -> Option<Ipv4Addr> {
-    let ipv4 = |ip: IpAddr| match ip {
-        IpAddr::V4(ip) => Some(ip),
-        IpAddr::V6(_) => None,
-    };
-    let own = ipv4(address);
-    let others = of_interface.into_iter().filter_map(ipv4);
-    can_be_hidden(address).then(|| own.or_else(|| others.min())).flatten()
+/// Where an interface with these addresses is spoken to: one of each family, whichever family the name stands for. None
+/// where every address is told openly.
+pub(super) fn ears_of(of_interface: impl IntoIterator<Item = IpAddr>) -> Vec<IpAddr> {
+    let (ipv4, ipv6): (Vec<IpAddr>, Vec<IpAddr>) = of_interface.into_iter().partition(IpAddr::is_ipv4);
+    if !ipv4.iter().chain(&ipv6).any(|ip| can_be_hidden(*ip)) {
+        return Vec::new();
+    }
+    [ipv4, ipv6].into_iter().filter_map(|of_family| of_family.into_iter().min()).collect()
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4},
+    net::{IpAddr, SocketAddr},
     sync::{Arc, Mutex, PoisonError, Weak},
     task::{Context, Poll},
     time::Duration,
@@ -129,7 +129,7 @@ impl Network for Meddler {
         self.wrap(self.inner.bind_udp(local)?, Arc::clone(&self.judge))
     }
 
-    fn bind_multicast(&self, local: Ipv4Addr, group: SocketAddrV4) -> io::Result<Box<dyn UdpSocket>> {
+    fn bind_multicast(&self, local: IpAddr, group: SocketAddr) -> io::Result<Box<dyn UdpSocket>> {
         let has_multicast = self.has_multicast;
         let judge: Judge = Arc::new(move |_, _| if has_multicast { Fate::Pass } else { Fate::Lose });
         let inner = self.inner.bind_multicast(local, group)?;

@@ -71,9 +71,10 @@ fn second_uplink(internet: &Host, machine: &Host) -> Result<Uplink> {
     router.add_address("wan", router.address)?;
     machine.connect("eth1", &router, "lan")?;
     router.add_address("lan", inside)?;
-    machine.add_address("eth1", Ipv4Addr::new(192, 168, 3, 2))?;
+    let address = Ipv4Addr::new(192, 168, 3, 2);
+    machine.add_address("eth1", address)?;
     router.sysctl("net/ipv4/ip_forward", "1")?;
-    router.nft(&nat_rules(Router::Home))?;
+    router.nft(&nat_rules(Router::Home, address))?;
     Ok(Uplink { machine: machine.name.clone(), device: "eth1".to_owned(), metric: METRICS[1], inside, router })
 }
 

@@ -53,6 +53,17 @@ impl Lab {
         Self::lan_with_ipv6([0xFD00, 0x77, 0])
     }
 
+    /// As [`Self::unique_local_lan`], and nobody but the stranger has an IPv4 address.
+    ///
+    /// # Errors
+    /// When a namespace cannot be made.
+    pub fn ipv6_only_lan() -> Result<Self> {
+        let lab = Self::unique_local_lan()?;
+        lab.alice.drop_ipv4("eth0")?;
+        lab.bob.drop_ipv4("eth0")?;
+        Ok(lab)
+    }
+
     fn lan_with_ipv6([first, second, third]: [u16; 3]) -> Result<Self> {
         let lab = Self::lan()?;
         for (host, last) in [(&lab.alice, 2), (&lab.bob, 3)] {
@@ -63,6 +74,14 @@ impl Lab {
 }
 
 impl Host {
+    /// Takes every IPv4 address from a device of the machine.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn drop_ipv4(&self, device: &str) -> Result<()> {
+        ip(&["-n", &self.name, "-4", "address", "flush", "dev", device])
+    }
+
     /// Gives the machine an IPv6 address of a network with 64 bits, usable at once.
     pub(crate) fn add_ipv6(&self, device: &str, address: Ipv6Addr) -> Result<()> {
         self.sysctl(&format!("net/ipv6/conf/{device}/disable_ipv6"), "0")?;

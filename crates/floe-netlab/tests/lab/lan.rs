@@ -75,6 +75,33 @@ fn hidden_unique_local_addresses_are_found_by_their_names_and_carry_the_call_whe
     });
 }
 
+/// Both hide their unique local addresses, and connect over one of them.
+fn check_hidden_call(lab: &Lab) {
+    let (mut alice, mut bob) = both_call(lab, &CallOptions { privacy: Some("hide-lan"), ..short_call() });
+
+    exchange_codes(&mut alice, &mut bob);
+
+    for outcome in [alice.finish(SOON).unwrap(), bob.finish(SOON).unwrap()] {
+        assert_eq!(outcome.report["outcome"], "connected", "{:#}", outcome.report);
+        let remote = outcome.report["remoteCandidates"].to_string();
+        assert!(remote.contains("fd00:77::"), "{remote}");
+    }
+}
+
+#[test]
+fn hidden_addresses_are_found_by_their_names_where_there_is_ipv6_only() {
+    isolated(|| check_hidden_call(&Lab::ipv6_only_lan().unwrap()));
+}
+
+#[test]
+fn one_with_both_families_and_one_with_ipv6_only_find_each_other_by_their_names() {
+    isolated(|| {
+        let lab = Lab::unique_local_lan().unwrap();
+        lab.bob.drop_ipv4("eth0").unwrap();
+        check_hidden_call(&lab);
+    });
+}
+
 #[test]
 fn two_calls_on_one_lan_connect_and_each_hears_the_other() {
     isolated(|| {

@@ -3,7 +3,7 @@
 
 use floe_netlab::{CallOptions, CallOutcome, CallProcess, Lab, Router, StunServer, isolated};
 
-use crate::{SOON, exchange_codes};
+use crate::{SOON, both_call, exchange_codes};
 
 /// Type and protocol of both candidates in use.
 struct Path {
@@ -38,6 +38,20 @@ fn call_to_public(router: Router) -> [Path; 2] {
     [alice.finish(SOON).unwrap(), bob.finish(SOON).unwrap()].map(|outcome| path_of(&outcome))
 }
 
+/// A call between two homes that have a STUN server and no relay: how each end sees the path.
+fn call_between(routers: [Router; 2]) -> [Path; 2] {
+    let lab = Lab::homes(routers).unwrap();
+    let server = StunServer::start(&lab).unwrap();
+    let options = CallOptions { stun: vec![server.url()], seconds: Some(2), ..CallOptions::default() };
+    let (mut alice, mut bob) = both_call(&lab, &options);
+    exchange_codes(&mut alice, &mut bob);
+    [alice.finish(SOON).unwrap(), bob.finish(SOON).unwrap()].map(|outcome| path_of(&outcome))
+}
+
+fn udp(candidate_type: &str) -> (String, String) {
+    (candidate_type.to_owned(), "udp".to_owned())
+}
+
 fn check_direct([alice, bob]: [Path; 2], protocol: &str, seen_as: &[&str]) {
     assert_eq!(alice.local, ("host".to_owned(), protocol.to_owned()));
     assert_eq!(alice.remote, ("host".to_owned(), protocol.to_owned()));
@@ -58,4 +72,24 @@ fn a_symmetric_router_and_a_public_peer_talk_directly_from_a_port_that_no_server
 #[test]
 fn a_home_without_udp_and_a_public_peer_talk_directly_over_tcp() {
     isolated(|| check_direct(call_to_public(Router::NoUdp), "tcp", &["prflx"]));
+}
+
+#[test]
+fn two_routers_that_filter_by_host_are_joined_directly() {
+    isolated(|| {
+        for path in call_between([Router::HostFiltering, Router::HostFiltering]) {
+            assert_eq!(path.local, udp("host"));
+            // Whose check came first is how the other's address became known.
+            assert!(path.remote == udp("srflx") || path.remote == udp("prflx"), "{:?}", path.remote);
+        }
+    });
+}
+
+#[test]
+fn a_symmetric_router_and_one_that_filters_by_host_are_joined_directly_without_a_relay() {
+    isolated(|| {
+        let [alice, bob] = call_between([Router::Symmetric, Router::HostFiltering]);
+        assert_eq!((alice.local, alice.remote), (udp("host"), udp("srflx")), "where a server saw the other");
+        assert_eq!((bob.local, bob.remote), (udp("host"), udp("prflx")), "from a port that no server saw");
+    });
 }

@@ -45,6 +45,19 @@ fn a_home_router_and_a_symmetric_one_are_told_apart() {
 }
 
 #[test]
+fn a_router_that_filters_by_host_is_told_from_one_that_filters_by_port_as_well() {
+    isolated(|| {
+        let lab = Lab::homes([Router::HostFiltering, Router::Home]).unwrap();
+        let server = StunServer::start_with_second_address(&lab).unwrap();
+        let (report, status) = probe(&lab.alice, &[server.url()]);
+        assert_eq!(status, Some(0), "{report:#}");
+        assert_eq!(report["nat"]["mapping"], "endpoint-independent", "{report:#}");
+        assert_eq!(report["nat"]["filtering"], "address-dependent", "{report:#}");
+        assert_eq!(outlooks(&report), ["direct"; 3]);
+    });
+}
+
+#[test]
 fn where_udp_is_blocked_tcp_shows_that_the_server_is_up() {
     isolated(|| {
         let lab = Lab::homes([Router::NoUdp, Router::Home]).unwrap();

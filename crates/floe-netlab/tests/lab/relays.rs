@@ -2,15 +2,19 @@
 
 use std::time::Duration;
 
-use floe_netlab::{CallOptions, CallOutcome, CallProcess, Host, Lab, Router, TurnServer, isolated};
+use floe_netlab::{
+    CallOptions, CallOutcome, CallProcess, Capture, Certificate, Host, Lab, Router, TurnServer, isolated,
+};
 
-use crate::{SOON, TONE_HZ, exchange_codes};
+use crate::{SOON, TONE_HZ, both_call, exchange_codes};
 
 /// STUN and TURN share a port; UDP is blocked where the port is this one.
 const HTTPS: u16 = 443;
 const TURN: u16 = 3478;
 /// coturn needs half a second to start and give an address; a busy machine some more.
 const RESTART_S: f64 = 2.0;
+/// Half a second of a call, both ways and at both sides of a relay.
+const RECENT: usize = 100;
 
 /// A call in a lab with these routers; each side is given what `servers` makes of the server.
 fn call(routers: [Router; 2], port: u16, servers: impl Fn(&TurnServer) -> CallOptions) -> [CallOutcome; 2] {
@@ -38,6 +42,18 @@ fn check_relayed(outcome: &CallOutcome) {
     let share = heard.share_of_tone(TONE_HZ);
     assert!(share > 0.5, "the tone fills {share} of the recording: {:#}", outcome.report);
     assert!(outcome.report["audio"]["packetsLost"].as_i64().unwrap() <= 2, "{:#}", outcome.report["audio"]);
+}
+
+/// The addresses of the relays in the pair that was selected last.
+fn relays_in_use(outcome: &CallOutcome) -> Vec<String> {
+    let selected = outcome.report["selectedPairs"].as_array().unwrap().last().unwrap();
+    let ends = [("localCandidates", "localCandidateId"), ("remoteCandidates", "remoteCandidateId")];
+    let candidates = ends.map(|(list, id)| {
+        let candidates = outcome.report[list].as_array().unwrap();
+        candidates.iter().find(|candidate| candidate["id"] == selected[id]).unwrap()
+    });
+    let relays = candidates.into_iter().filter(|candidate| candidate["candidateType"] == "relay");
+    relays.map(|candidate| candidate["address"].as_str().unwrap().to_owned()).collect()
 }
 
 /// How the server was reached, for every relayed address of this side.
@@ -139,6 +155,52 @@ fn a_server_that_is_killed_and_started_again_mid_call_gives_a_new_address() {
         }
         assert_eq!(alice.selected_types().unwrap().0, "relay");
         assert_eq!(relay_protocols(&alice), ["tcp", "tcp"], "one address before, one after");
+    });
+}
+
+/// Which of the servers the newest datagrams of audio went through.
+fn server_in_use<'a>(capture: &Capture, servers: [&'a TurnServer; 2]) -> [&'a TurnServer; 2] {
+    let seen = capture.so_far().unwrap();
+    let newest = &seen[seen.len().saturating_sub(RECENT)..];
+    let share = |server: &TurnServer| newest.iter().filter(|datagram| *datagram.to.ip() == server.address()).count();
+    let [one, other] = servers;
+    if share(one) > share(other) { [one, other] } else { [other, one] }
+}
+
+#[test]
+fn a_second_server_takes_over_when_the_one_in_use_is_gone_mid_call() {
+    isolated(|| {
+        let lab = Lab::homes([Router::Symmetric, Router::Symmetric]).unwrap();
+        // Over UDP nobody looks at a certificate: the kinds are two machines.
+        let start = |kind| TurnServer::start_with(&lab, TURN, kind).unwrap();
+        let (one, other) = (start(Certificate::Good), start(Certificate::OtherName));
+        let options = CallOptions { stay: true, ..turn(vec![one.udp(), other.udp()]) };
+        let capture = Capture::in_the_middle(&lab).unwrap();
+        let (mut alice, mut bob) = both_call(&lab, &options);
+        exchange_codes(&mut alice, &mut bob);
+        alice.wait_for_state(SOON, "completed").unwrap();
+        bob.wait_for_state(SOON, "completed").unwrap();
+        alice.keep_waiting(Duration::from_secs(3)).unwrap();
+
+        let [used, spare] = server_in_use(&capture, [&one, &other]);
+        used.unplug().unwrap();
+        alice.keep_waiting(Duration::from_secs(6)).unwrap();
+
+        alice.hang_up().unwrap();
+        for outcome in [alice.finish(SOON).unwrap(), bob.finish(SOON).unwrap()] {
+            assert_eq!(outcome.report["outcome"], "connected", "{:#}", outcome.report);
+            let (local, remote) = outcome.selected_types().unwrap();
+            assert!(local == "relay" || remote == "relay", "from {local} to {remote}: {:#}", outcome.report);
+            assert!(
+                relays_in_use(&outcome).iter().all(|ip| *ip == spare.address().to_string()),
+                "{:#}",
+                outcome.report
+            );
+            let heard = outcome.recording().unwrap();
+            let longest = heard.interruptions(TONE_HZ, 0.015).iter().map(|(_, length)| *length).fold(0.0, f64::max);
+            assert!(longest <= RESTART_S, "{longest} s without the tone: {:#}", outcome.report);
+            assert!(outcome.ice_states().iter().all(|state| *state != "failed"), "{:?}", outcome.ice_states());
+        }
     });
 }
 

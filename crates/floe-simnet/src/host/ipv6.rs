@@ -35,9 +35,10 @@ impl Ipv6 {
         }
     }
 
-    /// Whether packets find a way there.
+    /// Whether packets find a way there; to those on the same link they do without a route.
     pub(super) fn check_route(self, remote: SocketAddr) -> io::Result<()> {
         match self {
+            Self::NoRoute if remote.ip().is_multicast() => Ok(()),
             Self::NoRoute | Self::Off if remote.is_ipv6() => {
                 Err(io::Error::new(io::ErrorKind::NetworkUnreachable, "no route leads there"))
             }
