@@ -13,7 +13,7 @@ use floe_transport::{Clock, Tap};
 use floe_wire::{
     Candidate, Generation, Note, Protocol, Sightings,
     note::DropKind,
-    peer::{ClockComparison, Digest, MediaDigest, RestartCause},
+    peer::{ClockComparison, Digest, MediaDigest, MoveReason, RestartCause},
     verdict::PairRuling,
 };
 
@@ -129,8 +129,11 @@ impl Control {
             ControlMessage::Hello { features, .. } => self.features = features,
             ControlMessage::Candidate { generation, candidate } => return self.on_candidate(generation, candidate),
             ControlMessage::Restart { generation, cause } => return Some(Request::Restart { generation, cause }),
-            ControlMessage::PairChosen { generation, remote } => {
+            ControlMessage::PairChosen { generation, remote, reason } => {
                 self.tap.note(Note::PeerPairSelected { generation, address: remote });
+                if let Some(reason) = reason {
+                    self.tap.note(Note::PeerMoved { generation, reason });
+                }
             }
             ControlMessage::Muted(muted) => self.tap.note(Note::PeerMuted { muted }),
             ControlMessage::ClockAsk { asked } => {
@@ -195,9 +198,9 @@ impl Control {
         }
     }
 
-    /// Tells where media goes from here on.
-    pub fn tell_pair(&mut self, generation: Generation, remote: SocketAddr) {
-        self.say(ControlMessage::PairChosen { generation, remote });
+    /// Tells where media goes from here on, and why if this side decided it.
+    pub fn tell_pair(&mut self, generation: Generation, remote: SocketAddr, reason: Option<MoveReason>) {
+        self.say(ControlMessage::PairChosen { generation, remote, reason });
     }
 
     /// Tells what was decided about a pair, named as the peer knows it; false if nothing can be told.

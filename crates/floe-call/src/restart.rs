@@ -109,6 +109,11 @@ impl Restarts {
         &self.remote
     }
 
+    /// Whether media moves to another generation with a pair of this one; not with the first pair there is.
+    pub fn is_move(&self, generation: Generation) -> bool {
+        self.carrying.is_some_and(|carrying| carrying != generation)
+    }
+
     /// Whether media went over to a newer generation than this one.
     pub fn is_superseded(&self, generation: Generation) -> bool {
         self.carrying.is_some_and(|carrying| generation < carrying)

@@ -31,7 +31,7 @@ use crate::{
     publisher::{Extras, Publisher},
     restart::Restarts,
     snapshot::PasteOutcome,
-    steering::Steering,
+    steering::{Reason, Steering},
     talk::Talk,
 };
 
@@ -440,15 +440,17 @@ impl Session {
             // The older generation goes on choosing until it ends, and nothing goes over its choice.
             PathEvent::Selected { generation, .. }
                 if self.restarts.is_superseded(generation) && self.path.carrying() != Some(generation) => {}
-            PathEvent::Selected { generation, base, remote, took_over } => {
+            PathEvent::Selected { generation, base, remote, moved } => {
+                let reason = self.reason_of_move(generation, (base, remote), moved);
                 if self.restarts.on_selected(generation, clock::now()) {
                     self.tap.note(Note::PathSuspected { suspected: false });
                 }
-                if took_over {
-                    self.tap.note(Note::TookOver { generation });
+                if let Some(Reason { reason, is_guess }) = reason {
+                    self.tap.note(Note::Moved { generation, reason, is_guess });
                 }
                 self.tap.note(Note::PairSelected { generation, base, remote });
-                self.talk.control.tell_pair(generation, remote);
+                let own = reason.filter(|reason| !reason.is_guess).map(|reason| reason.reason);
+                self.talk.control.tell_pair(generation, remote, own);
                 self.gathering.on_selected(base, remote);
                 if let Some(media) = &mut self.media {
                     media.on_path();

@@ -6,12 +6,13 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, time::Instant};
 
+use floe_path::{MoveCause, Moved};
 use floe_signal::control::Features;
 use floe_transport::clock;
 use floe_wire::{
-    BaseId, IceRole, Note,
+    BaseId, Generation, IceRole, Note,
     note::{AudioMeasure, DropKind},
-    peer::MediaDigest,
+    peer::{MediaDigest, MoveReason},
     verdict::{Judge, Measured, PairRuling, PairVerdict},
 };
 
@@ -31,6 +32,16 @@ pub(crate) struct Steering {
     heard: Option<MediaCounts>,
     reported: Option<f64>,
     looked: Option<Instant>,
+    /// What media goes over.
+    in_use: Option<Key>,
+}
+
+/// Why media moved, as far as this side knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Reason {
+    pub reason: MoveReason,
+    /// The peer chose, and tells why if it is of a version that does.
+    pub is_guess: bool,
 }
 
 impl Steering {
@@ -47,6 +58,13 @@ impl Steering {
 
     fn forced(&self) -> Option<Key> {
         self.people.iter().find(|(_, verdict)| **verdict == PairVerdict::Forced).map(|(key, _)| *key)
+    }
+
+    /// Who decided about the pair that was left, or the one that is used instead.
+    fn reason_of_verdict(&self, next: Key) -> MoveReason {
+        let is_blocked = self.in_use.and_then(|key| self.people.get(&key)) == Some(&PairVerdict::Blocked);
+        let is_wish = is_blocked || self.forced() == Some(next);
+        if is_wish { MoveReason::Wish } else { MoveReason::Quality }
     }
 
     /// Remembers what a person wants; false if there is no room for it.
@@ -69,6 +87,24 @@ impl Steering {
 }
 
 impl Session {
+    /// Why media goes over this pair from here on; none of the first one.
+    pub(crate) fn reason_of_move(&mut self, generation: Generation, next: Key, moved: Option<Moved>) -> Option<Reason> {
+        let reason = if self.restarts.is_move(generation) {
+            Some(Reason { reason: MoveReason::Restart, is_guess: false })
+        } else {
+            moved.map(|Moved { cause, is_guess }| {
+                let reason = match cause {
+                    MoveCause::Better => MoveReason::Better,
+                    MoveCause::Loss => MoveReason::TookOver,
+                    MoveCause::Verdict => self.steering.reason_of_verdict(next),
+                };
+                Reason { reason, is_guess }
+            })
+        };
+        self.steering.in_use = Some(next);
+        reason
+    }
+
     /// A person here wants a pair to be used, not to be used, or neither.
     pub(crate) fn on_pair_wish(&mut self, base: BaseId, remote: SocketAddr, verdict: PairVerdict) {
         let ruling = PairRuling { base, remote, verdict, by: Judge::Here, measured: None, is_shared: false };

@@ -36,7 +36,7 @@ impl Session {
     pub(crate) fn on_control_opened(&mut self, now: Instant) {
         self.talk.control.on_opened(now);
         if let Some((_, remote)) = self.path.selected() {
-            self.talk.control.tell_pair(self.restarts.current(), remote);
+            self.talk.control.tell_pair(self.restarts.current(), remote, None);
         }
         self.talk.offered = 0;
     }

@@ -3,6 +3,7 @@
 mod ending;
 mod expectation;
 mod media;
+mod moves;
 mod network;
 mod packets;
 mod pairing;
@@ -14,9 +15,9 @@ mod steering;
 
 use std::{net::SocketAddr, time::Duration};
 
-use floe_wire::{BaseId, Generation, IceConnectionState, Note, Record, RecordBody, Stamp};
+use floe_wire::{BaseId, Generation, IceConnectionState, Note, Record, RecordBody, Stamp, peer::MoveReason};
 
-use self::peer::BothEnds;
+use self::{moves::Moves, peer::BothEnds};
 pub(crate) use self::{
     peer::{digest_of, media_digest},
     sightings::sighting_of,
@@ -62,6 +63,7 @@ pub struct Inspector {
     /// The base whose packets the system last refused, and when.
     last_refusal: Option<(BaseId, Stamp)>,
     both_ends: BothEnds,
+    moves: Moves,
     /// The newest record's stamp.
     recorded: Stamp,
     pairs_judged_at: Stamp,
@@ -196,6 +198,7 @@ impl Inspector {
             Note::ControlClosed { reason } => self.on_control_closed(reason),
             Note::PeerMuted { muted } => self.on_peer_muted(*muted),
             Note::PeerPairSelected { generation, address } => self.on_peer_pair_selected(*generation, *address),
+            Note::PeerMoved { generation, reason } => self.on_peer_moved(*generation, *reason),
             Note::ClocksCompared(clocks) => self.on_clocks_compared(*clocks),
             Note::PeerDigest(digest) => self.on_peer_digest(digest),
             Note::PeerSideAdded { matched } => self.on_peer_side_added(*matched),
@@ -203,7 +206,8 @@ impl Inspector {
             Note::PeerSightings(told) => self.on_peer_sightings(told),
             Note::NetworkChanged { appeared, vanished } => self.on_network_changed(appeared, vanished),
             Note::RestartStarted { generation, cause } => self.on_restart_started(*generation, *cause),
-            Note::TookOver { generation } => self.on_took_over(*generation),
+            Note::TookOver { generation } => self.on_moved(*generation, MoveReason::TookOver, false),
+            Note::Moved { generation, reason, is_guess } => self.on_moved(*generation, *reason, *is_guess),
             Note::RestartImpossible { reason } => self.on_restart_impossible(reason),
             Note::GenerationRetired { generation } => self.on_generation_retired(*generation),
             Note::Ended { reason } => self.on_ended(reason),

@@ -34,7 +34,7 @@ use crate::{
     consent::{self, Consent},
     nomination::{self, Hope, Nominator},
     pair::{Asked, Foundation, LONGEST_RTO, Offer, Origin, Pair, PairKey, PairState, Rank, Verdict},
-    path::Liveness,
+    path::{Liveness, MoveCause, Moved},
 };
 
 /// RFC 8445 section 6.1.2.5.
@@ -117,7 +117,10 @@ pub(crate) struct Gate {
     peer_is_here: bool,
     /// The pair that carried media is gone, and no other one was selected since.
     has_fallen: bool,
-    has_taken_over: bool,
+    /// It is gone because it was blocked.
+    is_fall_wanted: bool,
+    /// Why the selected pair was selected in place of the one before.
+    moved: Option<Moved>,
     /// A choice is postponed for the sake of a better pair.
     waiting: Option<Waiting>,
     /// When the selected pair is left for one in reserve that answers.
@@ -140,7 +143,8 @@ impl Gate {
             last_answer: None,
             peer_is_here: false,
             has_fallen: false,
-            has_taken_over: false,
+            is_fall_wanted: false,
+            moved: None,
             waiting: None,
             leaving_at: None,
             insist_at: None,
@@ -156,9 +160,9 @@ impl Gate {
         self.selected.map(|selected| selected.key)
     }
 
-    /// Whether the selected pair took over from one that is gone or fell silent, here or at the peer.
-    pub(crate) fn has_taken_over(&self) -> bool {
-        self.has_taken_over
+    /// Why the selected pair is used in place of the one before, of which there may be none.
+    pub(crate) fn moved(&self) -> Option<Moved> {
+        self.moved
     }
 
     /// Why nothing is chosen although a pair works.
@@ -223,7 +227,7 @@ impl Gate {
     pub(crate) fn remove_bases(&mut self, gone: &[BaseId], now: Instant) {
         self.pairs.retain(|key, _| !gone.contains(&key.base));
         self.thaw_orphans(now);
-        self.let_go_of(|key| gone.contains(&key.base));
+        self.let_go_of(|key| gone.contains(&key.base), false);
         self.settle(now);
     }
 
@@ -235,7 +239,7 @@ impl Gate {
             pair.lose(now);
             pair.nominated = None;
             self.thaw_orphans(now);
-            self.let_go_of(|known| known == key);
+            self.let_go_of(|known| known == key, true);
         } else if before == Verdict::Blocked {
             pair.lose(now);
         }
@@ -243,10 +247,11 @@ impl Gate {
     }
 
     /// Neither selects nor nominates what is gone.
-    fn let_go_of(&mut self, is_gone: impl Fn(PairKey) -> bool) {
+    fn let_go_of(&mut self, is_gone: impl Fn(PairKey) -> bool, is_wanted: bool) {
         if self.selected.is_some_and(|selected| is_gone(selected.key)) {
             self.selected = None;
             self.has_fallen = true;
+            self.is_fall_wanted = is_wanted;
         }
         if self.nominator.chosen().is_some_and(is_gone) {
             self.nominator.withdraw();

@@ -384,8 +384,7 @@ impl GenerationState {
         }
         self.told.is_waiting = waiting.is_some();
         if let Some(PairKey { base, remote }) = selected.filter(|_| selected != self.told.selected) {
-            let took_over = gate.has_taken_over();
-            out.event(PathEvent::Selected { generation, base, remote, took_over });
+            out.event(PathEvent::Selected { generation, base, remote, moved: gate.moved() });
         }
         self.told.selected = selected;
         let standby = if selected.is_some() { remote.gate.standby() } else { Vec::new() };

@@ -30,5 +30,6 @@ mod pair;
 pub mod path;
 
 pub use path::{
-    AgentOutbox, AgentSend, Credentials, Liveness, PairMeasure, Path, PathBase, PathConfig, PathEvent, PathOutput,
+    AgentOutbox, AgentSend, Credentials, Liveness, MoveCause, Moved, PairMeasure, Path, PathBase, PathConfig,
+    PathEvent, PathOutput,
 };

@@ -89,6 +89,26 @@ pub enum Liveness {
     Silent,
 }
 
+/// Why media goes over another pair of the same generation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MoveCause {
+    /// Its priority is higher.
+    Better,
+    /// The pair before is gone or fell silent, here or at the peer.
+    Loss,
+    /// What a person or a measurement said about either: see [`Path::prefer`], [`Path::block`] and [`Path::penalize`].
+    Verdict,
+}
+
+/// A move of media between pairs of one generation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moved {
+    /// Why.
+    pub cause: MoveCause,
+    /// The peer chose, and this is what it looks like from here.
+    pub is_guess: bool,
+}
+
 /// What was measured on a pair that works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PairMeasure {
@@ -131,8 +151,8 @@ pub enum PathEvent {
         base: BaseId,
         /// The peer's address.
         remote: SocketAddr,
-        /// The pair before it, of the same generation, is gone or fell silent, here or at the peer.
-        took_over: bool,
+        /// Why it is used in place of the one before; none if there was none in its generation.
+        moved: Option<Moved>,
     },
     /// The selected pair began or ceased to answer.
     LivenessChanged {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use floe_wire::{
     BaseId, Candidate, Generation, Sighting, Sightings, Stamp,
-    peer::{Digest, MediaDigest, RestartCause},
+    peer::{Digest, MediaDigest, MoveReason, RestartCause},
     verdict::{Complaint, Judge, Measured, PairRuling, PairVerdict},
 };
 
@@ -82,6 +82,8 @@ pub enum ControlMessage {
         generation: Generation,
         /// The reader's address, as its sender sees it.
         remote: std::net::SocketAddr,
+        /// Why, if its sender chose it; older versions do not tell.
+        reason: Option<MoveReason>,
     },
     /// The sender muted or unmuted.
     Muted(bool),
@@ -149,6 +151,9 @@ const VERDICTS: [PairVerdict; 4] =
 /// Zero says that nothing was measured.
 const COMPLAINTS: [Option<Complaint>; 3] = [None, Some(Complaint::Loss), Some(Complaint::RoundTrip)];
 
+const REASONS: [MoveReason; 5] =
+    [MoveReason::Better, MoveReason::TookOver, MoveReason::Quality, MoveReason::Wish, MoveReason::Restart];
+
 const CAUSES: [RestartCause; 8] = [
     RestartCause::Asked,
     RestartCause::Peer,
@@ -176,8 +181,11 @@ impl ControlMessage {
                 let cause = CAUSES.iter().position(|known| known == cause).unwrap_or(0);
                 out.u8(RESTART).u32(generation.0).u8(cause as u8);
             }
-            Self::PairChosen { generation, remote } => {
+            Self::PairChosen { generation, remote, reason } => {
                 out.u8(PAIR_CHOSEN).u32(generation.0).address(*remote);
+                if let Some(place) = REASONS.iter().position(|known| Some(*known) == *reason) {
+                    out.u8(place as u8);
+                }
             }
             Self::Muted(muted) => {
                 out.u8(MUTED).u8(u8::from(*muted));
@@ -238,7 +246,10 @@ impl Reader<'_> {
     }
 
     fn pair_chosen(&mut self) -> Option<ControlMessage> {
-        Some(ControlMessage::PairChosen { generation: Generation(self.u32()?), remote: self.address()? })
+        let (generation, remote) = (Generation(self.u32()?), self.address()?);
+        // Earlier versions end here, and later ones may have reasons that are not known.
+        let reason = self.u8().and_then(|place| REASONS.get(usize::from(place)).copied());
+        Some(ControlMessage::PairChosen { generation, remote, reason })
     }
 
     fn measured(&mut self, complaint: Complaint) -> Option<Measured> {

@@ -18,7 +18,7 @@ pub use self::{
 use crate::{
     BaseId, BaseKind, Candidate, Direction, GatheringState, Generation, IceConnectionState, IceRole, InterfaceInfo,
     NatFiltering, NatMapping, NatSummary, Sightings, SignalingState, Stamp,
-    peer::{ClockComparison, Digest, RestartCause},
+    peer::{ClockComparison, Digest, MoveReason, RestartCause},
     verdict::PairRuling,
 };
 
@@ -455,6 +455,13 @@ pub enum Note {
         /// Our address as the peer sees it.
         address: SocketAddr,
     },
+    /// The peer tells why it moved its media to the pair that it told last.
+    PeerMoved {
+        /// The generation.
+        generation: Generation,
+        /// Why.
+        reason: MoveReason,
+    },
     /// Both clocks were compared.
     ClocksCompared(ClockComparison),
     /// The peer told what its record says.
@@ -488,9 +495,19 @@ pub enum Note {
         cause: RestartCause,
     },
     /// The pair in use is gone or fell silent, and the one that is selected next was in reserve: no generation begins.
+    /// Records of earlier versions have it; see [`Note::Moved`].
     TookOver {
         /// The generation of both.
         generation: Generation,
+    },
+    /// Why the pair that is selected next is used in place of the one before.
+    Moved {
+        /// The generation of the next one.
+        generation: Generation,
+        /// Why.
+        reason: MoveReason,
+        /// The peer chose it and has not said why: this is what it looks like from here.
+        is_guess: bool,
     },
     /// A person asked for a restart that cannot be.
     RestartImpossible {

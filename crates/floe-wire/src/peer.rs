@@ -108,6 +108,10 @@ pub enum RestartCause {
     Resumed,
     /// No generation began: the path in use was lost, and one in reserve took over.
     TookOver,
+    /// No generation began: the path in use worked, and was left for a better one because of its quality.
+    Quality,
+    /// No generation began: a person wanted another path, or not the one in use.
+    Wish,
     /// A capture shows that ICE was restarted and not why.
     Untold,
 }
@@ -126,7 +130,50 @@ impl RestartCause {
             Self::DefaultRoute => "the default route moved",
             Self::Resumed => "the computer had slept",
             Self::TookOver => "a path in reserve took over",
+            Self::Quality => "the path in use was bad, and a better one is used",
+            Self::Wish => "a person wanted another path",
             Self::Untold => "the capture does not tell why",
+        }
+    }
+}
+
+/// Why media moved from one pair to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MoveReason {
+    /// A better pair works.
+    Better,
+    /// The pair before is gone or fell silent.
+    TookOver,
+    /// The pair before works, and measurements say that another one is clearly better.
+    Quality,
+    /// A person forced this pair, or blocked the one before.
+    Wish,
+    /// The pair is of a newer generation.
+    Restart,
+}
+
+impl MoveReason {
+    /// The words people read.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Better => "a better path works",
+            Self::TookOver => "the path before was lost",
+            Self::Quality => "the path before was bad",
+            Self::Wish => "a person wanted it",
+            Self::Restart => "ICE was restarted",
+        }
+    }
+
+    /// The cause that stands among the restarts: what such a move costs is measured like that of a restart.
+    #[must_use]
+    pub const fn cause(self) -> Option<RestartCause> {
+        match self {
+            Self::TookOver => Some(RestartCause::TookOver),
+            Self::Quality => Some(RestartCause::Quality),
+            Self::Wish => Some(RestartCause::Wish),
+            Self::Better | Self::Restart => None,
         }
     }
 }

@@ -5,7 +5,10 @@ use std::time::Duration;
 use floe_call::{Call, Command, Snapshot};
 use floe_inspect::{Report, picture::SecurityView};
 use floe_simnet::{Scenario, World, world::Side};
-use floe_wire::{Generation, IceConnectionState, peer::RestartCause};
+use floe_wire::{
+    Generation, IceConnectionState,
+    peer::{MoveReason, RestartCause},
+};
 
 use crate::pair::{Pair, connected, log_of, until};
 
@@ -69,6 +72,8 @@ async fn a_restart_moves_the_call_without_a_gap_and_keeps_its_keys() {
         let report = Report::of(&snapshot.picture);
         let [restart] = &report.restarts[..] else { panic!("{:?}", report.restarts) };
         assert_eq!((restart.generation, restart.cause), (1, Some(cause)));
+        let moved = report.selected_pairs.iter().find(|selection| selection.generation == 1);
+        assert_eq!(moved.and_then(|selection| selection.reason), Some(MoveReason::Restart));
         assert!(restart.audio_gap_ms.is_some_and(|gap| gap <= 60.0), "{restart:?}\n{}", log_of(&snapshot.picture));
         assert!(snapshot.picture.pairs.iter().any(|pair| pair.id.generation == Generation(0)), "both are in view");
     }

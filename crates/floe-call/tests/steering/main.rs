@@ -10,11 +10,11 @@ use std::sync::Arc;
 use floe_call::{AudioSource, Call, CallConfig, Snapshot};
 use floe_inspect::picture::{PairId, PairState, PairView};
 use floe_simnet::{Scenario, World};
-use floe_wire::{CandidateType, RelayProtocol};
+use floe_wire::{CandidateType, RelayProtocol, peer::MoveReason};
 
 use self::{
     lossy::{Loss, lossy},
-    pair::{Pair, connected, until},
+    pair::{Pair, connected, log_of, until},
 };
 
 /// Two calls behind home routers with a relay between them; what goes to the other's router is lost as a test wants.
@@ -68,6 +68,20 @@ fn named_relayed(snapshot: &Snapshot) -> Option<&PairView> {
         let is_usable = pair.state == PairState::Succeeded && is_relayed(snapshot, pair.id);
         is_usable && picture.peer.seen_of(pair.id).is_some()
     })
+}
+
+/// Waits until this end shows that audio moved for this reason, and that nobody guesses.
+async fn shows_move(call: &Call, reason: MoveReason) {
+    let what = format!("it is known why audio moved: {}", reason.name());
+    let snapshot = until(call, &what, |snapshot| {
+        let newest = snapshot.picture.selections.last();
+        newest.is_some_and(|newest| newest.reason == Some(reason) && !newest.is_guess)
+    })
+    .await;
+    let newest = snapshot.picture.selections.last().expect("just waited for").at;
+    let restarts = &snapshot.picture.restarts;
+    let cause = restarts.iter().rev().find(|restart| restart.selected == Some(newest)).map(|restart| restart.cause);
+    assert_eq!(cause, reason.cause(), "{}", log_of(&snapshot.picture));
 }
 
 fn says(snapshot: &Snapshot, text: &str) -> bool {

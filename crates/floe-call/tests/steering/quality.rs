@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use floe_call::Call;
 use floe_inspect::{Report, diagnose};
+use floe_wire::peer::MoveReason;
 
 use crate::{
     is_relayed,
     pair::{log_of, until},
-    prepared, says, selected,
+    prepared, says, selected, shows_move,
 };
 
 async fn moved(call: &Call, to_relay: bool) -> Duration {
@@ -25,6 +26,7 @@ async fn a_direct_way_that_loses_packets_is_left_for_a_relay_at_both_ends_and_re
     for call in [&pair.a, &pair.b] {
         until(call, "the reason is known", |snapshot| !snapshot.picture.departures.is_empty()).await;
         left.push(moved(call, true).await);
+        shows_move(call, MoveReason::Quality).await;
         let named = |id: &str, picture: &_| diagnose(picture).iter().any(|finding| finding.id == id);
         let snapshot = until(call, "C27 names it", |snapshot| named("C27", &snapshot.picture)).await;
         assert!(says(&snapshot, "% of the audio"), "{}", log_of(&snapshot.picture));
@@ -34,6 +36,7 @@ async fn a_direct_way_that_loses_packets_is_left_for_a_relay_at_both_ends_and_re
         let back = moved(call, false).await;
         let away = back.saturating_sub(left);
         // 15 s of distrust and 5 s of trial; the ends may differ by how they learn of it.
+        shows_move(call, MoveReason::Better).await;
         assert!(away >= Duration::from_secs(17), "{away:?}\n{}", log_of(&call.snapshot().picture));
         until(call, "it is trusted again", |snapshot| snapshot.picture.rulings.is_empty()).await;
     }

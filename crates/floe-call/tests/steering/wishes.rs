@@ -2,12 +2,12 @@
 
 use floe_call::{Call, Command, Snapshot};
 use floe_inspect::picture::PairId;
-use floe_wire::IceRole;
+use floe_wire::{IceRole, peer::MoveReason};
 
 use crate::{
     is_relayed, named_relayed,
     pair::{Pair, log_of, until},
-    prepared, says, selected,
+    prepared, says, selected, shows_move,
 };
 
 fn force(pair: PairId) -> Command {
@@ -50,8 +50,14 @@ async fn either_end_forces_a_pair_at_both_and_releases_it_again() {
         let here = until(asking, "the very pair is used", is_it).await;
         assert!(says(&here, "is forced by you"), "{}", log_of(&here.picture));
         until(other, "the other side knows why", |snapshot| says(snapshot, "is forced by the other side")).await;
+        for call in [asking, other] {
+            shows_move(call, MoveReason::Wish).await;
+        }
         asking.send(release(wanted));
         uses_relay(&pair, false).await;
+        for call in [asking, other] {
+            shows_move(call, MoveReason::Better).await;
+        }
     }
 }
 
@@ -63,6 +69,9 @@ async fn a_blocked_pair_is_left_by_both_ends_and_used_again_when_it_is_released(
     asking.send(block(blocked));
     for call in [asking, other] {
         until(call, "another pair is used", |snapshot| snapshot.picture.selections.len() > 1).await;
+    }
+    for call in [asking, other] {
+        shows_move(call, MoveReason::Wish).await;
     }
     let there = until(other, "it is told", |snapshot| says(snapshot, "is blocked by the other side")).await;
     assert!(there.picture.rulings.len() == 1, "{}", log_of(&there.picture));
@@ -81,6 +90,9 @@ async fn a_forced_pair_that_dies_is_named_and_the_call_goes_on() {
     uses_relay(&pair, true).await;
     assert!(pair.world.stop_turn(floe_wire::RelayProtocol::Udp).await);
     uses_relay(&pair, false).await;
+    for call in [&pair.a, &pair.b] {
+        shows_move(call, MoveReason::TookOver).await;
+    }
     let snapshot =
         until(&pair.a, "it says so", |snapshot| says(snapshot, "does not answer: another one is used")).await;
     assert_eq!(snapshot.picture.rulings.len(), 1, "{}", log_of(&snapshot.picture));

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use floe_wire::{BaseId, Candidate, CandidateType, Generation, Protocol, candidate::priority};
 
-use super::Inspector;
+use super::{Inspector, moves::Move};
 use crate::{
     bounded::push_bounded,
     candidates::{Added, Position, peer_reflexive, row},
@@ -274,6 +274,7 @@ impl Inspector {
 
     pub(super) fn on_pair_selected(&mut self, id: PairId) {
         let at = self.picture.at;
+        let Move { reason, is_guess } = self.moves.take(id.generation, at);
         if self.picture.selections.last().is_some_and(|last| last.pair == id) {
             return;
         }
@@ -284,16 +285,18 @@ impl Inspector {
         if self.picture.selections.len() >= SELECTIONS_KEPT {
             self.picture.selections.remove(0);
         }
-        self.picture.selections.push(Selection { at, pair: id });
+        self.picture.selections.push(Selection { at, pair: id, reason, is_guess });
         self.linter.on_pair_in_use(at);
         self.picture.timings.selected.get_or_insert(at);
+        self.begin_move(id.generation, reason);
         self.on_restart_selected(id.generation);
         self.score_selection(id);
         self.is_pairs_stale = true;
         let rtt = self.picture.pair(id).and_then(|pair| pair.rtt);
         let rtt = rtt.map_or_else(String::new, |rtt| format!(", {}", millis(rtt)));
-        self.mark(MarkerKind::Selection, format!("Audio goes over {}", self.pair_name(id)));
+        self.mark(MarkerKind::Selection, self.selection_mark(id, reason));
         self.say(Severity::Info, "selection", format!("Audio goes over {}{rtt}", self.pair_name(id)));
+        self.say_move(reason, is_guess);
         self.note_wish_and_selection(id);
     }
 }

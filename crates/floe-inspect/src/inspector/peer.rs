@@ -202,6 +202,8 @@ impl Inspector {
             | RestartCause::Peer
             | RestartCause::PathSilent
             | RestartCause::TookOver
+            | RestartCause::Quality
+            | RestartCause::Wish
             | RestartCause::Untold => false,
         };
         if is_of_the_network {
@@ -212,13 +214,6 @@ impl Inspector {
         let oldest = Generation(generation.0.saturating_sub(GENERATIONS_IN_VIEW));
         self.local.forget_before(&mut self.picture.local_candidates, oldest);
         self.remote.forget_before(&mut self.picture.remote_candidates, oldest);
-    }
-
-    /// A pair in reserve takes over: what it costs is measured as that of a restart.
-    pub(super) fn on_took_over(&mut self, generation: Generation) {
-        let (started, cause) = (self.picture.at, RestartCause::TookOver);
-        push_restart(&mut self.picture.restarts, RestartView { generation, cause, started, selected: None, gap: None });
-        self.say(Severity::Info, "selection", "The path in use is lost; one in reserve takes over".to_owned());
     }
 
     pub(super) fn on_restart_impossible(&mut self, reason: &str) {
@@ -282,6 +277,8 @@ fn gap_sentence(restart: &RestartView) -> Option<String> {
     let gap = restart.gap?;
     let successor = match restart.cause {
         RestartCause::TookOver => "The path in reserve".to_owned(),
+        RestartCause::Quality => "The better path".to_owned(),
+        RestartCause::Wish => "The path that a person wanted".to_owned(),
         _ => format!("Generation {}", restart.generation.0),
     };
     Some(match gap.is_zero() {

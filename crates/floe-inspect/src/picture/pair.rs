@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use floe_wire::{BaseId, Generation, Stamp};
+use floe_wire::{BaseId, Generation, Stamp, peer::MoveReason};
 
 use super::Traffic;
 
@@ -131,4 +131,8 @@ pub struct Selection {
     pub at: Stamp,
     /// To which pair.
     pub pair: PairId,
+    /// Why, in place of the one before; none of the first one, and where nothing tells.
+    pub reason: Option<MoveReason>,
+    /// The peer chose, and has not said why: the reason is what it looks like from here.
+    pub is_guess: bool,
 }

@@ -1,6 +1,9 @@
 //! Candidates, pairs, selections and restarts of a report.
 
-use floe_wire::{CandidateType, Generation, RelayProtocol, peer::RestartCause};
+use floe_wire::{
+    CandidateType, Generation, RelayProtocol,
+    peer::{MoveReason, RestartCause},
+};
 use serde::Serialize;
 
 use super::{at_ms, ms};
@@ -157,6 +160,9 @@ pub struct SelectionReport {
     pub remote_candidate_id: Option<String>,
     /// Its ICE generation.
     pub generation: u32,
+    /// Why audio moved there; not of the first one, and where nothing tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<MoveReason>,
     /// What was wrong with the pair before, if it worked and was left all the same.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
@@ -170,6 +176,7 @@ impl SelectionReport {
             local_candidate_id: pair.and_then(|pair| pair.local_candidate.clone()),
             remote_candidate_id: pair.and_then(|pair| pair.remote_candidate.clone()),
             generation: selection.pair.generation.0,
+            reason: selection.reason,
             why: picture.reason_of(selection),
         }
     }

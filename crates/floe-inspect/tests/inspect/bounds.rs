@@ -11,12 +11,16 @@ use floe_wire::{
     BaseId, BaseKind, CandidateType, Direction, GatheringState, Generation, IceConnectionState, IceRole, Note, Packet,
     Record, RecordBody, RelayProtocol, SignalingState, Stamp,
     note::{AudioMeasure, DropKind, EndReason, RefusalReason},
+    peer::MoveReason,
     stun::IntegrityVerdict,
     turn::ChannelData,
 };
 use proptest::prelude::*;
 
 use crate::script::{ETH, Script, candidate, turn_message, two_nat_call, xor};
+
+const REASONS: [MoveReason; 5] =
+    [MoveReason::Better, MoveReason::TookOver, MoveReason::Quality, MoveReason::Wish, MoveReason::Restart];
 
 /// A small generator of numbers: the point is variety, and a failure has to repeat.
 fn noise(state: &mut u64) -> u64 {
@@ -206,7 +210,7 @@ fn note() -> impl Strategy<Value = RecordBody> {
         Just(CandidateType::Relayed)
     ];
     let place = (generation, (0_u32..3).prop_map(BaseId), address());
-    let note = (place, kind, 0_u8..24, any::<u64>()).prop_map(|((generation, base, address), kind, which, number)| {
+    let note = (place, kind, 0_u8..26, any::<u64>()).prop_map(|((generation, base, address), kind, which, number)| {
         let mut candidate = candidate(kind, &address.to_string());
         candidate.priority = number as u32;
         let states = IceConnectionState::ALL;
@@ -245,6 +249,8 @@ fn note() -> impl Strategy<Value = RecordBody> {
                 ..AudioMeasure::default()
             }),
             22 => Note::PacketRefused { base, remote: address, reason: RefusalReason::UnknownUfrag },
+            23 => Note::Moved { generation, reason: REASONS[number as usize % 5], is_guess: !number.is_multiple_of(3) },
+            24 => Note::PeerMoved { generation, reason: REASONS[(number >> 1) as usize % 5] },
             _ => Note::Ended { reason: EndReason::NotConnected },
         }
     });

@@ -18,7 +18,7 @@ impl Gate {
             pair.failures = pair.failures.saturating_add(1);
         }
         if has_reserve || !is_selected {
-            self.let_go_of(|known| known == key);
+            self.let_go_of(|known| known == key, false);
             if !dials {
                 self.pairs.remove(&key);
             }

@@ -1,7 +1,7 @@
 //! Which pair carries media: the controlling side's choice, and how the controlled side follows.
 
 use super::{
-    Consent, Duration, Gate, IceRole, Instant, Liveness, Offer, Pair, PairKey, Selected, Waiting,
+    Consent, Duration, Gate, IceRole, Instant, Liveness, MoveCause, Moved, Offer, Pair, PairKey, Selected, Waiting,
     consent::distrust,
     nomination::{self, Following},
 };
@@ -107,7 +107,12 @@ impl Gate {
                 return;
             }
         }
+        // The peer knows why. What it looks like from here is certain only if we lost the pair ourselves.
+        let is_guess = !self.has_fallen && self.selected().is_some_and(|before| before != key);
         self.select(key, now);
+        if let Some(moved) = self.moved.as_mut().filter(|_| is_guess) {
+            moved.is_guess = true;
+        }
     }
 
     /// What we were on is gone, and the peer nominated nothing else: media goes where it is answered, from which the peer
@@ -127,18 +132,27 @@ impl Gate {
         let answered_at = self.pairs.get(&key).and_then(Pair::consent).map_or(now, Consent::answered_at);
         if self.selected().is_none_or(|selected| selected != key) {
             self.insist_at = None;
-            self.has_taken_over = self.has_fallen || self.leaves_for_worse(key);
+            self.moved = self.cause_of_move_to(key).map(|cause| Moved { cause, is_guess: false });
         }
         self.selected = Some(Selected { key, answered_at });
         self.has_fallen = false;
     }
 
-    /// Whether the selected pair is left for one that is not better: it fell silent, here or, if we follow, at the peer.
-    fn leaves_for_worse(&self, next: PairKey) -> bool {
-        let selected = self.selected().and_then(|key| self.pairs.get(&key));
-        let is_left = |pair: &Pair| !pair.is_valid() || pair.shunned_until.is_some();
-        let standing = |key: PairKey| self.pairs.get(&key).map(Pair::standing);
-        selected.is_some_and(|pair| is_left(pair) || standing(next) < Some(pair.standing()))
+    /// What the selected pair is left for; none if there is none. One that is left for a worse one fell silent, here or,
+    /// if we follow, at the peer.
+    fn cause_of_move_to(&self, next: PairKey) -> Option<MoveCause> {
+        if self.has_fallen {
+            return Some(if self.is_fall_wanted { MoveCause::Verdict } else { MoveCause::Loss });
+        }
+        let (before, next) = (self.pairs.get(&self.selected()?), self.pairs.get(&next)?);
+        let Some(before) = before else { return Some(MoveCause::Loss) };
+        let is_lost = !before.is_valid() || before.shunned_until.is_some();
+        Some(match (next.verdict, next.priority) {
+            _ if is_lost => MoveCause::Loss,
+            (_, priority) if next.standing() > before.standing() && priority > before.priority => MoveCause::Better,
+            (verdict, _) if verdict > before.verdict => MoveCause::Verdict,
+            _ => MoveCause::Loss,
+        })
     }
 
     fn is_valid(&self, key: PairKey) -> bool {

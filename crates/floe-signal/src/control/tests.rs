@@ -89,7 +89,7 @@ fn one_of_each() -> Vec<ControlMessage> {
         ControlMessage::Candidate { generation, candidate: candidate() },
         ControlMessage::Candidate { generation, candidate: tcp },
         ControlMessage::Restart { generation, cause: RestartCause::NetworkDown },
-        ControlMessage::PairChosen { generation, remote: address("[2001:db8::1]:65535") },
+        ControlMessage::PairChosen { generation, remote: address("[2001:db8::1]:65535"), reason: None },
         ControlMessage::Muted(true),
         ControlMessage::Muted(false),
         ControlMessage::ClockAsk { asked: Stamp::from_millis(7) },
@@ -143,6 +143,20 @@ fn a_restart_for_a_reason_of_the_future_is_a_restart() {
     let unknown = [RESTART, 0, 0, 0, 9, 77];
     let restart = ControlMessage::Restart { generation: Generation(9), cause: RestartCause::Peer };
     assert_eq!(ControlMessage::decode(&unknown), Ok(restart));
+}
+
+#[test]
+fn a_reason_of_a_choice_may_be_missing_or_of_the_future() {
+    let chosen =
+        |reason| ControlMessage::PairChosen { generation: Generation(2), remote: address("203.0.113.7:4000"), reason };
+    let without = chosen(None).encode();
+    for (place, reason) in REASONS.into_iter().enumerate() {
+        let bytes = chosen(Some(reason)).encode();
+        assert_eq!(bytes, [&without[..], &[place as u8]].concat(), "earlier versions read what they know of");
+        assert_eq!(ControlMessage::decode(&bytes), Ok(chosen(Some(reason))));
+    }
+    assert_eq!(ControlMessage::decode(&without), Ok(chosen(None)));
+    assert_eq!(ControlMessage::decode(&[&without[..], &[77, 1, 2]].concat()), Ok(chosen(None)));
 }
 
 #[test]

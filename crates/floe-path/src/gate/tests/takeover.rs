@@ -1,6 +1,18 @@
 //! Choice, agreement, and pairs in reserve that take over, with numbered media packets.
 
-use super::*;
+use super::{world::Side, *};
+
+/// What the selected pair is used for in place of the one before.
+fn cause(side: &Side) -> Option<MoveCause> {
+    side.gate.moved().map(|moved| moved.cause)
+}
+
+/// What either end makes of the last move: the first one chose, the second one followed.
+fn assert_moved_for(world: &World, cause: MoveCause, looks_like: MoveCause) {
+    let moved = [End::A, End::B].map(|end| world.sides[&end].gate.moved());
+    let expected = [Moved { cause, is_guess: false }, Moved { cause: looks_like, is_guess: true }];
+    assert_eq!(moved, expected.map(Some));
+}
 
 #[test]
 fn without_direct_paths_both_ends_need_little_more_than_a_round_trip() {
@@ -104,7 +116,10 @@ fn no_packet_is_lost_when_a_better_pair_takes_over() {
         world.add_line((0, 0));
         world.run_to(4000);
         world.assert_both_on((0, 0));
-        assert!(world.sides.values().all(|side| !side.gate.has_taken_over()), "a better one is no take-over");
+        assert!(
+            world.sides.values().all(|side| cause(side) == Some(MoveCause::Better)),
+            "a better one is no take-over"
+        );
         let sent = [End::A, End::B].map(|end| world.sides[&end].media.sent);
         world.sides.values_mut().for_each(|side| side.media.due = None);
         world.run_to(4500);
@@ -130,7 +145,7 @@ fn a_pair_in_reserve_takes_over_at_once_when_an_interface_of_ours_goes_away() {
             let sent_before = world.sides[&end.other()].sent.len();
             world.remove_base(end, base);
             assert!(world.selected(end).is_some(), "the end that lost it needs no check");
-            assert!(world.sides[&end].gate.has_taken_over());
+            assert_eq!(cause(&world.sides[&end]), Some(MoveCause::Loss));
             world.run_to(5000);
             let next = if end == End::A { (1, 0) } else { (0, 1) };
             assert_eq!((world.selected(End::A), world.selected(End::B)), (Some(next), Some(next)), "seed {seed}");
@@ -179,7 +194,7 @@ fn within_200_ms_of_noticing_a_loss_a_pair_in_reserve_carries_the_media() {
         world.run_to(5000);
         for end in [End::A, End::B] {
             assert_eq!(world.selected(end), Some((1, 0)), "seed {seed}");
-            assert!(world.sides[&end].gate.has_taken_over(), "{end:?} seed {seed}");
+            assert_eq!(cause(&world.sides[&end]), Some(MoveCause::Loss), "{end:?} seed {seed}");
             let gap = world.sides[&end].media.gap(2900, 5000);
             // 400 ms without media are noticed.
             assert!(gap <= 400 + 200 + 60, "{end:?} seed {seed}: {gap} ms");
@@ -231,18 +246,25 @@ fn a_preferred_pair_is_used_while_it_works_and_a_penalized_one_last() {
     world.side(End::A).gate.judge(End::A.key((1, 1)), Verdict::Preferred, now);
     world.run_to(2000);
     world.assert_both_on((1, 1));
+    // Nobody has told the other end.
+    assert_moved_for(&world, MoveCause::Verdict, MoveCause::Loss);
     world.dead.insert((1, 1));
     world.run_to(15_000);
     assert_eq!((world.selected(End::A), world.selected(End::B)), (Some((0, 0)), Some((0, 0))));
+    assert_moved_for(&world, MoveCause::Loss, MoveCause::Loss);
     let now = world.now;
     world.side(End::A).gate.judge(End::A.key((0, 0)), Verdict::Penalized, now);
+    world.side(End::B).gate.judge(End::B.key((0, 0)), Verdict::Penalized, now);
     world.run_to(16_000);
     assert_eq!((world.selected(End::A), world.selected(End::B)), (Some((1, 0)), Some((1, 0))));
+    assert_moved_for(&world, MoveCause::Verdict, MoveCause::Verdict);
     let now = world.now;
     world.side(End::A).gate.judge(End::A.key((0, 0)), Verdict::Neutral, now);
     world.side(End::A).gate.judge(End::A.key((1, 1)), Verdict::Neutral, now);
+    world.side(End::B).gate.judge(End::B.key((0, 0)), Verdict::Neutral, now);
     world.run_to(17_000);
     assert_eq!((world.selected(End::A), world.selected(End::B)), (Some((0, 0)), Some((0, 0))));
+    assert_moved_for(&world, MoveCause::Better, MoveCause::Better);
 }
 
 #[test]
@@ -254,6 +276,7 @@ fn a_blocked_pair_is_left_at_once_and_neither_checked_nor_chosen_until_it_is_not
     assert_eq!(world.selected(End::A), Some((1, 0)));
     world.run_to(20_000);
     world.assert_both_on((1, 0));
+    assert_moved_for(&world, MoveCause::Verdict, MoveCause::Loss);
     let late = world.sides[&End::A].sent.iter().filter(|(at, line, _)| *at > 1000 && *line == (0, 0)).count();
     assert_eq!(late, 0);
     let now = world.now;
