@@ -155,9 +155,9 @@ impl Nominator {
     }
 }
 
-/// The best pair that works.
-pub(crate) fn best_valid(pairs: &BTreeMap<PairKey, Pair>) -> Option<PairKey> {
-    let eligible = pairs.iter().filter(|(_, pair)| pair.is_eligible());
+/// The best pair that works, of those that may be asked for.
+pub(crate) fn best_valid(pairs: &BTreeMap<PairKey, Pair>, may_be: impl Fn(&PairKey, &Pair) -> bool) -> Option<PairKey> {
+    let eligible = pairs.iter().filter(|(key, pair)| pair.is_eligible() && may_be(key, pair));
     eligible.max_by_key(|(key, pair)| (pair.standing(), **key)).map(|(key, _)| *key)
 }
 

@@ -164,6 +164,11 @@ impl Pair {
         self.is_valid() && self.shunned_until.is_none() && self.verdict != Verdict::Blocked
     }
 
+    /// Whether it works as far as is known, and an answer is due.
+    pub(crate) fn is_in_question(&self) -> bool {
+        self.consent().is_some_and(|consent| consent.unanswered_since().is_some())
+    }
+
     /// Whether it waits for the result of another pair of its foundation.
     pub(crate) fn is_frozen(&self) -> bool {
         matches!(self.state, PairState::Unproven { frozen: true, .. })

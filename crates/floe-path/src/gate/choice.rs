@@ -37,11 +37,9 @@ impl Gate {
         }
         let answers = |pair: &Pair| pair.consent().is_some_and(|consent| consent.answered_at() + FRESHNESS >= since);
         let reserve = self.pairs.iter().filter(|(other, pair)| **other != key && pair.is_eligible() && answers(pair));
-        let Some((next, rtt)) =
-            reserve.max_by_key(|(key, pair)| (pair.standing(), **key)).map(|(key, pair)| (*key, pair.rtt))
-        else {
-            return;
-        };
+        // What shares the fate of this one, a server or an interface, is asked as well and answers as little.
+        let best = reserve.max_by_key(|(key, pair)| (!pair.is_in_question(), pair.standing(), **key));
+        let Some((next, rtt)) = best.map(|(key, pair)| (*key, pair.rtt)) else { return };
         if let Some(pair) = self.pairs.get_mut(&key) {
             pair.shunned_until = Some(now + distrust(pair.failures));
             pair.failures = pair.failures.saturating_add(1);
@@ -51,8 +49,13 @@ impl Gate {
     }
 
     fn evaluate(&mut self, now: Instant) {
-        let chosen = self.nominator.chosen().and_then(|key| self.pairs.get(&key)).filter(|chosen| chosen.is_valid());
-        let (Some(best), Some(first_valid)) = (nomination::best_valid(&self.pairs), self.first_valid) else {
+        let chosen_key = self.nominator.chosen();
+        let chosen = chosen_key.and_then(|key| self.pairs.get(&key)).filter(|chosen| chosen.is_valid());
+        // One that serves is not left for one that owes an answer.
+        let is_kept = chosen.is_some_and(|chosen| chosen.shunned_until.is_none());
+        let is_known = |key: &PairKey, pair: &Pair| !(is_kept && pair.is_in_question()) || Some(*key) == chosen_key;
+        let best = nomination::best_valid(&self.pairs, is_known);
+        let (Some(best), Some(first_valid)) = (best, self.first_valid) else {
             if chosen.is_none() {
                 self.nominator.withdraw();
             }
@@ -122,7 +125,7 @@ impl Gate {
             return;
         }
         let is_alive = |pair: &Pair| pair.consent().is_some_and(|consent| consent.liveness(now) == Liveness::Alive);
-        let best = nomination::best_valid(&self.pairs);
+        let best = nomination::best_valid(&self.pairs, |_, _| true);
         if let Some(key) = best.filter(|key| self.pairs.get(key).is_some_and(is_alive)) {
             self.select(key, now);
         }

@@ -203,6 +203,27 @@ fn within_200_ms_of_noticing_a_loss_a_pair_in_reserve_carries_the_media() {
 }
 
 #[test]
+fn pairs_that_are_lost_together_are_passed_over_for_one_that_answers() {
+    for seed in 0..30 {
+        for fate in [[(0, 0), (1, 0)], [(0, 0), (0, 1)]] {
+            let mut world = World::square(seed);
+            world.delay = 15 * MS;
+            world.run_to(500);
+            world.talk();
+            world.run_to(3000);
+            world.assert_both_on((0, 0));
+            world.dead.extend(fate);
+            world.run_to(6000);
+            for end in [End::A, End::B] {
+                assert!(!fate.contains(&world.selected(end).unwrap()), "{end:?} seed {seed}");
+                let gap = world.sides[&end].media.gap(2900, 6000);
+                assert!(gap <= 400 + 200 + 60, "{end:?} seed {seed}: {gap} ms without media");
+            }
+        }
+    }
+}
+
+#[test]
 fn ends_that_rank_pairs_differently_soon_send_over_one_pair_without_a_flood_of_requests() {
     for seed in 0..30 {
         let mut world = World::new(&[(0, 0), (1, 0)], seed);
