@@ -54,22 +54,12 @@ pub(super) struct CallOptions {
     #[arg(long = "stun", value_name = "URL", value_parser = stun_server)]
     pub stun: Vec<String>,
     #[command(flatten)]
-    pub turn: TurnOptions,
-    /// A web page, `http://host/…`, that is asked for once to see whether this network wants you to sign in first. None is
-    /// otherwise. Best is a page that systems ask for the same reason (`…/generate_204`), whose contents are known.
-    #[arg(long = "web", value_name = "URL", value_parser = WebPage::parse)]
-    pub web_page: Option<WebPage>,
-    /// Use only this interface; may be given several times.
-    #[arg(long = "interface", value_name = "NAME")]
-    pub interfaces: Vec<String>,
+    pub network: NetworkOptions,
     /// What your friend learns of your addresses: everything, hide-lan (none of your local network, but
     /// random names that only it can tell the addresses of), or relay-only (none
     /// but the relay's; needs --turn).
     #[arg(long, value_name = "LEVEL", default_value = "everything", value_parser = privacy)]
     pub privacy: Privacy,
-    /// Also use loopback addresses.
-    #[arg(long)]
-    pub loopback: bool,
     /// A TCP port to listen on for networks without UDP, such as 443; may be given several times. Your friend's
     /// firewall lets it through, and your router has to send it to this computer.
     #[arg(long = "tcp-port", value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
@@ -93,6 +83,23 @@ pub(super) struct CallOptions {
     pub keep: KeepOptions,
     #[command(flatten)]
     pub output: OutputOptions,
+}
+
+/// The network that is used, and what is asked in it.
+#[derive(Debug, Args)]
+pub(super) struct NetworkOptions {
+    #[command(flatten)]
+    pub turn: TurnOptions,
+    /// A web page, `http://host/…`, that is asked for once to see whether this network wants you to sign in first. None is
+    /// otherwise. Best is a page that systems ask for the same reason (`…/generate_204`), whose contents are known.
+    #[arg(long = "web", value_name = "URL", value_parser = WebPage::parse)]
+    pub web_page: Option<WebPage>,
+    /// Use only this interface; may be given several times.
+    #[arg(long = "interface", value_name = "NAME")]
+    pub interfaces: Vec<String>,
+    /// Also use loopback addresses.
+    #[arg(long)]
+    pub loopback: bool,
 }
 
 /// TURN servers, which relay a call that no direct path joins.
@@ -200,17 +207,7 @@ pub(super) struct ProbeOptions {
     #[arg(long = "stun", value_name = "URL", value_parser = any_stun_server)]
     pub stun: Vec<String>,
     #[command(flatten)]
-    pub turn: TurnOptions,
-    /// A web page, `http://host/…`, that is asked for to see whether this network wants you to sign in first. None is
-    /// otherwise. Best is a page that systems ask for the same reason (`…/generate_204`), whose contents are known.
-    #[arg(long = "web", value_name = "URL", value_parser = WebPage::parse)]
-    pub web_page: Option<WebPage>,
-    /// Use only this interface; may be given several times.
-    #[arg(long = "interface", value_name = "NAME")]
-    pub interfaces: Vec<String>,
-    /// Also use loopback addresses.
-    #[arg(long)]
-    pub loopback: bool,
+    pub network: NetworkOptions,
     /// Test a simulated network instead, as its first computer sees it, with its own servers.
     #[arg(long, value_name = "NAME", value_parser = scenario, conflicts_with_all = ["stun", "servers", "web_page", "interfaces"])]
     pub scenario: Option<Scenario>,

@@ -25,7 +25,7 @@ use crate::engine::Engine;
 const LONGEST_CODE: usize = 40 * 1024;
 
 pub(super) fn run(options: CallOptions) -> anyhow::Result<Status> {
-    if options.privacy == Privacy::RelayOnly && options.turn.servers.is_empty() {
+    if options.privacy == Privacy::RelayOnly && options.network.turn.servers.is_empty() {
         anyhow::bail!("--privacy relay-only needs a relay; name a TURN server with --turn");
     }
     let engine = Engine::start()?;
@@ -54,12 +54,12 @@ fn config_of(options: &CallOptions) -> anyhow::Result<CallConfig> {
     };
     Ok(CallConfig {
         stun_servers: options.stun.clone(),
-        web_page: options.web_page.clone(),
-        turn_servers: options.turn.servers()?,
-        turn_trust: options.turn.trust()?,
-        interfaces: options.interfaces.clone(),
+        web_page: options.network.web_page.clone(),
+        turn_servers: options.network.turn.servers()?,
+        turn_trust: options.network.turn.trust()?,
+        interfaces: options.network.interfaces.clone(),
         privacy: options.privacy,
-        include_loopback: options.loopback,
+        include_loopback: options.network.loopback,
         tcp_ports: options.tcp_ports.clone(),
         source: options.audio.clone(),
         playback,

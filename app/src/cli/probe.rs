@@ -25,11 +25,11 @@ pub(super) fn run(options: ProbeOptions) -> anyhow::Result<Status> {
 async fn report(options: &ProbeOptions) -> anyhow::Result<ProbeReport> {
     let mut config = ProbeConfig {
         stun_servers: options.stun.clone(),
-        turn_servers: options.turn.servers()?,
-        trust: options.turn.trust()?,
-        web_page: options.web_page.clone(),
-        interfaces: options.interfaces.clone(),
-        include_loopback: options.loopback,
+        turn_servers: options.network.turn.servers()?,
+        trust: options.network.turn.trust()?,
+        web_page: options.network.web_page.clone(),
+        interfaces: options.network.interfaces.clone(),
+        include_loopback: options.network.loopback,
     };
     let Some(scenario) = options.scenario else {
         let network: Arc<dyn Network> = Arc::new(SystemNetwork::new());
