@@ -131,7 +131,9 @@ impl Session {
     pub fn open_file(&mut self, path: PathBuf, options: ImportOptions) {
         let (archive, open) = Archive::of_file(path, options, self.repaint());
         let name = open.name();
-        let facts = FileFacts { name, state: open.state(), is_call_running: false };
+        // A small file may have been read by now; what became of it is told by the next poll.
+        let state = OpenState::Reading { read: 0, total: 0 };
+        let facts = FileFacts { name, state, is_call_running: false };
         self.shelf = Some(Shelf { seat: Seat::of_file(archive), facts, open });
     }
 
