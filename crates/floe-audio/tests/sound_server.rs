@@ -6,7 +6,6 @@
 
 use std::{
     env, fs,
-    io::ErrorKind,
     os::unix::net::UnixListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio, id},
@@ -21,7 +20,7 @@ use floe_media::{FRAME_DURATION, FRAME_SAMPLES, ToneMeter, ToneSource, level::rm
 const DIRECTORY: &str = "FLOE_AUDIO_TEST_DIRECTORY";
 
 /// A fresh null sink may stall for two seconds when it first plays.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(40);
 
 /// A directory that goes with the test.
 struct Directory(PathBuf);
@@ -39,7 +38,7 @@ impl Directory {
 
     /// Runs one test of this file again, in a process that sees only this directory's sound server.
     fn run(&self, test: &str) {
-        let status = Command::new(env::current_exe().unwrap())
+        let status = in_real_time(&env::current_exe().unwrap())
             .args(["--exact", test, "--nocapture", "--test-threads=1"])
             .env_remove("PULSE_SERVER")
             .env_remove("PULSE_RUNTIME_PATH")
@@ -59,6 +58,14 @@ impl Drop for Directory {
     }
 }
 
+/// A program that comes before others where the system allows it, and runs as usual elsewhere: audio that waits for a
+/// processor has gaps.
+fn in_real_time(program: &Path) -> Command {
+    let mut command = Command::new("nice");
+    command.args(["-n", "-15"]).arg(program);
+    command
+}
+
 /// A sound server that goes with the test.
 struct SoundServer(Child);
 
@@ -66,18 +73,17 @@ impl SoundServer {
     /// Starts a server with a 44.1 kHz stereo null sink; nothing if PulseAudio is not installed here.
     fn start(directory: &Directory) -> Option<Self> {
         let native = format!("module-native-protocol-unix socket={} auth-anonymous=1", directory.socket().display());
-        let spawned = Command::new("pulseaudio")
+        let folders = env::var_os("PATH")?;
+        let program = env::split_paths(&folders).map(|folder| folder.join("pulseaudio")).find(|path| path.exists())?;
+        let spawned = in_real_time(&program)
             .args(["-n", "--daemonize=no", "--use-pid-file=no", "--exit-idle-time=-1", "--disable-shm=yes"])
+            .args(["--high-priority=yes", "--realtime=yes"])
             .args(["-L", "module-null-sink sink_name=floe rate=44100 channels=2 format=s16le", "-L", &native])
             .env("XDG_RUNTIME_DIR", &directory.0)
             .env("HOME", &directory.0)
             .stderr(Stdio::null())
             .spawn();
-        let server = match spawned {
-            Ok(child) => Self(child),
-            Err(error) if error.kind() == ErrorKind::NotFound => return None,
-            Err(error) => panic!("pulseaudio does not start: {error}"),
-        };
+        let server = Self(spawned.unwrap());
         wait_until("the sound server listens", || directory.socket().exists());
         Some(server)
     }
@@ -138,15 +144,19 @@ fn a_tone_played_into_a_null_sink_comes_back_from_its_monitor() {
         let mut playout = Playout::open(Some(&found.outputs[0].id)).unwrap();
         assert_eq!((capture.device_rate(), playout.device_rate()), (44_100, 44_100));
         let (mut tone, mut meter, mut frame) = (ToneSource::new(440.0), ToneMeter::new(), [0.0; FRAME_SAMPLES]);
-        every_frame("440 Hz heard", || {
+        let mut ticks = 0;
+        every_frame("440 Hz at -15 dBFS heard", || {
             tone.read(&mut frame);
             playout.write(&frame);
             while capture.read(&mut frame) {
                 meter.push(&frame);
             }
-            meter.hz().is_some_and(|hz| (hz - 440.0).abs() < 0.5)
+            ticks += 1;
+            // Gaps of a machine that is busy elsewhere blur the tone for a while; a wrong rate on the way would make it
+            // 404 or 479 Hz.
+            let is_as_loud = (capture.level() - -15.0).abs() < 1.5;
+            ticks % 10 == 0 && is_as_loud && meter.hz().is_some_and(|hz| (hz - 440.0).abs() < 2.0)
         });
-        assert!((capture.level() - -15.0).abs() < 1.5, "{} dBFS", capture.level());
         measure_loop(&mut capture, &mut playout);
         assert_eq!((capture.trouble(), playout.trouble()), (None, None));
         println!("capture {:?}, playout {:?}", capture.counters(), playout.counters());
@@ -164,7 +174,7 @@ fn measure_loop(capture: &mut Capture, playout: &mut Playout) {
             playout.latency_ms(),
             capture.latency_ms(),
         );
-        if round_trip < Duration::from_millis(400) && queued < 100.0 {
+        if round_trip < Duration::from_millis(400) && queued < 130.0 {
             return;
         }
         assert!(Instant::now() < deadline, "the loop stays long: {round_trip:?}, {queued} ms queued");

@@ -2,7 +2,7 @@
 
 use floe_netlab::{Host, Lab, isolated};
 
-use crate::{SOON, TONE_HZ, both_call, exchange_codes, short_call};
+use crate::{SOON, both_call, check_tone, exchange_codes, short_call};
 
 /// No UDP, and over TCP nothing that was not asked for, as a strict firewall of the machine itself does it.
 fn let_answers_in_only(host: &Host) {
@@ -40,8 +40,7 @@ fn machines_between_which_no_udp_passes_talk_over_a_tcp_connection() {
             };
             assert_eq!(protocol("localCandidates", "localCandidateId"), "tcp");
             assert_eq!(protocol("remoteCandidates", "remoteCandidateId"), "tcp");
-            let share = outcome.recording().unwrap().share_of_tone(TONE_HZ);
-            assert!(share > 0.8, "the tone fills {share} of the recording: {:#}", outcome.report);
+            check_tone(&outcome);
         }
     });
 }
