@@ -11,7 +11,7 @@ use super::{
 };
 
 /// Rules that say a connected call limps; the others explain what was survived.
-const LIMPING: [&str; 6] = ["C22", "C23", "C24", "C26", "C27", "C28"];
+const LIMPING: [&str; 7] = ["C22", "C23", "C24", "C26", "C27", "C28", "C32"];
 /// Rules that only say that things take their time, or that a part without consequence is missing.
 const PATIENT: [&str; 3] = ["C09", "C10", "C29"];
 

@@ -74,6 +74,7 @@ fn phase(phase: &Phase, is_short: bool, model: &Model<'_>, wishes: &mut Vec<Wish
     let (sign, color, time) = match phase.progress {
         PhaseProgress::Ahead => (Sign::Ahead, palette.weak, String::new()),
         PhaseProgress::Running { since } => (Sign::Running, palette.in_progress, format::span(model.now.since(since))),
+        PhaseProgress::Untold { .. } => (Sign::Untold, palette.weak, "unknown".to_owned()),
         PhaseProgress::Done { since, until } => (Sign::Done, palette.succeeded, took(until.since(since))),
         PhaseProgress::Failed { since, until } => (Sign::Failed, palette.failed, format::span(until.since(since))),
     };
@@ -90,7 +91,7 @@ fn phase(phase: &Phase, is_short: bool, model: &Model<'_>, wishes: &mut Vec<Wish
         .response;
     let moment = match phase.progress {
         PhaseProgress::Ahead => None,
-        PhaseProgress::Running { since } => Some(since),
+        PhaseProgress::Running { since } | PhaseProgress::Untold { since } => Some(since),
         PhaseProgress::Done { until, .. } | PhaseProgress::Failed { until, .. } => Some(until),
     };
     let sense = if moment.is_some() { Sense::click() } else { Sense::hover() };
@@ -135,6 +136,7 @@ fn took(span: Duration) -> String {
 enum Sign {
     Ahead,
     Running,
+    Untold,
     Done,
     Failed,
 }
@@ -144,6 +146,7 @@ impl Sign {
         match self {
             Self::Ahead => "ahead",
             Self::Running => "running",
+            Self::Untold => "unknown whether it is over",
             Self::Done => "done",
             Self::Failed => "failed",
         }
@@ -158,6 +161,10 @@ fn draw_sign(sign: Sign, rect: Rect, color: egui::Color32, ui: &Ui) {
         }
         Sign::Running => {
             painter.circle_filled(center, 5.0, color);
+        }
+        Sign::Untold => {
+            let around = Rect::from_center_size(center, vec2(14.0, 18.0));
+            pen::line(painter, around, egui::Align2::CENTER_CENTER, "?", theme::strong(theme::BODY), color);
         }
         Sign::Done => {
             let tick = [vec2(-5.0, 0.5), vec2(-1.5, 4.0), vec2(5.5, -4.5)].map(|at| center + at);

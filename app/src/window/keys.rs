@@ -29,7 +29,8 @@ pub fn pressed(model: &Model<'_>, state: &mut ViewState, ui: &Ui) -> Vec<Wish> {
     if has_record && ui.input_mut(|input| input.consume_key(Modifiers::COMMAND, Key::S)) {
         wishes.push(Wish::Open(DialogKind::Save));
     }
-    if ui.ctx().text_edit_focused() || state.dialog.is_some() {
+    // An open list or menu has the keys: Escape closes it.
+    if ui.ctx().text_edit_focused() || state.dialog.is_some() || egui::Popup::is_any_open(ui.ctx()) {
         return wishes;
     }
     playhead(model, ui, &mut wishes);

@@ -9,6 +9,7 @@ mod call_panel;
 mod candidate_lines;
 mod candidates;
 mod clipboard;
+mod curve;
 mod devices;
 mod dialogs;
 mod dock;

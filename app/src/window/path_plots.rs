@@ -1,11 +1,12 @@
 //! Plots over time: round trip, either direction by itself, loss, jitter, buffer, level.
 
-use egui::{Color32, RichText, Ui, vec2};
-use egui_plot::{AxisHints, GridMark, Line, Plot, PlotPoints, VLine};
+use egui::{Color32, RichText, Stroke, Ui, vec2};
+use egui_plot::{AxisHints, GridMark, Plot, VLine};
 use floe_inspect::picture::Sample;
 use floe_wire::Stamp;
 
 use super::{
+    curve::Trace,
     format,
     model::{Journey, Model},
     path_ways, pen,
@@ -248,9 +249,9 @@ fn plot(series: &Series<'_>, frame: &Frame, size: egui::Vec2, ui: &mut Ui) -> Op
                 plot.vline(VLine::new("playhead", at.0.as_secs_f64()).color(palette.selected_line).width(1.5));
             }
             for curve in &series.curves {
-                let points: PlotPoints<'_> =
-                    curve.samples.iter().map(|sample| [sample.at.0.as_secs_f64(), sample.value]).collect();
-                plot.line(Line::new(format!("{} {}", series.title, curve.name), points).color(curve.color).width(2.0));
+                let points = curve.samples.iter().map(|sample| [sample.at.0.as_secs_f64(), sample.value]).collect();
+                let name = format!("{} {}", series.title, curve.name);
+                plot.add(Trace::new(name, points, Stroke::new(1.6, curve.color)));
             }
         });
     let clicked = drawn.response.clicked().then(|| drawn.response.interact_pointer_pos()).flatten()?;

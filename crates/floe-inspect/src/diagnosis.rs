@@ -73,6 +73,7 @@ const fn rule(id: &'static str, bit: u32, meaning: &'static str, judge: fn(&Pict
 ///
 /// Bits never change their meaning: people compare codes of different versions.
 const RULES: &[Rule] = &[
+    rule("C32", 31, "every path is blocked by a person", checks::all_blocked),
     rule("C04", 1, "no usable interface", network::no_interface),
     rule("C06", 14, "the system refuses every send", network::sends_denied),
     rule("C05", 13, "the local network is denied to the program", network::local_network_denied),

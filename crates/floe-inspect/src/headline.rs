@@ -62,6 +62,9 @@ fn ended(picture: &Picture, reason: &EndReason) -> Headline {
 }
 
 fn not_connected(picture: &Picture) -> Headline {
+    if let Some(blocked) = picture.all_blocked() {
+        return say(Tone::Bad, format!("Not connected: every path is blocked by {}", blocked.by()));
+    }
     if !picture.selections.is_empty() {
         return say(Tone::Bad, "Connection lost: the other side has not answered for 30 s");
     }
@@ -73,6 +76,9 @@ fn not_connected(picture: &Picture) -> Headline {
 fn under_way(picture: &Picture) -> Headline {
     if let SecurityView::Failed { error } = &picture.security {
         return say(Tone::Bad, format!("Not secure: {error}"));
+    }
+    if let Some(blocked) = picture.all_blocked() {
+        return say(Tone::Bad, format!("Every path is blocked by {}", blocked.by()));
     }
     match picture.ice_connection_state() {
         IceConnectionState::New => preparing(picture),

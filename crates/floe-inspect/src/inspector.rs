@@ -201,6 +201,7 @@ impl Inspector {
             Note::PeerMoved { generation, reason } => self.on_peer_moved(*generation, *reason),
             Note::ClocksCompared(clocks) => self.on_clocks_compared(*clocks),
             Note::PeerDigest(digest) => self.on_peer_digest(digest),
+            Note::Captured => self.on_captured(),
             Note::PeerSideAdded { matched } => self.on_peer_side_added(*matched),
             Note::ClocksMatched { at, clocks } => self.on_clocks_matched(*at, *clocks),
             Note::PeerSightings(told) => self.on_peer_sightings(told),
@@ -273,7 +274,8 @@ impl Inspector {
     }
 
     fn judge_pair_in(&mut self, id: PairId, now: &Circumstances) {
-        let is_in_reserve = self.picture.ended.is_none() && self.picture.standby.contains(&id);
+        let is_in_reserve =
+            self.picture.ended.is_none() && self.picture.standby.contains(&id) && !self.picture.is_blocked(id);
         let Some((view, facts)) = self.pairs.get_mut(&mut self.picture.pairs, id) else { return };
         let state = judge(view, facts, now);
         self.is_phases_stale |= state != view.state;

@@ -16,7 +16,7 @@ use floe_wire::{
     stun::{Account, IntegrityVerdict, Secret},
 };
 
-pub use self::both::{BothRow, BothRows, THEIRS_KEPT, TheirMessage};
+pub use self::both::{BothRow, BothRows, RowId, THEIRS_KEPT, TheirMessage};
 pub(crate) use self::build::{Asked, Facts};
 use crate::{Log, picture::PairId};
 

@@ -154,7 +154,10 @@ fn relay(picture: &Picture, pair: &PairView, remote: Option<&CandidateView>) -> 
 fn standby(picture: &Picture) -> Vec<Standby> {
     let Some(in_use) = picture.selections.last().map(|selection| selection.pair) else { return Vec::new() };
     let others = picture.pairs.iter().filter(|pair| {
-        pair.id != in_use && pair.id.generation == in_use.generation && pair.state == PairState::Succeeded
+        pair.id != in_use
+            && pair.id.generation == in_use.generation
+            && pair.state == PairState::Succeeded
+            && !picture.is_blocked(pair.id)
     });
     others
         .map(|pair| Standby {

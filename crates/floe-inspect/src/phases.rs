@@ -40,6 +40,8 @@ struct Span {
     since: Option<Stamp>,
     done: Option<Stamp>,
     failed: Option<Stamp>,
+    /// The record cannot tell when it is over.
+    is_untold: bool,
 }
 
 impl Span {
@@ -48,6 +50,7 @@ impl Span {
         let Some(since) = self.since else { return PhaseProgress::Ahead };
         match (self.done, self.failed.or(picture.ended_at)) {
             (Some(until), _) => PhaseProgress::Done { since, until: until.max(since) },
+            (None, _) if self.is_untold => PhaseProgress::Untold { since },
             (None, Some(until)) => PhaseProgress::Failed { since, until: until.max(since) },
             (None, None) => PhaseProgress::Running { since },
         }
@@ -94,7 +97,7 @@ fn first_visit<S: Copy + PartialEq>(visits: &[Visit<S>], state: S) -> Option<Sta
 fn gathering_span(picture: &Picture) -> Span {
     let begun = first_visit(&picture.gathering, GatheringState::Gathering);
     let since = begun.or(picture.bases.first().map(|base| base.opened)).or(picture.timings.gathered);
-    Span { since, done: picture.timings.gathered, failed: None }
+    Span { since, done: picture.timings.gathered, is_untold: picture.is_capture, ..Span::default() }
 }
 
 fn gathering_detail(picture: &Picture) -> String {
@@ -114,6 +117,9 @@ fn gathering_detail(picture: &Picture) -> String {
     if !silent.is_empty() {
         detail.push_str(&format!(", {} silent", count(silent.len(), "server")));
     }
+    if picture.is_capture {
+        detail.push_str(" seen; a capture does not tell when it ended");
+    }
     detail
 }
 
@@ -125,7 +131,8 @@ pub(crate) fn has_answered(picture: &Picture, url: &str) -> bool {
 
 fn prioritization_span(picture: &Picture) -> Span {
     let since = picture.local_candidates.first().map(|view| view.at);
-    Span { since, done: picture.timings.gathered.or(picture.timings.code_ready), failed: None }
+    let done = picture.timings.gathered.or(picture.timings.code_ready).or(told_by_checks(picture));
+    Span { since, done, is_untold: picture.is_capture, ..Span::default() }
 }
 
 fn prioritization_detail(picture: &Picture) -> String {
@@ -137,11 +144,18 @@ fn prioritization_detail(picture: &Picture) -> String {
 fn exchange_span(picture: &Picture) -> Span {
     let accepted = picture.peer_code.map(|code| code.accepted);
     let begun = [picture.timings.code_ready, accepted].into_iter().flatten().min();
-    Span { since: begun, done: picture.timings.both_codes, failed: None }
+    let checked = told_by_checks(picture);
+    Span { since: begun.or(checked), done: picture.timings.both_codes.or(checked), ..Span::default() }
+}
+
+/// Of a capture: checks bear priorities, and the user fragments of both sides.
+fn told_by_checks(picture: &Picture) -> Option<Stamp> {
+    picture.pairs.iter().map(|pair| pair.formed).min().filter(|_| picture.is_capture)
 }
 
 fn exchange_detail(picture: &Picture) -> String {
     let text = match (picture.timings.code_ready, picture.peer_code) {
+        (None, None) if told_by_checks(picture).is_some() => "not in a capture; the checks know both sides",
         (None, None) => "",
         (Some(_), None) => "our code is ready, the peer's is missing",
         (None, Some(_)) => "the peer's code is here, ours is not ready",
@@ -153,7 +167,7 @@ fn exchange_detail(picture: &Picture) -> String {
 fn pairing_span(picture: &Picture) -> Span {
     let since = picture.timings.both_codes.or(picture.remote_candidates.first().map(|view| view.at));
     let formed = picture.pairs.iter().map(|pair| pair.formed).min();
-    Span { since: since.or(formed), done: formed, failed: failed_without_selection(picture) }
+    Span { since: since.or(formed), done: formed, failed: failed_without_selection(picture), ..Span::default() }
 }
 
 fn pairing_detail(picture: &Picture) -> String {
@@ -174,7 +188,7 @@ fn pairing_detail(picture: &Picture) -> String {
 fn checks_span(picture: &Picture) -> Span {
     let visit = picture.ice_connection.iter().rev().find(|visit| visit.state == IceConnectionState::Checking);
     let Some(visit) = visit else {
-        return Span { since: picture.timings.first_check, done: picture.timings.first_valid, failed: None };
+        return Span { since: picture.timings.first_check, done: picture.timings.first_valid, ..Span::default() };
     };
     let next = picture.ice_connection.iter().find(|next| Some(next.entered) == visit.left && next.state != visit.state);
     let works = |visit: &&Visit<IceConnectionState>| {
@@ -184,6 +198,7 @@ fn checks_span(picture: &Picture) -> Span {
         since: Some(visit.entered),
         done: next.filter(works).map(|next| next.entered),
         failed: next.filter(|next| !works(next)).map(|next| next.entered),
+        is_untold: false,
     }
 }
 
@@ -202,7 +217,7 @@ fn checks_detail(picture: &Picture) -> String {
 
 fn nomination_span(picture: &Picture) -> Span {
     let since = picture.timings.first_valid.or(picture.timings.selected);
-    Span { since, done: picture.timings.selected, failed: failed_without_selection(picture) }
+    Span { since, done: picture.timings.selected, failed: failed_without_selection(picture), ..Span::default() }
 }
 
 fn failed_without_selection(picture: &Picture) -> Option<Stamp> {
@@ -232,6 +247,7 @@ fn conclusion_span(picture: &Picture, ending: &Ending) -> Span {
         since: picture.timings.selected.or(not_connected),
         done: picture.timings.secured,
         failed: ending.security_failed.or(lost),
+        is_untold: false,
     }
 }
 

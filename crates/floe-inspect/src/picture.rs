@@ -37,6 +37,8 @@ pub struct Picture {
     pub wall_ms: Option<u64>,
     /// Version of the program that wrote the record.
     pub version: Option<String>,
+    /// Whether the record was made from a capture, which does not tell of codes and of the end of gathering.
+    pub is_capture: bool,
     /// Interfaces listed.
     pub interfaces: Vec<InterfaceInfo>,
     /// Bases, in the order they were opened.

@@ -9,7 +9,8 @@ use floe_wire::{
 
 use crate::{
     Picture,
-    picture::{PairId, Selection},
+    phases::newest_generation,
+    picture::{PairId, PairState, PairView, Selection},
     words::millis,
 };
 
@@ -57,11 +58,66 @@ pub(crate) fn reason(measured: &Measured) -> String {
     }
 }
 
+/// Every path is blocked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AllBlocked {
+    /// Paths that were blocked at this end.
+    pub here: usize,
+    /// Paths that were blocked at the other one.
+    pub there: usize,
+}
+
+impl AllBlocked {
+    /// Who it was.
+    #[must_use]
+    pub const fn by(self) -> &'static str {
+        match (self.here, self.there) {
+            (_, 0) => "you",
+            (0, _) => "the other side",
+            (_, _) => "you and the other side",
+        }
+    }
+}
+
 impl Picture {
     /// What holds for a pair whatever its priority, in any generation.
     #[must_use]
     pub fn ruling_of(&self, pair: PairId) -> Option<&RulingView> {
         self.rulings.iter().find(|known| (known.ruling.base, known.ruling.remote) == (pair.base, pair.remote))
+    }
+
+    /// Whether a person took a pair out of use.
+    #[must_use]
+    pub fn is_blocked(&self, pair: PairId) -> bool {
+        self.ruling_of(pair).is_some_and(|known| known.ruling.verdict == PairVerdict::Blocked)
+    }
+
+    /// Who blocked every path there is, and which of them; none while a path is left.
+    ///
+    /// Paths are the pairs of the newest generation that was answered, but for those that died; before any was answered,
+    /// all of the newest one.
+    #[must_use]
+    pub fn all_blocked(&self) -> Option<AllBlocked> {
+        if !self.rulings.iter().any(|known| known.ruling.verdict == PairVerdict::Blocked) {
+            return None;
+        }
+        let answered = || self.pairs.iter().filter(|pair| pair.last_answer.is_some());
+        let newest = answered().map(|pair| pair.id.generation).max();
+        let is_path = |pair: &&PairView| match newest {
+            Some(newest) => pair.id.generation == newest && pair.last_answer.is_some() && !self.is_dead(pair),
+            None => pair.id.generation == newest_generation(self),
+        };
+        let mut blocked = AllBlocked { here: 0, there: 0 };
+        for pair in self.pairs.iter().filter(is_path) {
+            let known = self.ruling_of(pair.id).filter(|known| known.ruling.verdict == PairVerdict::Blocked)?;
+            *if known.ruling.by == Judge::Here { &mut blocked.here } else { &mut blocked.there } += 1;
+        }
+        (blocked.here + blocked.there > 0).then_some(blocked)
+    }
+
+    /// Whether a pair gives no answer any more, and not because nobody asks it.
+    fn is_dead(&self, pair: &PairView) -> bool {
+        pair.state == PairState::Failed && !self.is_blocked(pair.id)
     }
 
     /// Why audio moved, if it was for the quality of the pair before.

@@ -32,6 +32,8 @@ pub enum Note {
         /// Version of the program that wrote the record.
         version: String,
     },
+    /// The record was made from a capture: it holds what was on the wire, and nothing that only a session knows.
+    Captured,
     /// An interface was found.
     InterfaceListed(InterfaceInfo),
     /// A socket is bound, or a relayed address allocated; packets may leave from it.

@@ -33,7 +33,7 @@ impl Words {
         Self {
             name: format!("{} {} to {} {}", row.interface(), row.ip_text(), column.kind(), column.address.ip()),
             route: format!("{} → {}", row.address_text(), pair.id.remote),
-            is_standby: !pair.selected && picture.standby.contains(&pair.id),
+            is_standby: !pair.selected && picture.standby.contains(&pair.id) && !picture.is_blocked(pair.id),
             ruling: wishes::words(picture, pair.id),
         }
     }

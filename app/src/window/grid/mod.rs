@@ -11,8 +11,8 @@ use floe_inspect::{
     picture::{PairId, PairState, PairView},
 };
 
-pub use self::cell::meaning;
 use self::table::GridTable;
+pub use self::{cell::meaning, wishes::words as ruling_words};
 use super::{
     format,
     model::{Journey, Model},

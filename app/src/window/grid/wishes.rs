@@ -61,8 +61,8 @@ fn choices(model: &Model<'_>, pair: PairId) -> Vec<Choice> {
 
 /// Whether nothing else would carry the call.
 fn is_last_way(picture: &Picture, pair: PairId) -> bool {
-    let is_blocked = |id| picture.ruling_of(id).is_some_and(|known| known.ruling.verdict == PairVerdict::Blocked);
-    let mut working = picture.pairs.iter().filter(|pair| pair.state == PairState::Succeeded && !is_blocked(pair.id));
+    let mut working =
+        picture.pairs.iter().filter(|pair| pair.state == PairState::Succeeded && !picture.is_blocked(pair.id));
     // A pair of an older generation is on its way out.
     working.next_back().is_some_and(|newest| newest.id == pair)
         && working.all(|other| other.id.generation < pair.generation)

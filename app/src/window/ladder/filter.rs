@@ -14,7 +14,8 @@ use crate::window::{
 /// Draws the line above the messages.
 pub fn view(model: &Model<'_>, ladder: &Ladder, state: &mut LadderState, grid: &mut GridState, ui: &mut Ui) {
     let palette = Palette::of(ui.visuals());
-    ui.horizontal(|ui| {
+    // Where a friend's side is in view there is more to say than a small window has room for.
+    ui.horizontal_wrapped(|ui| {
         let shown = ladder.rows(state.lane.as_ref()).len() as u64;
         let selected = state.lane.map_or_else(|| "All messages".to_owned(), |lane| name(model, lane));
         // The buttons beside it keep their room.
@@ -43,7 +44,7 @@ pub fn view(model: &Model<'_>, ladder: &Ladder, state: &mut LadderState, grid: &
         if theirs > 0 {
             label.on_hover_text(hover);
         }
-        let rows = ladder.rows(state.lane.as_ref());
+        let rows = state.lane.as_ref().map_or_else(|| ladder.both_rows(), |lane| ladder.rows_of_lane(lane));
         if state.chosen.is_some()
             && ui
                 .button(RichText::new("Close message").size(theme::SMALL))
@@ -59,11 +60,13 @@ pub fn view(model: &Model<'_>, ladder: &Ladder, state: &mut LadderState, grid: &
             ui.label(RichText::new(text).size(theme::SMALL).color(palette.weak)).on_hover_text(hover);
         }
         let button = ui.button(RichText::new("Next trouble").size(theme::SMALL));
-        let button = button.on_hover_text("The next message that was sent again, refused, damaged or not answered");
+        let button = button.on_hover_text(
+            "The next message that was sent again, refused, damaged, not answered or lost on the way here",
+        );
         if button.clicked()
-            && let Some(number) = super::next_trouble(&rows, ladder, state.chosen, model.end)
+            && let Some(row) = super::next_trouble(&rows, ladder, state.chosen, model.end)
         {
-            state.show(number);
+            state.show(row);
         }
     });
 }

@@ -10,9 +10,9 @@ mod there;
 use egui::{EventFilter, Id, Key, Modifiers, Panel, Rect, ScrollArea, Sense, Ui, vec2};
 use floe_inspect::{
     Ladder,
-    ladder::{BothRow, BothRows, Fate, Lane, Message, MessageKind, Rows},
+    ladder::{BothRow, BothRows, Fate, Lane, Message, MessageKind, RowId},
 };
-use floe_wire::{Stamp, stun::IntegrityVerdict};
+use floe_wire::{Direction, Stamp, stun::IntegrityVerdict};
 
 use self::{
     detail::{Detail, TypedPassword},
@@ -36,8 +36,8 @@ const BESIDE: f32 = 860.0;
 pub struct LadderState {
     /// Whose messages are shown; none shows all.
     pub lane: Option<Lane>,
-    /// The chosen message's number.
-    pub chosen: Option<u64>,
+    /// The chosen message.
+    pub chosen: Option<RowId>,
     /// The pair of the grid that was followed last.
     followed: Option<floe_inspect::picture::PairId>,
     /// Where the playhead was when the rows were last moved to it.
@@ -51,21 +51,21 @@ pub struct LadderState {
 /// A message to bring into sight, and for how many frames: room that a panel takes is known to a scroll area one later.
 #[derive(Debug, Clone, Copy)]
 struct Reveal {
-    number: u64,
+    row: RowId,
     frames: u8,
 }
 
 impl Reveal {
-    const fn new(number: u64) -> Self {
-        Self { number, frames: 3 }
+    const fn new(row: RowId) -> Self {
+        Self { row, frames: 3 }
     }
 }
 
 impl LadderState {
     /// Chooses a message and brings it into sight.
-    pub fn show(&mut self, number: u64) {
-        self.chosen = Some(number);
-        self.reveal = Some(Reveal::new(number));
+    pub fn show(&mut self, row: RowId) {
+        self.chosen = Some(row);
+        self.reveal = Some(Reveal::new(row));
     }
 
     /// Chooses the message of a record, whatever was filtered before.
@@ -76,7 +76,7 @@ impl LadderState {
         let mut found = found.filter(|(_, message)| message.record >= record);
         if let Some((number, _)) = found.next() {
             self.lane = None;
-            self.show(number);
+            self.show(RowId::Ours(number));
         }
     }
 
@@ -106,17 +106,20 @@ pub fn view(model: &Model<'_>, state: &mut LadderState, grid: &mut GridState, ui
     state.follow(grid);
     ui.spacing_mut().item_spacing.y = 4.0;
     filter::view(model, ladder, state, grid, ui);
-    if state.chosen.is_some_and(|number| ladder.message(number).is_none()) {
+    if state.chosen.is_some_and(|chosen| ladder.both_rows().row_of(chosen).is_none()) {
         state.chosen = None;
     }
-    if let Some(number) = state.chosen {
+    if let Some(chosen) = state.chosen {
         let frame = egui::Frame::new().inner_margin(egui::Margin { left: 8, right: 0, top: 6, bottom: 0 });
         let panel = match ui.available_width() >= BESIDE {
             true => Panel::right("message beside").exact_size(330.0),
             false => Panel::bottom("message below").exact_size((ui.available_height() * 0.45).clamp(110.0, 220.0)),
         };
-        panel.resizable(false).frame(frame).show(ui, |ui| {
-            detail::view(model, ladder, number, &mut state.detail, &mut state.password, &mut wishes, ui);
+        panel.resizable(false).frame(frame).show(ui, |ui| match chosen {
+            RowId::Ours(number) => {
+                detail::view(model, ladder, number, &mut state.detail, &mut state.password, &mut wishes, ui);
+            }
+            RowId::Theirs(message) => their_row::detail(&message, &mut wishes, ui),
         });
     }
     let rows = state.lane.as_ref().map_or_else(|| ladder.both_rows(), |lane| ladder.rows_of_lane(lane));
@@ -130,13 +133,17 @@ pub fn view(model: &Model<'_>, state: &mut LadderState, grid: &mut GridState, ui
 
 fn list(model: &Model<'_>, rows: &BothRows<'_>, state: &mut LadderState, wishes: &mut Vec<Wish>, ui: &mut Ui) {
     let ladder = &model.snapshot.picture.ladder;
+    let partner = match state.chosen {
+        Some(RowId::Ours(number)) => ladder.message(number).and_then(|message| message.exchange),
+        Some(RowId::Theirs(_)) | None => None,
+    };
     let width = ui.available_width() - ui.spacing().scroll.bar_width - 4.0;
     let has_servers = ladder.lanes().any(|(lane, _)| matches!(lane, Lane::Server { .. }));
     let lanes = Lanes::new(width, has_servers, !model.snapshot.picture.peer.clock_log.is_empty());
     let (header, _) = ui.allocate_exact_size(vec2(width, 18.0), Sense::hover());
     lanes.header(header, ui);
     ui.spacing_mut().item_spacing.y = 0.0;
-    move_with_keys(ladder, rows, state, wishes, ui);
+    move_with_keys(rows, state, wishes, ui);
     let mut area = ScrollArea::vertical().id_salt("ladder rows").auto_shrink(false);
     // An offset that a panel's new room puts beyond the end would be flung back, and on to the top.
     ui.spacing_mut().scroll.kinetic.rubber_band = false;
@@ -155,9 +162,13 @@ fn list(model: &Model<'_>, rows: &BothRows<'_>, state: &mut LadderState, wishes:
             match row {
                 BothRow::Ours(number, message) => {
                     let line = row::Line::new(model, number, message, rect, before);
-                    one(model, &line, &lanes, state, wishes, ui);
+                    one(model, &line, &lanes, partner, state, wishes, ui);
                 }
-                BothRow::Theirs(message) => their_row::view(model, message, before, &lanes, rect, wishes, ui),
+                BothRow::Theirs(message) => {
+                    let response = interact(row.id(), row.at(), rect, state, wishes, ui);
+                    let chosen = state.chosen == Some(row.id());
+                    their_row::view(model, message, before, &lanes, chosen, &response, ui);
+                }
             }
             before = Some(row.at());
         }
@@ -172,26 +183,16 @@ fn one(
     model: &Model<'_>,
     line: &row::Line<'_>,
     lanes: &Lanes,
+    partner: Option<u64>,
     state: &mut LadderState,
     wishes: &mut Vec<Wish>,
     ui: &mut Ui,
 ) {
-    let response = ui.interact(line.rect, row_id(line.number), Sense::click());
-    if response.clicked() {
-        response.request_focus();
-    }
-    if response.clicked() || response.gained_focus() {
-        // The panel with its contents takes room from the rows.
-        state.reveal = state.chosen.is_none().then_some(Reveal::new(line.number));
-        state.chosen = Some(line.number);
-    }
-    if response.double_clicked() {
-        wishes.push(Wish::Playhead(super::playhead::PlayheadWish::Seek(line.message.at)));
-    }
-    let chosen = state.chosen == Some(line.number);
+    let id = RowId::Ours(line.number);
+    let response = interact(id, line.message.at, line.rect, state, wishes, ui);
+    let chosen = state.chosen == Some(id);
     // Words cost more than the row: they are made for whoever listens or hovers.
     response.widget_info(|| egui::WidgetInfo::selected(egui::Role::Row, true, chosen, row::spoken(model, line)));
-    let partner = state.chosen.and_then(|number| model.snapshot.picture.ladder.message(number)?.exchange);
     let is_partner = partner.is_some() && partner == line.message.exchange;
     row::paint(model, line, lanes, chosen, is_partner, &response, ui);
     response.on_hover_ui(|ui| {
@@ -199,17 +200,44 @@ fn one(
     });
 }
 
-fn row_id(number: u64) -> Id {
-    Id::unique(("ladder row", number))
+/// A click or the focus chooses a row, a double-click takes the playhead to it.
+fn interact(
+    id: RowId,
+    at: Stamp,
+    rect: Rect,
+    state: &mut LadderState,
+    wishes: &mut Vec<Wish>,
+    ui: &Ui,
+) -> egui::Response {
+    let response = ui.interact(rect, row_id(id), Sense::click());
+    if response.clicked() {
+        response.request_focus();
+    }
+    if response.clicked() || response.gained_focus() {
+        // The panel with its contents takes room from the rows.
+        state.reveal = state.chosen.is_none().then_some(Reveal::new(id));
+        state.chosen = Some(id);
+    }
+    if response.double_clicked() {
+        wishes.push(Wish::Playhead(super::playhead::PlayheadWish::Seek(at)));
+    }
+    response
+}
+
+fn row_id(row: RowId) -> Id {
+    match row {
+        RowId::Ours(number) => Id::unique(("ladder row", number)),
+        RowId::Theirs(message) => Id::unique(("their row", message.key, message.theirs)),
+    }
 }
 
 /// The row that has to be in sight: a message that was asked for, or the moment of a playhead that moved.
 fn row_to_show(model: &Model<'_>, rows: &BothRows<'_>, state: &mut LadderState) -> Option<usize> {
     let moved = state.playhead != model.playhead.at();
     state.playhead = model.playhead.at();
-    if let Some(Reveal { number, frames }) = state.reveal.take() {
-        state.reveal = frames.checked_sub(1).filter(|left| *left > 0).map(|frames| Reveal { number, frames });
-        return rows.row_of(number);
+    if let Some(Reveal { row, frames }) = state.reveal.take() {
+        state.reveal = frames.checked_sub(1).filter(|left| *left > 0).map(|frames| Reveal { row, frames });
+        return rows.row_of(row);
     }
     if !moved {
         return None;
@@ -218,48 +246,44 @@ fn row_to_show(model: &Model<'_>, rows: &BothRows<'_>, state: &mut LadderState) 
 }
 
 /// Arrow keys move between messages while one of them has the focus; Enter takes the playhead there.
-fn move_with_keys(ladder: &Ladder, rows: &BothRows<'_>, state: &mut LadderState, wishes: &mut Vec<Wish>, ui: &Ui) {
-    let Some(number) = state.chosen.filter(|number| ui.memory(|memory| memory.has_focus(row_id(*number)))) else {
-        return;
-    };
+fn move_with_keys(rows: &BothRows<'_>, state: &mut LadderState, wishes: &mut Vec<Wish>, ui: &Ui) {
+    let has_focus = |row: &RowId| ui.memory(|memory| memory.has_focus(row_id(*row)));
+    let Some(chosen) = state.chosen.filter(has_focus) else { return };
     let arrows = EventFilter { vertical_arrows: true, ..EventFilter::default() };
-    ui.memory_mut(|memory| memory.set_focus_lock_filter(row_id(number), arrows));
-    let Some(at) = ladder.message(number).map(|message| message.at) else { return };
-    let Some(row) = rows.row_of(number) else { return };
+    ui.memory_mut(|memory| memory.set_focus_lock_filter(row_id(chosen), arrows));
+    let Some((place, row)) = rows.row_of(chosen).and_then(|place| Some((place, rows.get(place)?))) else { return };
     let pressed = |key| ui.input_mut(|input| input.consume_key(Modifiers::NONE, key));
     let steps = [(Key::ArrowUp, -1), (Key::ArrowDown, 1), (Key::PageUp, -10), (Key::PageDown, 10)];
     let step: isize = steps.into_iter().filter(|(key, _)| pressed(*key)).map(|(_, step)| step).sum();
-    if step != 0 {
-        let wanted = row.saturating_add_signed(step).min(rows.len() - 1);
-        if let Some(number) = message_near(rows, wanted, step) {
-            state.show(number);
-            ui.memory_mut(|memory| memory.request_focus(row_id(number)));
-        }
+    let wanted = place.saturating_add_signed(step).min(rows.len() - 1);
+    if let Some(wanted) = rows.get(wanted).filter(|_| step != 0) {
+        state.show(wanted.id());
+        ui.memory_mut(|memory| memory.request_focus(row_id(wanted.id())));
     }
     if pressed(Key::Enter) {
-        wishes.push(Wish::Playhead(super::playhead::PlayheadWish::Seek(at)));
+        wishes.push(Wish::Playhead(super::playhead::PlayheadWish::Seek(row.at())));
     }
 }
 
-/// The first message of ours from a row on, in the direction of a step: the friend's have nothing to be looked into.
-fn message_near(rows: &BothRows<'_>, wanted: usize, step: isize) -> Option<u64> {
-    let ours = |row| match rows.get(row)? {
-        BothRow::Ours(number, _) => Some(number),
-        BothRow::Theirs(_) => None,
+/// The next message after `from` that went wrong, at either end; starts again at the top.
+fn next_trouble(rows: &BothRows<'_>, ladder: &Ladder, from: Option<RowId>, now: Stamp) -> Option<RowId> {
+    let is_trouble = |row: &BothRow<'_>| match row {
+        BothRow::Ours(_, message) => is_trouble(ladder, message, now),
+        // What left there and is not here got lost on the way.
+        BothRow::Theirs(message) => message.direction == Direction::Outbound,
     };
-    if step > 0 { (wanted..rows.len()).find_map(ours) } else { (0..=wanted).rev().find_map(ours) }
+    let after = from.and_then(|from| rows.row_of(from)).map_or(0, |row| row + 1);
+    let found = rows.iter_from(after).find(is_trouble);
+    found.or_else(|| rows.iter_from(0).find(is_trouble)).map(|row| row.id())
 }
 
-/// The next message after `from` that went wrong; starts again at the top.
-fn next_trouble(rows: &Rows<'_>, ladder: &Ladder, from: Option<u64>, now: Stamp) -> Option<u64> {
-    let is_trouble = |message: &Message| match message.kind {
+fn is_trouble(ladder: &Ladder, message: &Message, now: Stamp) -> bool {
+    match message.kind {
         _ if message.integrity == IntegrityVerdict::Wrong => true,
         MessageKind::Retransmission | MessageKind::Error { .. } | MessageKind::Malformed => true,
         MessageKind::Request => is_lost(ladder, message, now),
         MessageKind::Success | MessageKind::Indication => false,
-    };
-    let after = rows.iter().find(|(number, message)| from.is_none_or(|from| *number > from) && is_trouble(message));
-    after.or_else(|| rows.iter().find(|(_, message)| is_trouble(message))).map(|(number, _)| number)
+    }
 }
 
 /// Whether a message of ours asked for something and nothing came back.

@@ -67,11 +67,7 @@ pub fn paint(
     let palette = Palette::of(ui.visuals());
     let rect = line.rect;
     let painter = ui.painter();
-    if chosen {
-        painter.rect_filled(rect, 3.0, theme::blend(palette.surface, palette.accent, 0.22));
-    } else if is_partner || response.hovered() {
-        painter.rect_filled(rect, 3.0, palette.surface);
-    }
+    background(rect, chosen, is_partner, response, ui);
     lanes.lifelines(rect, ui);
     let is_ahead = model.playhead.at().is_some_and(|at| line.message.at > at);
     // What has not happened yet at the moment shown can be read, but does not catch the eye.
@@ -99,6 +95,16 @@ pub fn paint(
     pen::line(painter, part(end - 64.0, end - 4.0), Align2::RIGHT_CENTER, result, theme::small(), dim(result_color));
     if model.playhead.at().is_some_and(|at| line.message.at > at && line.before.is_none_or(|before| before <= at)) {
         painter.hline(rect.x_range(), rect.top(), Stroke::new(1.5, palette.selected_line));
+    }
+}
+
+/// What lies behind a row: the one that is chosen, or under the pointer, or has the focus.
+pub fn background(rect: egui::Rect, chosen: bool, is_partner: bool, response: &Response, ui: &Ui) {
+    let (palette, painter) = (Palette::of(ui.visuals()), ui.painter());
+    if chosen {
+        painter.rect_filled(rect, 3.0, theme::blend(palette.surface, palette.accent, 0.22));
+    } else if is_partner || response.hovered() {
+        painter.rect_filled(rect, 3.0, palette.surface);
     }
     if response.has_focus() {
         let around = Stroke::new(1.0, palette.accent);

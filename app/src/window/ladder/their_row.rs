@@ -1,6 +1,6 @@
 //! A message that only the friend's record has: it left there and never came, or came there and not from here.
 
-use egui::{Align2, Color32, Rect, Sense, Stroke, Ui, pos2};
+use egui::{Align2, Color32, Rect, Response, RichText, Stroke, Ui, pos2};
 use floe_inspect::ladder::TheirMessage;
 use floe_wire::{Direction, SightedKind, Stamp};
 
@@ -18,39 +18,54 @@ use crate::window::{
     wish::Wish,
 };
 
+/// Why there is no more to see of it.
+const NOT_HERE: &str = "Your record does not have it. Its bytes are in your friend's.";
+
 /// Where on the way from one lifeline to the other a lost message ends, and one from nowhere begins.
 const LOST_AT: f32 = 0.72;
 
-/// Draws a row; a double-click asks for its moment.
+/// Draws a row.
 pub fn view(
     model: &Model<'_>,
     message: &TheirMessage,
     before: Option<Stamp>,
     lanes: &Lanes,
-    rect: Rect,
-    wishes: &mut Vec<Wish>,
-    ui: &mut Ui,
+    chosen: bool,
+    response: &Response,
+    ui: &Ui,
 ) {
-    let id = egui::Id::unique(("their row", message.key, message.theirs));
-    let response = ui.interact(rect, id, Sense::click());
-    response.widget_info(|| egui::WidgetInfo::selected(egui::Role::Row, true, false, spoken(message)));
-    if response.double_clicked() {
-        wishes.push(Wish::Playhead(PlayheadWish::Seek(message.at)));
-    }
+    let rect = response.rect;
+    response.widget_info(|| egui::WidgetInfo::selected(egui::Role::Row, true, chosen, spoken(message)));
     let palette = Palette::of(ui.visuals());
-    if response.hovered() {
-        ui.painter().rect_filled(rect, 3.0, palette.surface);
-    }
+    row::background(rect, chosen, false, response, ui);
     let is_ahead = model.playhead.at().is_some_and(|at| message.at > at);
     let dim = |color: Color32| if is_ahead { theme::blend(palette.background, color, 0.45) } else { color };
     paint(message, before, lanes, rect, &dim, ui);
     if model.playhead.at().is_some_and(|at| message.at > at && before.is_none_or(|before| before <= at)) {
         ui.painter().hline(rect.x_range(), rect.top(), Stroke::new(1.5, palette.selected_line));
     }
-    response.on_hover_ui(|ui| {
+    response.clone().on_hover_ui(|ui| {
         ui.label(spoken(message));
-        pen::note(ui, "Your record does not have it. Its bytes are in your friend's.");
+        pen::note(ui, NOT_HERE);
     });
+}
+
+/// What is known of a message that is not in this record.
+pub fn detail(message: &TheirMessage, wishes: &mut Vec<Wish>, ui: &mut Ui) {
+    ui.horizontal(|ui| {
+        ui.label(RichText::new(format!("Your friend's {}", name(message.kind))).font(theme::strong(theme::BODY)));
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            let button = ui.button(RichText::new("Show this moment").size(theme::SMALL));
+            if button.on_hover_text("Moves the playhead here  (Enter)").clicked() {
+                wishes.push(Wish::Playhead(PlayheadWish::Seek(message.at)));
+            }
+        });
+    });
+    pen::note(ui, way(message));
+    let (at, within) = (format::stamp(message.at), format::ms(message.uncertainty));
+    pen::note(ui, format!("At {at} ± {within} by our clock, {} by your friend's.", format::stamp(message.theirs)));
+    pen::note(ui, format!("Both sides would know it by {:08x}, the start of its transaction.", message.key));
+    pen::note(ui, NOT_HERE);
 }
 
 fn paint(
@@ -120,10 +135,13 @@ const fn name(kind: SightedKind) -> &'static str {
 
 /// The row in words.
 fn spoken(message: &TheirMessage) -> String {
-    let way = match message.direction {
+    let (at, within) = (format::stamp(message.at), format::ms(message.uncertainty));
+    format!("{at} your friend's {}: {}, ± {within} (our clock)", name(message.kind), way(message))
+}
+
+const fn way(message: &TheirMessage) -> &'static str {
+    match message.direction {
         Direction::Outbound => "sent there, never arrived here",
         Direction::Inbound => "received there, not sent here",
-    };
-    let (at, within) = (format::stamp(message.at), format::ms(message.uncertainty));
-    format!("{at} your friend's {}: {way}, ± {within} (our clock)", name(message.kind))
+    }
 }

@@ -10,6 +10,7 @@ use floe_wire::BaseKind;
 
 use crate::window::{
     format,
+    grid::ruling_words,
     model::{Model, Standing},
 };
 
@@ -283,6 +284,9 @@ impl SideRoute {
         let to = format!("{kind} {}", format::short_address(pair.id.remote));
         let checks = format::count(pair.requests_sent, "check");
         let (style, label) = match pair.state {
+            _ if picture.is_blocked(pair.id) => {
+                (LinkStyle::Unknown, ruling_words(picture, pair.id).unwrap_or_default())
+            }
             PairState::Succeeded => {
                 (LinkStyle::Standby, format!("standby  ·  {}", format::or_unknown(pair.rtt, format::ms)))
             }

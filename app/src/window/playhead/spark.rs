@@ -1,10 +1,10 @@
 //! The round trip over time, as small as a word.
 
-use egui::{Align2, Sense, Shape, Stroke, Ui, pos2, vec2};
+use egui::{Align2, Sense, Stroke, Ui, pos2, vec2};
 use floe_inspect::picture::Sample;
 
 use crate::window::{
-    format,
+    curve, format,
     model::Model,
     pen,
     theme::{self, Palette},
@@ -25,7 +25,7 @@ pub fn view(model: &Model<'_>, ui: &mut Ui) {
     let text = format::or_unknown(shown, format::ms_value);
     pen::line(ui.painter(), number, Align2::RIGHT_CENTER, text, theme::small(), palette.text);
     let places = points(samples, line.shrink2(vec2(2.0, 6.0)), model.end.0.as_secs_f64());
-    ui.painter().add(Shape::line(places, Stroke::new(1.2, palette.accent)));
+    ui.painter().extend(curve::shapes(places, Stroke::new(1.2, palette.accent)));
     response.on_hover_text("Round trip of the path in use, over the whole record; the panel Path shows it large");
 }
 

@@ -66,6 +66,8 @@ pub struct Course<'a, S> {
     pub now: Stamp,
     /// Where the playhead stands.
     pub playhead: Option<Stamp>,
+    /// Whether the record cannot tell of this machine.
+    pub is_untold: bool,
 }
 
 impl<S: Machine> Course<'_, S> {
@@ -135,8 +137,17 @@ impl<'a, S: Machine> Sketch<'a, S> {
         let Some(first) = self.nodes.first() else { return };
         let place =
             Rect::from_center_size(pos2(first.center().x, area.top() + TITLE / 2.0 - 3.0), vec2(area.width(), TITLE));
-        let color = Palette::of(ui.visuals()).text;
-        pen::line(ui.painter(), place, Align2::CENTER_CENTER, S::TITLE, theme::strong(theme::BODY), color);
+        let palette = Palette::of(ui.visuals());
+        let (title, color) = match self.course.is_untold {
+            true => (format!("{}: unknown", S::TITLE), palette.weak),
+            false => (S::TITLE.to_owned(), palette.text),
+        };
+        pen::line(ui.painter(), place, Align2::CENTER_CENTER, &title, theme::strong(theme::BODY), color);
+        if self.course.is_untold {
+            let response = ui.interact(place, ui.scope_id().with(("untold", S::TITLE)), Sense::hover());
+            response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, &title));
+            response.on_hover_text("A capture holds what was on the wire; this was not");
+        }
     }
 
     fn font(&self) -> egui::FontId {

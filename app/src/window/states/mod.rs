@@ -51,5 +51,6 @@ fn machine<S: Machine>(
     ui: &mut Ui,
 ) -> Option<Stamp> {
     let now = model.picture().ended_at.map_or(model.now, |ended| ended.max(model.picture().at));
-    diagram::draw(Course { visits, whole, now, playhead: model.playhead.at() }, area, ui)
+    let is_untold = whole.is_empty() && model.snapshot.picture.is_capture;
+    diagram::draw(Course { visits, whole, now, playhead: model.playhead.at(), is_untold }, area, ui)
 }

@@ -131,3 +131,29 @@ fn nothing_can_be_asked_of_the_pairs_of_a_call_that_is_over() {
     let harness = small(fixtures::failed());
     assert!(harness.query_by_label("Use this pair").is_none() && harness.query_by_label("Block").is_none());
 }
+
+#[test]
+fn a_blocked_pair_is_called_blocked_and_not_in_reserve() {
+    let mut snapshot = fixtures::connected();
+    let picture = std::sync::Arc::make_mut(&mut snapshot.picture);
+    let is_reserve = |pair: &&floe_inspect::picture::PairView| {
+        pair.state == floe_inspect::picture::PairState::Succeeded && !pair.selected
+    };
+    let pair = picture.pairs.iter().find(is_reserve).unwrap().id;
+    picture.standby = vec![pair];
+    let words = |snapshot: Snapshot| {
+        let harness = small(snapshot);
+        let cells: Vec<String> =
+            harness.get_all_by_label_contains("pair ").filter_map(|node| node.accesskit_node().label()).collect();
+        let those = |words: &str| cells.iter().filter(|cell| cell.contains(words)).count();
+        (those(", standby"), those(", blocked by you"))
+    };
+    let (standby, blocked) = words(snapshot.clone());
+    assert!(standby == 1 && blocked == 0, "{standby} {blocked}");
+    let PairId { base, remote, .. } = pair;
+    let (verdict, by) = (PairVerdict::Blocked, Judge::Here);
+    let ruling = PairRuling { base, remote, verdict, by, measured: None, is_shared: true };
+    std::sync::Arc::make_mut(&mut snapshot.picture).rulings = vec![RulingView { ruling, at: floe_wire::Stamp::ZERO }];
+    let (standby, blocked) = words(snapshot);
+    assert!(standby == 0 && blocked == 1, "{standby} {blocked}");
+}

@@ -1,5 +1,7 @@
 //! The ladder: rows, the chosen message, the pair it follows.
 
+use floe_inspect::ladder::RowId;
+
 use super::*;
 
 fn ladder(snapshot: Snapshot) -> Harness<'static, Stage> {
@@ -53,7 +55,7 @@ fn a_hundred_thousand_messages_cost_no_more_than_those_in_sight() {
     let rows = |harness: &Harness<'static, Stage>| harness.query_all_by_label_contains("Binding re").count();
     assert!(harness.state().snapshot.picture.ladder.rows(None).len() > 90_000);
     assert!((5..40).contains(&rows(&harness)), "{} rows are drawn", rows(&harness));
-    harness.state_mut().view.dock.ladder.show(50_001);
+    harness.state_mut().view.dock.ladder.show(RowId::Ours(50_001));
     harness.run();
     assert!((5..40).contains(&rows(&harness)), "{} rows are drawn", rows(&harness));
 }
@@ -82,7 +84,7 @@ fn a_lint_finding_leads_to_its_packet() {
     assert_eq!(wishes(&mut harness), [wish]);
     let stage = harness.state_mut();
     stage.view.dock.ladder.show_record(&stage.snapshot.picture.ladder, message.record, message.at);
-    assert_eq!(stage.view.dock.ladder.chosen, Some(number));
+    assert_eq!(stage.view.dock.ladder.chosen, Some(RowId::Ours(number)));
 }
 
 #[test]
@@ -108,8 +110,8 @@ fn a_message_that_the_session_found_forged_says_so_in_its_row() {
     harness.get_by_label("00:00.100 received: Binding request · eth0 · 203.0.113.9:4000, ✗ forged");
 }
 
-#[test]
-fn what_only_the_friend_s_record_has_stands_between_ours_and_cannot_be_chosen() {
+/// A call with the friend's side added at its end.
+fn with_their_side() -> floe_inspect::History {
     let (records, text) = fixtures::both_sides();
     let mut history: floe_inspect::History = records.into_iter().collect();
     history.tick(floe_wire::Stamp::from_millis(15_000));
@@ -118,20 +120,59 @@ fn what_only_the_friend_s_record_has_stands_between_ours_and_cannot_be_chosen() 
         let (at, body) = (floe_wire::Stamp::from_millis(15_000), floe_wire::RecordBody::note(note));
         history.push(floe_wire::Record { at, body });
     }
-    let picture = std::sync::Arc::new(history.latest().clone());
+    history
+}
+
+#[test]
+fn what_only_the_friend_s_record_has_stands_between_ours_and_can_be_looked_at() {
+    let picture = std::sync::Arc::new(with_their_side().latest().clone());
     assert_eq!(picture.ladder.theirs().len(), 9);
     let mut harness = ladder(Snapshot { picture, ..fixtures::connected() });
     assert!(harness.get_all_by_label_contains("sent there, never arrived here").count() > 3);
     let theirs = harness.get_by_label_contains("00:07.400 your friend's Binding request").rect();
     let ours = |label| harness.get_by_label_contains(label).rect();
     assert!(ours("00:07.100 sent").bottom() <= theirs.top() && theirs.bottom() <= ours("00:08.100 sent").top());
-    // The keys step over it, and what is chosen stays in sight while its contents take room.
+    // The keys go through all rows, and what is chosen stays in sight while its contents take room.
     harness.get_by_label_contains("00:07.100 sent").click();
     harness.run_steps(20);
-    assert!(harness.get_by_label_contains("00:07.100 sent").is_focused());
-    harness.key_press(Key::ArrowDown);
+    for row in ["00:07.100 sent", "00:07.400 your friend's Binding request", "00:08.100 sent"] {
+        assert!(harness.get_by_label_contains(row).is_focused(), "{row}");
+        if row.contains("friend") {
+            harness.get_by_label_contains("by your friend's.");
+            harness.get_by_label("sent there, never arrived here");
+        }
+        harness.key_press(Key::ArrowDown);
+        harness.run_steps(20);
+    }
+    // A click chooses it too, and Enter goes to its moment.
+    harness.get_by_label_contains("00:07.400 your friend's Binding request").click();
     harness.run_steps(20);
-    assert!(harness.get_by_label_contains("00:08.100 sent").is_focused());
+    wishes(&mut harness);
+    harness.key_press(Key::Enter);
+    harness.run_steps(20);
+    let moments = wishes(&mut harness);
+    assert!(
+        matches!(moments[..], [Wish::Playhead(PlayheadWish::Seek(at))] if at.0.as_millis() == 7_400),
+        "{moments:?}"
+    );
+}
+
+#[test]
+fn the_next_trouble_may_be_one_that_only_the_friend_saw() {
+    let picture = std::sync::Arc::new(with_their_side().latest().clone());
+    let mut harness = ladder(Snapshot { picture, ..fixtures::connected() });
+    let mut next = || {
+        harness.get_by_label("Next trouble").click();
+        harness.run_steps(20);
+        harness.state().view.dock.ladder.chosen
+    };
+    // The first round of checks was answered; the friend's own check of it never came.
+    let first = next();
+    assert!(matches!(first, Some(RowId::Theirs(message)) if message.at.0.as_millis() == 400), "{first:?}");
+    assert!(matches!(next(), Some(RowId::Ours(_))), "our check of the second round");
+    assert!(matches!(next(), Some(RowId::Theirs(message)) if message.at.0.as_millis() == 1_400));
+    let rounds: Vec<_> = (0..13).map(|_| next()).collect();
+    assert!(rounds.contains(&first), "after the last one comes the first one: {rounds:?}");
 }
 
 /// Frames of a wheel that turns over 100,000 messages, as a window draws them that no screen reader listens to.
@@ -144,7 +185,7 @@ fn scrolling_a_hundred_thousand_messages_is_measured() {
         stage.view.dock.show(Panel::Ladder);
         let messages = stage.snapshot.picture.ladder.rows(None).len();
         if let Some(number) = chosen {
-            stage.view.dock.ladder.show(number);
+            stage.view.dock.ladder.show(RowId::Ours(number));
         }
         let ctx = egui::Context::default();
         theme::install(&ctx);

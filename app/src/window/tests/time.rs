@@ -135,3 +135,18 @@ fn lines_of_the_log_candidates_phases_and_facts_of_a_pair_lead_to_their_moments(
     harness.run();
     assert_eq!(sought(&mut harness).len(), 1);
 }
+
+#[test]
+fn escape_closes_an_open_list_and_leaves_the_moment_alone() {
+    let mut harness = window(held(41_000), SMALL, egui::Theme::Dark);
+    harness.get_by_label("Speed 1×").click();
+    harness.run();
+    harness.get_by_label("16×");
+    for key in [Key::Escape, Key::Escape] {
+        assert_eq!(wishes(&mut harness), []);
+        harness.key_press(key);
+        harness.run();
+        assert!(harness.query_by_label("16×").is_none());
+    }
+    assert_eq!(wishes(&mut harness), [Wish::Playhead(PlayheadWish::End)], "the second one is for the moment");
+}

@@ -168,3 +168,28 @@ async fn c31_a_path_that_dies_in_the_middle_of_a_call() {
         assert!(snapshot.picture.lint.is_empty(), "{}", story(&snapshot.picture));
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c32_every_path_is_blocked_by_a_person() {
+    let pair = Pair::start(Scenario::TwoNat).exchange().await.connected().await;
+    // What takes over is blocked as well, until nothing is left.
+    let mut blocked = 0;
+    while pair.a.snapshot().picture.all_blocked().is_none() {
+        assert!(blocked < 20, "{}", story(&pair.a.snapshot().picture));
+        let path = |snapshot: &Snapshot| {
+            let picture = &snapshot.picture;
+            let mut answered = picture.pairs.iter().filter(|pair| pair.last_answer.is_some());
+            answered.find(|pair| !picture.is_blocked(pair.id)).map(|pair| pair.id)
+        };
+        if let Some(id) = path(&pair.a.snapshot()) {
+            blocked += 1;
+            pair.a.send(Command::BlockPair { base: id.base, remote: id.remote });
+            until(&pair.a, "it is blocked", |snapshot| snapshot.picture.is_blocked(id)).await;
+        }
+    }
+    says_first(&pair.a, "C32").await;
+    says_first(&pair.b, "C32").await;
+    let text = |call: &Call| floe_inspect::headline(&call.snapshot().picture).text;
+    assert_eq!(text(&pair.a), "Every path is blocked by you");
+    assert_eq!(text(&pair.b), "Every path is blocked by the other side");
+}

@@ -82,6 +82,7 @@ pub(super) fn compose(composition: Composition<'_>) -> Vec<Record> {
         at: Stamp::ZERO,
     };
     composer.note(Note::SessionStarted { wall_ms: start, version: env!("CARGO_PKG_VERSION").to_owned() });
+    composer.note(Note::Captured);
     composer.list_interfaces(interface_name);
     composer.merge(kept, &counted);
     composer.conclude();

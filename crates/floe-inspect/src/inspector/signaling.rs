@@ -31,6 +31,14 @@ impl Inspector {
         self.say(Severity::Detail, "call", format!("Floe {version} begins a record"));
     }
 
+    /// Neither codes nor the end of gathering are on the wire.
+    pub(super) fn on_captured(&mut self) {
+        self.picture.is_capture = true;
+        self.picture.signaling.clear();
+        self.picture.gathering.clear();
+        self.say(Severity::Detail, "call", "It is what a capture tells of a call".to_owned());
+    }
+
     pub(super) fn on_local_credentials(&mut self, generation: Generation, ufrag: &str) {
         self.credentials.note_local(generation, ufrag);
         Fragments::add(&mut self.picture.fragments.own, ufrag);

@@ -26,6 +26,15 @@ pub struct TheirMessage {
     pub direction: Direction,
 }
 
+/// Which row, whatever comes before it later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RowId {
+    /// A message of ours, by its number.
+    Ours(u64),
+    /// One that only the peer has.
+    Theirs(TheirMessage),
+}
+
 /// A row of both records.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum BothRow<'a> {
@@ -36,6 +45,15 @@ pub enum BothRow<'a> {
 }
 
 impl BothRow<'_> {
+    /// Which row it is.
+    #[must_use]
+    pub const fn id(&self) -> RowId {
+        match self {
+            Self::Ours(number, _) => RowId::Ours(*number),
+            Self::Theirs(message) => RowId::Theirs(**message),
+        }
+    }
+
     /// When, by our clock.
     #[must_use]
     pub const fn at(&self) -> Stamp {
@@ -82,11 +100,26 @@ impl<'a> BothRows<'a> {
         self.ours.first_at(at) + self.theirs.partition_point(|message| message.at < at)
     }
 
-    /// The row of one of our messages.
+    /// Where a row is.
     #[must_use]
-    pub fn row_of(&self, number: u64) -> Option<usize> {
-        let row = self.ours.row_of(number)?;
-        Some(row + partition(self.theirs.len(), |index| self.place(index) - index <= row))
+    pub fn row_of(&self, id: RowId) -> Option<usize> {
+        match id {
+            RowId::Ours(number) => {
+                let row = self.ours.row_of(number)?;
+                Some(row + partition(self.theirs.len(), |index| self.place(index) - index <= row))
+            }
+            RowId::Theirs(message) => {
+                let from = self.theirs.partition_point(|known| known.at < message.at);
+                let same = self.theirs.iter().skip(from).take_while(|known| known.at == message.at);
+                let index = from + same.into_iter().position(|known| *known == message)?;
+                Some(self.place(index))
+            }
+        }
+    }
+
+    /// The rows from one on.
+    pub fn iter_from(&self, row: usize) -> impl Iterator<Item = BothRow<'a>> + '_ {
+        (row..self.len()).filter_map(|row| self.get(row))
     }
 
     /// The row of a message of the peer: before ours of the same time.

@@ -58,6 +58,11 @@ pub enum PhaseProgress {
         /// When.
         since: Stamp,
     },
+    /// Begun; the record does not tell whether it is over.
+    Untold {
+        /// When.
+        since: Stamp,
+    },
     /// Over.
     Done {
         /// When it began.

@@ -106,3 +106,46 @@ fn a_wish_that_the_other_side_does_not_know_says_so() {
     script.note(Note::PairJudged(unshared));
     assert!(says(&script, "the other side could not be told"));
 }
+
+#[test]
+fn c32_when_every_path_is_blocked_it_says_by_whom_and_what_to_do() {
+    let mut script = left();
+    let text = |script: &Script| headline(script.picture()).text;
+    script.note(Note::PairJudged(ruling(REMOTE, PairVerdict::Blocked, Judge::Here)));
+    assert!(!ids(&script).contains(&"C32"), "another path is left");
+    for (by, who, advice) in
+        [(Judge::Here, "you", "Release a pair"), (Judge::Peer, "you and the other side", "Release a pair")]
+    {
+        script.note(Note::PairJudged(ruling(OTHER, PairVerdict::Blocked, by)));
+        assert_eq!(text(&script), format!("Every path is blocked by {who}"));
+        assert_eq!(ids(&script).first(), Some(&"C32"));
+        let finding = finding(&script, "C32");
+        assert!(finding.evidence.contains(&format!("blocked by {who}")), "{}", finding.evidence);
+        assert!(finding.advice.starts_with(advice), "{}", finding.advice);
+    }
+    script.note(Note::PairJudged(ruling(REMOTE, PairVerdict::Blocked, Judge::Peer)));
+    assert_eq!(text(&script), "Every path is blocked by the other side");
+    assert!(finding(&script, "C32").advice.starts_with("Ask the other side"), "what it blocked it has to release");
+    // Silence is what follows, and not what is to be said.
+    script.wait(20_000).ice(floe_wire::IceConnectionState::Disconnected);
+    assert_eq!(text(&script), "Every path is blocked by the other side");
+    script.ice(floe_wire::IceConnectionState::Failed);
+    assert_eq!(text(&script), "Every path is blocked by the other side");
+    script.note(Note::PairJudged(ruling(OTHER, PairVerdict::Released, Judge::Peer)));
+    assert!(!ids(&script).contains(&"C32") && !text(&script).contains("blocked"), "{}", text(&script));
+    script.note(Note::PairJudged(ruling(OTHER, PairVerdict::Blocked, Judge::Here)));
+    script.note(Note::Ended { reason: floe_wire::note::EndReason::NotConnected });
+    assert_eq!(text(&script), "Not connected: every path is blocked by you and the other side");
+}
+
+#[test]
+fn a_blocked_pair_is_not_in_reserve() {
+    let mut script = left();
+    let pairs = vec![(ETH, addr(REMOTE))];
+    script.note(Note::StandbyChanged { generation: GENERATION, pairs }).wait(1).tick();
+    let standby = |script: &Script| floe_inspect::path_facts(script.picture()).standby.len();
+    assert!(script.pair(REMOTE).why.contains("in reserve") && standby(&script) == 1, "{}", script.pair(REMOTE).why);
+    script.note(Note::PairJudged(ruling(REMOTE, PairVerdict::Blocked, Judge::Here))).wait(1).tick();
+    assert!(!script.pair(REMOTE).why.contains("in reserve"), "{}", script.pair(REMOTE).why);
+    assert_eq!(standby(&script), 0);
+}

@@ -35,6 +35,21 @@ pub(in crate::diagnosis) fn older_code(picture: &Picture) -> Option<Verdict> {
     Some(Verdict { confidence: Confidence::Likely, evidence, advice: advice.to_owned() })
 }
 
+/// C32: people blocked every path there is.
+pub(in crate::diagnosis) fn all_blocked(picture: &Picture) -> Option<Verdict> {
+    let is_hung_up = picture.ended.is_some() && !is_over(picture);
+    let blocked = picture.all_blocked().filter(|_| !is_hung_up)?;
+    let evidence = match blocked.here + blocked.there {
+        1 => format!("the only path there is was blocked by {}", blocked.by()),
+        paths => format!("all {paths} paths there are were blocked by {}", blocked.by()),
+    };
+    let advice = match blocked.here {
+        0 => "Ask the other side to release one of its pairs.",
+        _ => "Release a pair: choose it in the Grid, and press Release.",
+    };
+    Some(Verdict { confidence: Confidence::Certain, evidence, advice: advice.to_owned() })
+}
+
 /// C12: the peer's checks arrive, ours are not answered.
 pub(in crate::diagnosis) fn one_way(picture: &Picture) -> Option<Verdict> {
     let (sent, received) = (checks_sent(picture), checks_received(picture));
