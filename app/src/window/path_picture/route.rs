@@ -6,7 +6,7 @@ use floe_inspect::{
     PacketStop, PathFacts, Picture, RelaySide,
     picture::{PairId, PairState, PairView, ServerVerdict},
 };
-use floe_wire::BaseKind;
+use floe_wire::{BaseKind, CandidateType};
 
 use crate::window::{
     format,
@@ -234,20 +234,21 @@ struct Friend {
 
 impl Friend {
     fn of(model: &Model<'_>, facts: &PathFacts) -> Self {
-        let host = || {
-            let hosts = model.picture().remote_candidates.iter();
-            hosts
-                .map(|view| &view.candidate)
-                .find(|candidate| candidate.candidate_type == floe_wire::CandidateType::Host)
-                .map(|candidate| candidate.address.ip().to_string())
+        let hosts = || {
+            let told = model.picture().remote_candidates.iter().map(|view| &view.candidate);
+            told.filter(|candidate| candidate.candidate_type == CandidateType::Host)
+                .map(|candidate| candidate.address.ip())
         };
         let Some(remote) = facts.remote_address.filter(|_| facts.relay.is_none()) else {
             let hover = "Where your friend is becomes known with the code";
-            return Self { address: host().unwrap_or_default(), router: None, hover };
+            return Self { address: hosts().next().map_or_else(String::new, |ip| ip.to_string()), router: None, hover };
         };
         if facts.remote_behind_nat == Some(true) {
+            // A router translates within a family of addresses.
+            let behind = hosts().find(|ip| ip.is_ipv4() == remote.is_ipv4());
+            let address = behind.map_or_else(String::new, |ip| ip.to_string());
             let hover = "Your friend's own address, behind the router";
-            Self { address: host().unwrap_or_default(), router: Some(remote.ip().to_string()), hover }
+            Self { address, router: Some(remote.ip().to_string()), hover }
         } else {
             Self { address: remote.ip().to_string(), router: None, hover: "Your friend's address" }
         }
@@ -310,6 +311,8 @@ const fn rank(state: PairState) -> u8 {
 
 #[cfg(test)]
 mod tests {
+    use floe_inspect::picture::CandidateView;
+
     use super::*;
     use crate::window::fixtures;
 
@@ -325,6 +328,20 @@ mod tests {
             assert_eq!(route.links.len(), 3);
             assert!(route.links[1].label.starts_with("31 ms"));
             assert!(route.links.iter().all(|link| link.style == LinkStyle::InUse));
+        });
+    }
+
+    #[test]
+    fn behind_a_router_stands_an_address_that_it_can_translate() {
+        let mut snapshot = fixtures::connected();
+        let picture = std::sync::Arc::make_mut(&mut snapshot.picture);
+        let own = |view: &&CandidateView| view.candidate.candidate_type == CandidateType::Host;
+        let mut other = picture.remote_candidates.iter().find(own).cloned().unwrap();
+        let known = other.candidate.address.ip().to_string();
+        other.candidate.address = "[2001:db8::7]:5000".parse().unwrap();
+        picture.remote_candidates.insert(0, other);
+        fixtures::with_model(&snapshot, |model| {
+            assert_eq!(Route::main(model).places.last().unwrap().address, known);
         });
     }
 
