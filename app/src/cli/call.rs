@@ -3,9 +3,12 @@
 use std::{io::Write as _, time::Duration};
 
 use floe_call::{AudioSource, Call, CallConfig, Command, PasteOutcome, Playback, Privacy, Snapshot};
-use floe_inspect::Report;
+use floe_inspect::{
+    Picture, Report,
+    picture::{ServerVerdict, ServerView},
+};
 use floe_signal::{Code, CodeError};
-use floe_wire::IceConnectionState;
+use floe_wire::{GatheringState, IceConnectionState};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader},
     sync::mpsc,
@@ -76,6 +79,7 @@ struct Conversation<'a> {
     forecast_is_told: bool,
     failure_is_told: bool,
     refusal_told: Option<String>,
+    servers_told: Vec<String>,
     deadline: Instant,
     is_secured: bool,
 }
@@ -90,6 +94,7 @@ impl<'a> Conversation<'a> {
             forecast_is_told: false,
             failure_is_told: false,
             refusal_told: None,
+            servers_told: Vec::new(),
             deadline,
             is_secured: false,
         }
@@ -147,6 +152,7 @@ impl<'a> Conversation<'a> {
             self.code_printed = Some(code.clone());
         }
         self.tell_refusal(snapshot, progress)?;
+        self.tell_servers(&snapshot.picture, progress);
         if let (false, Some(forecast)) = (self.forecast_is_told, &snapshot.picture.forecast) {
             progress.say(&format!("Forecast: {}, because {}.", forecast.outlook.name(), forecast.why));
             self.forecast_is_told = true;
@@ -178,6 +184,16 @@ impl<'a> Conversation<'a> {
         Ok(snapshot.finished)
     }
 
+    /// Names each server that is of no use, once.
+    fn tell_servers(&mut self, picture: &Picture, progress: &mut Progress) {
+        for (url, error) in useless_servers(picture) {
+            if !self.servers_told.iter().any(|told| told == url) {
+                progress.say(&format!("{url} is of no use: {error}."));
+                self.servers_told.push(url.to_owned());
+            }
+        }
+    }
+
     /// Says once why a pasted code was refused; a code given as an option cannot be corrected, so that ends the call.
     fn tell_refusal(&mut self, snapshot: &Snapshot, progress: &mut Progress) -> anyhow::Result<()> {
         let Some(PasteOutcome::Refused(reason)) = &snapshot.paste else { return Ok(()) };
@@ -190,6 +206,20 @@ impl<'a> Conversation<'a> {
         }
         Ok(())
     }
+}
+
+/// What became of a server that is of no use, once all that were asked have answered or were given up: of two addresses
+/// one may be silent while the other one serves.
+fn useless_servers(picture: &Picture) -> impl Iterator<Item = (&str, &str)> {
+    let is_known = picture.gathering_state() == GatheringState::Complete;
+    let serves = |url: &str| {
+        let answers = |server: &&ServerView| matches!(server.verdict, ServerVerdict::Answered { .. });
+        picture.servers.iter().filter(|server| server.url == url).any(|server| answers(&server))
+    };
+    picture.servers.iter().filter(move |_| is_known).filter_map(move |server| match &server.verdict {
+        ServerVerdict::Failed { error } if !serves(&server.url) => Some((server.url.as_str(), error.as_str())),
+        ServerVerdict::Failed { .. } | ServerVerdict::Answered { .. } => None,
+    })
 }
 
 /// Reads codes from standard input; a code may be wrapped over several lines.

@@ -6,4 +6,5 @@ mod killed;
 mod left;
 mod program;
 mod redacted;
+mod servers;
 mod web;

@@ -201,6 +201,11 @@ impl Gathering {
         consumed
     }
 
+    /// Takes note of something that nobody has a use for: it may be what a server answers.
+    pub fn on_nonsense(&mut self, base: BaseId, from: SocketAddr) {
+        self.discovery.on_nonsense(base, from);
+    }
+
     /// When it wants to be woken.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let mine = [self.discovery.poll_timeout(), self.mappings.poll_timeout(), self.relays.poll_timeout()];

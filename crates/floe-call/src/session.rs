@@ -364,6 +364,7 @@ impl Session {
             PacketKind::ChannelData | PacketKind::Unknown => Err(RefusalReason::NotOurs),
         };
         if let Err(reason) = outcome {
+            self.gathering.on_nonsense(inbound.base, inbound.remote);
             self.tap.note(Note::PacketRefused { base: inbound.base, remote: inbound.remote, reason });
         }
     }

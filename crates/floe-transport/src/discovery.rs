@@ -89,6 +89,8 @@ struct Query {
     server: SocketAddr,
     transaction: TransactionId,
     first_send: Instant,
+    /// Something came from there that is no answer.
+    has_babbled: bool,
     state: QueryState,
 }
 
@@ -138,6 +140,7 @@ impl Discovery {
             server,
             transaction: TransactionId(self.random.random()),
             first_send,
+            has_babbled: false,
             state: QueryState::Queued,
         });
         self.handle_timeout(now);
@@ -170,6 +173,14 @@ impl Discovery {
             });
         }
         true
+    }
+
+    /// Takes note of something that is of no use to anybody, and where it came from: a server that says such things is up,
+    /// and not what it was taken for.
+    pub fn on_nonsense(&mut self, base: BaseId, from: SocketAddr) {
+        for query in self.queries.iter_mut().filter(|query| query.base == base && query.server == from) {
+            query.has_babbled = true;
+        }
     }
 
     /// What to do or to know next.
@@ -254,11 +265,14 @@ impl Query {
             && !*named_dead
         {
             *named_dead = true;
-            let error = format!(
-                "no answer from {} within {:.1} s; the server is down, or UDP to it is blocked here",
-                self.server,
-                PATIENCE.as_secs_f64()
-            );
+            let (server, waited) = (self.server, PATIENCE.as_secs_f64());
+            let error = if self.has_babbled {
+                format!("{server} answers with something that is not STUN; check its host name and port")
+            } else {
+                format!(
+                    "no answer from {server} within {waited:.1} s; the server is down, or UDP to it is blocked here"
+                )
+            };
             outputs.push_back(DiscoveryOutput::Failed { base: self.base, server: self.url.clone(), error });
         }
     }

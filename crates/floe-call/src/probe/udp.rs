@@ -131,7 +131,9 @@ impl Prober {
     }
 
     fn hear(&mut self, inbound: &Inbound) {
-        let Ok(message) = StunMessage::decode(&inbound.bytes) else { return };
+        let Ok(message) = StunMessage::decode(&inbound.bytes) else {
+            return self.discovery.on_nonsense(inbound.base, inbound.remote);
+        };
         if !self.discovery.handle(inbound.base, inbound.remote, &message, inbound.at) {
             self.tests.handle(inbound.base, inbound.remote, &message, inbound.at);
         }

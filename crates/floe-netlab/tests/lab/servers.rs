@@ -10,6 +10,8 @@ use crate::SOON;
 /// The slowest of them are silent.
 const PROBE: Duration = Duration::from_secs(40);
 const PORT: u16 = 3478;
+/// The machine that answers everything like a web server.
+const BABBLER: &str = "stun:203.0.113.60:3478";
 const PASSWORD: &str = "a-password-for-the-lab";
 
 /// A machine at 203.0.113.60 that answers everything like a web server.
@@ -96,13 +98,17 @@ fn every_trouble_with_a_relay_has_its_own_words_in_a_probe_and_in_a_call() {
         let mut command = lab.stranger.command(floe().unwrap());
         command.args(["probe", "--json", "--turn-ca"]).arg(&authorities);
         command.args(cases.iter().flat_map(|(url, ..)| ["--turn", url]));
+        command.args(["--stun", BABBLER]);
+        let babbles = (String::new(), BABBLER, &["something that is not STUN; check its host name and port"][..]);
         let mut process = Process::start("probe", &mut command).unwrap();
         let json = process.wait_for_line(PROBE, |line| line.starts_with('{').then(|| line.to_owned())).unwrap();
+        let cases = [cases, vec![babbles]].concat();
         check(&serde_json::from_str(&json).unwrap(), &cases);
         assert_eq!(process.wait(PROBE).unwrap().code(), Some(3), "no server was of use");
 
-        let turn = cases.iter().map(|(url, ..)| url.clone()).collect();
-        let options = CallOptions { turn, turn_ca: Some(authorities), ..CallOptions::default() };
+        let turn = cases.iter().map(|(url, ..)| url.clone()).filter(|url| !url.is_empty()).collect();
+        let stun = vec![BABBLER.to_owned()];
+        let options = CallOptions { stun, turn, turn_ca: Some(authorities), ..CallOptions::default() };
         let mut alice = CallProcess::start(&lab, &lab.stranger, &options).unwrap();
         alice.code().unwrap();
         // The silent server is named within this time.

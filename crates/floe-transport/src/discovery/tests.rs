@@ -275,3 +275,19 @@ fn transactions_differ_and_come_from_the_seed() {
     assert_ne!(request(1, 0), request(2, 0));
     assert_ne!(request(1, 0), request(1, 1));
 }
+
+#[test]
+fn a_server_that_talks_nonsense_is_told_from_one_that_says_nothing() {
+    let mut driven = Driven::new();
+    driven.ask(BASE, own(), server());
+    driven.discovery.on_nonsense(BASE, at("192.0.2.77:3478"));
+    driven.discovery.on_nonsense(BaseId(99), server());
+    driven.run_until(ms(5000));
+    assert!(driven.error().contains("no answer from 192.0.2.1:3478"), "somebody else talked");
+
+    let mut driven = Driven::new();
+    driven.ask(BASE, own(), server());
+    driven.discovery.on_nonsense(BASE, server());
+    driven.run_until(ms(5000));
+    assert!(driven.error().contains("192.0.2.1:3478 answers with something that is not STUN"));
+}
