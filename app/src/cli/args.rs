@@ -11,7 +11,7 @@ use floe_transport::{
     relay::{Credentials, TlsTrust, TurnAccess, TurnUrl, TurnUrlError},
 };
 
-use super::breaks::Break;
+use super::{breaks::Break, wishes::TimedWish};
 
 /// Calls a peer directly and shows the path it found.
 ///
@@ -79,6 +79,10 @@ pub(super) struct CallOptions {
     /// Stay in the call when its path is lost for 30 s: the network may come back, and a fresh code revives the call.
     #[arg(long)]
     pub stay: bool,
+    /// Do what one does in the pair grid, so long after media is secured: `force=relay@3s,release@6s` uses a relay for
+    /// three seconds. Also block=PAIR and restart; PAIR is used, other, relay or direct, of those that answer.
+    #[arg(long = "do", value_name = "LIST", value_delimiter = ',')]
+    pub wishes: Vec<TimedWish>,
     #[command(flatten)]
     pub keep: KeepOptions,
     #[command(flatten)]
@@ -155,7 +159,7 @@ pub(super) struct DemoOptions {
     pub seed: u64,
     /// Break peer A's network while the call runs: `wifi-down@3s,nat-rebind@6s,loss=20@8s` counts from when both sides
     /// hear each other. Also wifi-up, mobile-down, cable-down, udp-blocked, udp-open, turn-restart, restart, delay=MS,
-    /// jitter=MS.
+    /// jitter=MS, and force=PAIR, block=PAIR, release as in `floe call --do`.
     #[arg(long = "break", value_name = "LIST", value_delimiter = ',')]
     pub breaks: Vec<Break>,
     /// Write what peer A hears into a WAV file.

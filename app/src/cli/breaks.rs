@@ -2,9 +2,9 @@
 
 use std::{collections::VecDeque, fmt, str::FromStr, time::Duration};
 
-use floe_call::Command;
 use floe_simnet::{Scenario, world::Side};
 
+use super::wishes::Wish;
 use crate::demo::Demo;
 
 /// Names of interfaces that people use, and the simulated machines'.
@@ -35,7 +35,7 @@ enum Action {
     Jitter(u64),
     BlockUdp(bool),
     TurnRestart,
-    RestartIce,
+    Wish(Wish),
 }
 
 impl FromStr for Break {
@@ -54,8 +54,13 @@ impl FromStr for Action {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if matches!(text.split_once('=').map_or(text, |(name, _)| name), "force" | "block" | "release" | "restart") {
+            return text.parse().map(Self::Wish);
+        }
         if let Some((name, number)) = text.split_once('=') {
-            let unknown = || format!("{text}: there is no {name} to set; choose one of loss, delay, jitter, down, up");
+            let unknown = || {
+                format!("{text}: there is no {name} to set; choose one of loss, delay, jitter, down, up, force, block")
+            };
             let whole = || number.parse().map_err(|_| format!("{text}: {number} is not a number of milliseconds"));
             return match name {
                 "loss" => percent(number).map(Self::Loss),
@@ -76,12 +81,12 @@ impl FromStr for Action {
             "udp-blocked" => Self::BlockUdp(true),
             "udp-open" => Self::BlockUdp(false),
             "turn-restart" => Self::TurnRestart,
-            "restart" => Self::RestartIce,
             "loss" | "delay" | "jitter" => return Err(format!("{text}: say how much, as in {text}=20")),
             _ => {
                 return Err(format!(
                     "{text}: nothing is called that; choose from wifi-down, wifi-up, mobile-down, mobile-up, cable-down, \
-                     cable-up, nat-rebind, udp-blocked, udp-open, turn-restart, restart, loss=PERCENT, delay=MS, jitter=MS"
+                     cable-up, nat-rebind, udp-blocked, udp-open, turn-restart, restart, loss=PERCENT, delay=MS, \
+                     jitter=MS, force=PAIR, block=PAIR, release"
                 ));
             }
         })
@@ -94,7 +99,7 @@ fn percent(text: &str) -> Result<f64, String> {
 }
 
 /// `3s`, `3.5s`, `3500ms`.
-fn time(text: &str) -> Result<Duration, String> {
+pub(super) fn time(text: &str) -> Result<Duration, String> {
     let (number, unit) = match text.strip_suffix("ms") {
         Some(number) => (number, 1e-3),
         None => (text.strip_suffix('s').unwrap_or(text), 1.0),
@@ -116,7 +121,7 @@ impl fmt::Display for Break {
             Action::BlockUdp(true) => write!(f, "the router lets no UDP through"),
             Action::BlockUdp(false) => write!(f, "the router lets UDP through"),
             Action::TurnRestart => write!(f, "the TURN server restarts"),
-            Action::RestartIce => write!(f, "ICE is restarted by hand"),
+            Action::Wish(wish) => wish.fmt(f),
         }
     }
 }
@@ -133,7 +138,7 @@ impl Break {
             Action::Jitter(ms) => world.set_jitter(Side::A, Duration::from_millis(*ms)),
             Action::BlockUdp(blocked) => world.block_udp(Side::A, *blocked),
             Action::TurnRestart => demo.world_mut().restart_turn().await,
-            Action::RestartIce => demo.a.send(Command::RestartIce),
+            Action::Wish(wish) => wish.apply(&demo.a),
         }
     }
 }

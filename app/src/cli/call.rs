@@ -1,6 +1,6 @@
 //! `floe call`: a call with a friend, headless.
 
-use std::{io::Write as _, time::Duration};
+use std::{collections::VecDeque, io::Write as _, time::Duration};
 
 use floe_call::{AudioSource, Call, CallConfig, Command, PasteOutcome, Playback, Privacy, Snapshot};
 use floe_inspect::{
@@ -21,6 +21,7 @@ use super::{
     keep::Keeping,
     output::{self, sentence_of, status_of},
     progress::Progress,
+    wishes::TimedWish,
 };
 use crate::engine::Engine;
 
@@ -81,12 +82,17 @@ struct Conversation<'a> {
     refusal_told: Option<String>,
     servers_told: Vec<String>,
     deadline: Instant,
-    is_secured: bool,
+    /// Since when media is secured.
+    secured: Option<Instant>,
+    /// What is left to do, the next first.
+    wishes: VecDeque<TimedWish>,
 }
 
 impl<'a> Conversation<'a> {
     fn new(options: &'a CallOptions, call: Call) -> Self {
         let deadline = Instant::now() + Duration::from_secs(options.wait);
+        let mut wishes = options.wishes.clone();
+        wishes.sort_by_key(|wish| wish.at);
         Self {
             options,
             call,
@@ -96,7 +102,8 @@ impl<'a> Conversation<'a> {
             refusal_told: None,
             servers_told: Vec::new(),
             deadline,
-            is_secured: false,
+            secured: None,
+            wishes: wishes.into(),
         }
     }
 
@@ -111,17 +118,34 @@ impl<'a> Conversation<'a> {
             if self.is_over(&snapshot, progress)? {
                 return Ok(());
             }
+            self.wish(progress);
             tokio::select! {
                 changed = snapshots.changed() => if changed.is_err() { return Ok(()) },
                 Some(code) = codes.recv() => { self.call.send(Command::PasteCode(code)); }
-                () = sleep_until(self.deadline) => {
-                    if !self.is_secured {
+                () = sleep_until(self.next_wish().map_or(self.deadline, |at| at.min(self.deadline))) => {
+                    if Instant::now() < self.deadline {
+                        continue;
+                    }
+                    if self.secured.is_none() {
                         progress.say(&format!("Not connected within {} s (--wait); giving up.", self.options.wait));
                     }
                     return Ok(());
                 }
                 () = &mut terminated => return Ok(()),
             }
+        }
+    }
+
+    fn next_wish(&self) -> Option<Instant> {
+        Some(self.secured? + self.wishes.front()?.at)
+    }
+
+    /// Does what is to be done by now.
+    fn wish(&mut self, progress: &mut Progress) {
+        while self.next_wish().is_some_and(|at| at <= Instant::now()) {
+            let Some(TimedWish { at, wish }) = self.wishes.pop_front() else { return };
+            let outcome = if wish.apply(&self.call) { "" } else { ": no such pair answers" };
+            progress.say(&format!("At {:.1} s {wish}{outcome}", at.as_secs_f64()));
         }
     }
 
@@ -157,8 +181,8 @@ impl<'a> Conversation<'a> {
             progress.say(&format!("Forecast: {}, because {}.", forecast.outlook.name(), forecast.why));
             self.forecast_is_told = true;
         }
-        if !self.is_secured && snapshot.picture.timings.secured.is_some() {
-            self.is_secured = true;
+        if self.secured.is_none() && snapshot.picture.timings.secured.is_some() {
+            self.secured = Some(Instant::now());
             self.deadline = match self.options.seconds {
                 Some(seconds) => Instant::now() + Duration::from_secs(seconds),
                 None => Instant::now() + Duration::from_secs(365 * 24 * 3600),
@@ -166,15 +190,15 @@ impl<'a> Conversation<'a> {
         }
         if snapshot.picture.ice_connection_state() != IceConnectionState::Failed {
             // A call that stays may fail again, which is told again.
-            self.failure_is_told &= !self.is_secured;
+            self.failure_is_told &= self.secured.is_none();
             return Ok(snapshot.finished);
         }
-        if self.is_secured && !self.options.stay {
+        if self.secured.is_some() && !self.options.stay {
             return Ok(true);
         }
         if !self.failure_is_told {
             self.failure_is_told = true;
-            progress.say(if self.is_secured {
+            progress.say(if self.secured.is_some() {
                 "The path is lost. Floe keeps trying until the network is back; Ctrl+C hangs up."
             } else {
                 // A person carries the codes: the friend may paste minutes later, and slow checks go on for that.

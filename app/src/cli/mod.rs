@@ -12,6 +12,7 @@ mod progress;
 mod report;
 mod side;
 mod speech;
+mod wishes;
 
 use std::{path::PathBuf, process::ExitCode};
 

@@ -25,6 +25,7 @@ mod seals;
 mod session;
 mod snapshot;
 mod steering;
+mod suspicion;
 mod talk;
 pub mod web;
 

@@ -173,17 +173,16 @@ impl Restarts {
         self.silent_since.is_some_and(|since| since + LOST_AFTER <= now)
     }
 
-    /// Media goes over a pair of this generation from here on; true if the older one that it left was suspected.
-    pub fn on_selected(&mut self, generation: Generation, now: Instant) -> bool {
+    /// Media goes over a pair of this generation from here on.
+    pub fn on_selected(&mut self, generation: Generation, now: Instant) {
         let is_newer = self.carrying.is_none_or(|carrying| carrying < generation);
         if is_newer {
             self.carrying = Some(generation);
         }
-        let was_suspected = self.silent_since.take().is_some();
+        self.silent_since = None;
         if is_newer && self.alive.first().is_some_and(|oldest| *oldest < generation) {
             self.retire_at = Some(now + AFTERLIFE);
         }
-        is_newer && was_suspected
     }
 
     /// Whether people see this change of state.

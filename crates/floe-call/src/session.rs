@@ -32,6 +32,7 @@ use crate::{
     restart::Restarts,
     snapshot::PasteOutcome,
     steering::{Reason, Steering},
+    suspicion::Suspicion,
     talk::Talk,
 };
 
@@ -60,6 +61,7 @@ pub(crate) struct Session {
     pub(crate) restarts: Restarts,
     pub(crate) machine: Machine,
     pub(crate) steering: Steering,
+    suspicion: Suspicion,
     audio: AudioWorker,
     pub(crate) publisher: Publisher,
     paste: Option<PasteOutcome>,
@@ -135,6 +137,7 @@ impl Session {
             restarts: Restarts::default(),
             machine,
             steering: Steering::default(),
+            suspicion: Suspicion::default(),
             audio,
             publisher,
             paste: None,
@@ -197,6 +200,7 @@ impl Session {
             self.talk.control.poll_timeout(),
             self.restarts.poll_timeout(!self.path.standby().is_empty()),
             self.steering.poll_timeout(),
+            self.suspicion.poll_timeout(),
             code,
         ]
         .into_iter()
@@ -289,6 +293,8 @@ impl Session {
             // Keys take a while to make: whoever carries what has just left goes first.
             tokio::task::yield_now().await;
         }
+        let calm = self.suspicion.on_time(now);
+        self.note_suspicion(calm);
         self.drain_media(now);
         self.renew(now).await;
         self.steer(now);
@@ -443,13 +449,14 @@ impl Session {
                 if self.restarts.is_superseded(generation) && self.path.carrying() != Some(generation) => {}
             PathEvent::Selected { generation, base, remote, moved } => {
                 let reason = self.reason_of_move(generation, (base, remote), moved);
-                if self.restarts.on_selected(generation, clock::now()) {
-                    self.tap.note(Note::PathSuspected { suspected: false });
-                }
+                let now = clock::now();
+                self.restarts.on_selected(generation, now);
                 if let Some(Reason { reason, is_guess }) = reason {
                     self.tap.note(Note::Moved { generation, reason, is_guess });
                 }
                 self.tap.note(Note::PairSelected { generation, base, remote });
+                let calm = self.suspicion.on_moved(now);
+                self.note_suspicion(calm);
                 let own = reason.filter(|reason| !reason.is_guess).map(|reason| reason.reason);
                 self.talk.control.tell_pair(generation, remote, own);
                 self.gathering.on_selected(base, remote);
@@ -458,12 +465,14 @@ impl Session {
                 }
             }
             PathEvent::LivenessChanged { generation, liveness } => {
-                self.restarts.on_liveness(generation, liveness == Liveness::Alive, clock::now());
+                let now = clock::now();
+                self.restarts.on_liveness(generation, liveness == Liveness::Alive, now);
                 // An older generation may fall silent before it ends, and nobody minds.
                 if self.restarts.is_superseded(generation) {
                     return;
                 }
-                self.tap.note(Note::PathSuspected { suspected: liveness != Liveness::Alive });
+                let told = self.suspicion.on_liveness(liveness == Liveness::Alive, now);
+                self.note_suspicion(told);
                 if liveness != Liveness::Alive {
                     self.gathering.on_suspected();
                 }
@@ -483,6 +492,12 @@ impl Session {
             }
             PathEvent::RoleConflict { base, remote, .. } => self.tap.note(Note::RoleConflict { base, remote }),
             PathEvent::Dropped { what, count } => self.tap.note(Note::Dropped { what, count }),
+        }
+    }
+
+    fn note_suspicion(&self, told: Option<bool>) {
+        if let Some(suspected) = told {
+            self.tap.note(Note::PathSuspected { suspected });
         }
     }
 

@@ -36,6 +36,8 @@ pub struct CallOptions {
     pub seconds: Option<u64>,
     /// Stays in the call when its path is lost.
     pub stay: bool,
+    /// What is forced, blocked and released, and when.
+    pub wishes: Option<&'static str>,
 }
 
 /// A running `floe call`.
@@ -73,6 +75,7 @@ impl CallProcess {
             command.arg("--turn-ca").arg(file);
         }
         command.args(options.stay.then_some("--stay"));
+        command.args(options.wishes.iter().flat_map(|list| ["--do", list]));
         command.args(options.privacy.iter().flat_map(|level| ["--privacy", level]));
         command.args(options.seconds.iter().flat_map(|seconds| ["--seconds".to_owned(), seconds.to_string()]));
         let process = Process::start(host.name(), &mut command)?;

@@ -119,6 +119,8 @@ pub(crate) struct Gate {
     has_fallen: bool,
     /// It is gone because it was blocked.
     is_fall_wanted: bool,
+    /// The pair that was selected when no better one was left to try.
+    concluded: Option<PairKey>,
     /// Why the selected pair was selected in place of the one before.
     moved: Option<Moved>,
     /// A choice is postponed for the sake of a better pair.
@@ -144,6 +146,7 @@ impl Gate {
             peer_is_here: false,
             has_fallen: false,
             is_fall_wanted: false,
+            concluded: None,
             moved: None,
             waiting: None,
             leaving_at: None,
@@ -398,6 +401,14 @@ impl Gate {
         self.update_liveness(now);
         self.settle(now);
         self.update_liveness(now);
+        self.conclude();
+    }
+
+    fn conclude(&mut self) {
+        let Some(Selected { key, .. }) = self.selected else { return };
+        if self.pairs.get(&key).is_some_and(|pair| pair.is_valid() && self.is_concluded(key, pair)) {
+            self.concluded = Some(key);
+        }
     }
 
     fn lose_silent_pairs(&mut self, now: Instant) {
@@ -420,10 +431,8 @@ impl Gate {
     fn update_liveness(&mut self, now: Instant) {
         self.leaving_at = None;
         let pair = self.selected.and_then(|selected| Some((selected.key, self.pairs.get(&selected.key)?)));
-        let Some((key, pair)) = pair else {
-            self.liveness = Liveness::Alive;
-            return;
-        };
+        // A pair that is gone does not answer again; the next one tells.
+        let Some((key, pair)) = pair else { return };
         self.liveness = pair.consent().map_or(Liveness::Silent, |consent| consent.liveness(now));
         let leave_at = pair.consent().and_then(|consent| consent.leave_at(pair.rtt));
         let is_overdue = pair.consent().is_none_or(|consent| consent.is_overdue(pair.rtt, now));
@@ -458,7 +467,7 @@ impl Gate {
     /// What the connection state is derived from.
     pub(crate) fn facts(&self) -> Facts {
         let usability = match self.selected.map(|selected| (selected.key, self.pairs.get(&selected.key))) {
-            Some((_, Some(pair))) if pair.is_valid() && self.is_concluded(pair) => Usability::Concluded,
+            Some((key, Some(pair))) if pair.is_valid() && self.is_concluded(key, pair) => Usability::Concluded,
             Some((_, Some(pair))) if pair.is_valid() => Usability::Usable,
             Some(_) => Usability::Silent,
             None if self.peer_is_here && self.pairs.values().any(Pair::is_valid) => Usability::Usable,
@@ -467,14 +476,20 @@ impl Gate {
         Facts { usability, last_answer: self.last_answer }
     }
 
-    /// Whether the selected pair is agreed upon and no better one is left to try.
-    fn is_concluded(&self, selected: &Pair) -> bool {
+    /// Whether the selected pair is agreed upon and no better one is left to try. Later on a pair that was merely heard is
+    /// none before it answers: anybody who has seen a check can send it again from elsewhere.
+    fn is_concluded(&self, key: PairKey, selected: &Pair) -> bool {
         let is_agreed = match self.role {
             IceRole::Controlling => self.nominator.is_confirmed(),
             IceRole::Controlled => true,
         };
         let mut better = self.pairs.values().filter(|pair| pair.standing() > selected.standing());
-        is_agreed && better.all(|pair| pair.is_valid() || pair.attempts() >= TRIED)
+        let is_settled = self.concluded == Some(key);
+        is_agreed
+            && better.all(|pair| {
+                let is_rumour = is_settled && matches!(pair.origin, Origin::Learned { .. });
+                pair.is_valid() || is_rumour || pair.attempts() >= TRIED
+            })
     }
 
     /// At the cap, the worst unproven pair goes if it is worse than the new one.

@@ -57,11 +57,20 @@ pub trait Network: Send + Sync + 'static {
     ) -> BoxFuture<'a, io::Result<Box<dyn TcpStream>>>;
 
     /// Listens on a local address; port 0 picks a free one, which may be dialed from at the same time (RFC 6544
-    /// section 4.1, simultaneous-open).
+    /// section 4.1, simultaneous-open). Any other port is this listener's alone.
     ///
     /// # Errors
     /// The system's refusal.
     fn listen_tcp(&self, local: SocketAddr) -> io::Result<Box<dyn TcpListener>>;
+
+    /// Listens on a local address that is dialed from at the same time, whoever chose its port. Systems that must be told
+    /// in advance that sockets share a port are told.
+    ///
+    /// # Errors
+    /// The system's refusal.
+    fn listen_tcp_and_dial(&self, local: SocketAddr) -> io::Result<Box<dyn TcpListener>> {
+        self.listen_tcp(local)
+    }
 
     /// Tells from here on when interfaces, addresses or routes may have changed. A network that never changes, or cannot
     /// tell, says nothing.

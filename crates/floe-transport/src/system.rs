@@ -105,7 +105,12 @@ impl Network for SystemNetwork {
 
     fn listen_tcp(&self, local: SocketAddr) -> io::Result<Box<dyn TcpListener>> {
         self.check_scope(local)?;
-        tcp::listen(local)
+        tcp::listen(local, local.port() == 0)
+    }
+
+    fn listen_tcp_and_dial(&self, local: SocketAddr) -> io::Result<Box<dyn TcpListener>> {
+        self.check_scope(local)?;
+        tcp::listen(local, true)
     }
 
     fn changes(&self) -> Box<dyn NetworkChanges> {

@@ -95,7 +95,8 @@ impl TcpBase {
     ) -> io::Result<Self> {
         let listener = match tcp_type {
             TcpType::Active => None,
-            TcpType::Passive | TcpType::SimultaneousOpen => Some(network.listen_tcp(local)?),
+            TcpType::Passive => Some(network.listen_tcp(local)?),
+            TcpType::SimultaneousOpen => Some(network.listen_tcp_and_dial(local)?),
         };
         let address = match &listener {
             Some(listener) => listener.local_addr()?,

@@ -31,6 +31,12 @@ const PROVEN: Duration = Duration::from_secs(10);
 /// A server that stays away is asked this often in the end.
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
+/// Pause before a server that never gave an address is asked again; doubles with each attempt. It is down, or full, or
+/// the way to it is blocked here, all of which may pass while people talk.
+const FIRST_SLOW_PAUSE: Duration = Duration::from_secs(10);
+/// It is asked this often in the end.
+const LONGEST_SLOW_PAUSE: Duration = Duration::from_mins(5);
+
 /// A TURN server whose name is resolved.
 pub(super) struct TurnServer {
     pub url: TurnUrl,
@@ -94,6 +100,8 @@ struct Slot {
     state: SlotState,
     /// Attempts since the address was there for a while.
     attempts: u32,
+    /// There was an address, so that another one is worth a hurry.
+    has_served: bool,
 }
 
 enum SlotState {
@@ -110,7 +118,7 @@ enum SlotState {
     },
     /// No address here leads to the server that does not have a relay there already.
     Homeless,
-    /// The server refused it, or was never there.
+    /// The server refused it, and would again.
     GivenUp,
 }
 
@@ -152,7 +160,14 @@ impl Relays {
                     trust: self.trust.clone(),
                 };
                 let state = SlotState::Asking { relay: self.open(&server_at, &origin, next_ids()), since: now };
-                self.slots.push(Slot { server: server_at, origin, order: server.order, state, attempts: 0 });
+                self.slots.push(Slot {
+                    server: server_at,
+                    origin,
+                    order: server.order,
+                    state,
+                    attempts: 0,
+                    has_served: false,
+                });
             }
         }
         asked
@@ -187,7 +202,7 @@ impl Relays {
                 let candidate = relayed_candidate(relayed, mapped, *address, preference);
                 Some(RelayChange::Added { relay, candidate, server: url.to_string(), round_trip })
             }
-            RelayNews::Failed(_) if slot.attempts == 0 => {
+            RelayNews::Failed(error) if error.is_final() => {
                 slot.state = SlotState::GivenUp;
                 None
             }
@@ -218,6 +233,7 @@ impl Relays {
                 lost.push(relay.ids().relay);
             }
             slot.attempts = 0;
+            slot.has_served = false;
             slot.state = match next {
                 Some(origin) => {
                     slot.origin = origin;
@@ -250,17 +266,28 @@ impl Relays {
         self.slots.iter().filter_map(Slot::paused_until).min()
     }
 
-    /// Asks again for what was lost.
+    /// Asks again for what was lost, and for what never came while nothing else came from there.
     pub fn on_timeout(&mut self, now: Instant, mut next_ids: impl FnMut() -> RelayIds) {
         for place in 0..self.slots.len() {
+            let is_served = self.is_served_elsewhere(place);
             let slot = &mut self.slots[place];
             if slot.paused_until().is_some_and(|until| until <= now) {
-                slot.attempts += 1;
+                slot.attempts = slot.attempts.saturating_add(1);
+                if is_served && !slot.has_served {
+                    slot.pause(now);
+                    continue;
+                }
                 let (server, origin) = (slot.server.clone(), slot.origin.clone());
                 let relay = self.open(&server, &origin, next_ids());
                 self.slots[place].state = SlotState::Asking { relay, since: now };
             }
         }
+    }
+
+    /// Whether the same server gives an address to another interface or of another family.
+    fn is_served_elsewhere(&self, place: usize) -> bool {
+        let url = &self.slots[place].server.url;
+        self.slots.iter().any(|slot| slot.server.url == *url && matches!(slot.state, SlotState::Open { .. }))
     }
 
     /// Whether every server that was asked has given an address or has not.
@@ -323,6 +350,7 @@ impl Slot {
     }
 
     fn open(&mut self, since: Instant) {
+        self.has_served = true;
         self.state = match std::mem::replace(&mut self.state, SlotState::GivenUp) {
             SlotState::Asking { relay, .. } => SlotState::Open { relay, since },
             other => other,
@@ -334,8 +362,13 @@ impl Slot {
         if matches!(self.state, SlotState::Open { since, .. } if since + PROVEN <= now) {
             self.attempts = 0;
         }
-        let pause = if self.attempts == 0 { Duration::ZERO } else { FIRST_PAUSE * 2_u32.pow(self.attempts.min(8) - 1) };
-        self.state = SlotState::Paused { until: now + pause.min(LONGEST_PAUSE) };
+        let doubled = |first: Duration, times: u32| first * 2_u32.pow(times.min(8));
+        let pause = match self.attempts {
+            attempts if !self.has_served => doubled(FIRST_SLOW_PAUSE, attempts).min(LONGEST_SLOW_PAUSE),
+            0 => Duration::ZERO,
+            attempts => doubled(FIRST_PAUSE, attempts - 1).min(LONGEST_PAUSE),
+        };
+        self.state = SlotState::Paused { until: now + pause };
     }
 
     const fn paused_until(&self) -> Option<Instant> {

@@ -2,13 +2,14 @@
 
 use floe_simnet::{Scenario, Side, World};
 use floe_transport::{Clock, TapReceiver, clock};
-use floe_wire::{CandidateType, RelayProtocol};
+use floe_wire::{CandidateType, RelayProtocol, turn::Method};
 
 use super::*;
 
 /// Nothing a code waits for takes longer.
 const PATIENCE: Duration = Duration::from_secs(15);
 const MS: Duration = Duration::from_millis(1);
+const SECOND: Duration = Duration::from_secs(1);
 
 /// One side that gathers.
 struct Gatherer {
@@ -47,6 +48,17 @@ impl Gatherer {
         if gathering.poll_timeout().is_some_and(|at| at <= clock::now()) {
             gathering.on_timeout(clock::now());
         }
+    }
+
+    /// Goes on until there is a relayed address; after how long since the start, or none until then.
+    async fn until_relayed(&mut self, until: Duration) -> Option<Duration> {
+        while clock::now() < self.started + until {
+            if self.gathering.relayed().next().is_some() {
+                return Some(clock::now() - self.started);
+            }
+            let _nothing_happens = tokio::time::timeout_at((self.started + until).into(), self.step()).await;
+        }
+        None
     }
 
     /// Goes on until a code may be made; after how long that is.
@@ -136,6 +148,40 @@ async fn where_nobody_answers_the_code_comes_when_patience_ends() {
     let mut b = Gatherer::start(&world, Side::B, &config(&world));
     let code = b.until_code().await;
     assert!((2500 * MS..2510 * MS).contains(&code), "{code:?} to a code");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_had_no_room_at_first_is_asked_again_ever_more_slowly() {
+    let mut world = World::build_with_relays(Scenario::TwoNat, &[RelayProtocol::Udp], 1).unwrap();
+    world.refuse_turn(Method::Allocate, 508);
+    let mut b = Gatherer::start(&world, Side::B, &config(&world));
+    assert_eq!(b.until_relayed(75 * SECOND).await, None);
+    // It has room from here on.
+    assert!(world.restart_turn().await);
+    let took = b.until_relayed(400 * SECOND).await.expect("it was asked again");
+    // It was asked after 10 s, 20 s more and 40 s more; the next time is 80 s later.
+    assert!((150 * SECOND..151 * SECOND).contains(&took), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_was_out_of_reach_for_an_hour_is_asked_every_five_minutes() {
+    let mut world = World::build_with_relays(Scenario::TwoNat, &[RelayProtocol::Udp], 1).unwrap();
+    world.refuse_turn(Method::Allocate, 500);
+    let mut b = Gatherer::start(&world, Side::B, &config(&world));
+    assert_eq!(b.until_relayed(3600 * SECOND).await, None);
+    assert!(world.restart_turn().await);
+    let took = b.until_relayed(4000 * SECOND).await.expect("it was asked again");
+    assert!(took <= 3901 * SECOND, "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_does_not_believe_the_password_is_not_asked_again() {
+    let mut world = World::build_with_relays(Scenario::TwoNat, &[RelayProtocol::Udp], 1).unwrap();
+    world.refuse_turn(Method::Allocate, 401);
+    let mut b = Gatherer::start(&world, Side::B, &config(&world));
+    assert_eq!(b.until_relayed(15 * SECOND).await, None);
+    assert!(world.restart_turn().await);
+    assert_eq!(b.until_relayed(1000 * SECOND).await, None);
 }
 
 #[tokio::test(start_paused = true)]

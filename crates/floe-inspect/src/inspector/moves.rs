@@ -27,6 +27,8 @@ pub(super) struct Move {
 pub(super) struct Moves {
     own: Option<(Generation, Move)>,
     peers: Option<(Generation, MoveReason, Stamp)>,
+    /// When the path in use was suspected.
+    pub suspected: Option<Stamp>,
 }
 
 impl Moves {

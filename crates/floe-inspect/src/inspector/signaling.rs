@@ -200,18 +200,23 @@ impl Inspector {
     }
 
     pub(super) fn on_path_suspected(&mut self, suspected: bool) {
-        if suspected != self.picture.is_path_suspected {
-            let (kind, text) = match suspected {
-                true => (MarkerKind::Loss, "The path in use is silent"),
-                false => (MarkerKind::Recovery, "The path in use answers again"),
-            };
-            self.mark(kind, text.to_owned());
-        }
+        let is_news = suspected != self.picture.is_path_suspected;
         self.picture.is_path_suspected = suspected;
-        let (severity, text) = match suspected {
-            true => (Severity::Warning, "The path in use is silent for a moment"),
-            false => (Severity::Info, "The path in use answers again"),
+        let (kind, severity, mark, text) = if suspected {
+            if is_news {
+                self.moves.suspected = Some(self.picture.at);
+            }
+            let (mark, text) = ("The path in use is silent", "The path in use is silent for a moment");
+            (MarkerKind::Loss, Severity::Warning, mark, text)
+        } else {
+            let since = self.moves.suspected.take();
+            let moved = self.picture.selections.last().is_some_and(|newest| since.is_some_and(|at| newest.at >= at));
+            let text = if moved { "Another path answers" } else { "The path in use answers again" };
+            (MarkerKind::Recovery, Severity::Info, text, text)
         };
+        if is_news {
+            self.mark(kind, mark.to_owned());
+        }
         self.say(severity, "check", text.to_owned());
     }
 }

@@ -6,6 +6,8 @@ use floe_netlab::{
     CallOptions, CallOutcome, CallProcess, Capture, Certificate, Host, Lab, Router, TurnServer, isolated,
 };
 
+use serde_json::Value;
+
 use crate::{SOON, TONE_HZ, both_call, check_tone, exchange_codes};
 
 /// STUN and TURN share a port; UDP is blocked where the port is this one.
@@ -234,6 +236,46 @@ fn when_the_only_server_of_both_forgets_them_one_fresh_code_revives_the_call() {
             // A gap is known once audio is heard after it.
             let restarts = outcome.report["restarts"].as_array().unwrap();
             assert!(restarts.iter().any(|restart| restart["audioGapMs"].as_f64() > Some(500.0)), "{restarts:?}");
+        }
+    });
+}
+
+/// The kinds of candidates of each selection from the first one on, and why audio moved there.
+fn moves(outcome: &CallOutcome) -> Vec<(bool, Option<&str>)> {
+    let kind = |list: &str, id: &Value| {
+        let candidates = outcome.report[list].as_array().unwrap();
+        candidates.iter().any(|candidate| candidate["id"] == *id && candidate["candidateType"] == "relay")
+    };
+    let selections = outcome.report["selectedPairs"].as_array().unwrap();
+    let is_relayed = |one: &Value| {
+        kind("localCandidates", &one["localCandidateId"]) || kind("remoteCandidates", &one["remoteCandidateId"])
+    };
+    selections.iter().map(|one| (is_relayed(one), one["reason"].as_str())).collect()
+}
+
+#[test]
+fn a_relay_that_one_side_forces_is_used_by_both_and_left_when_it_is_released_or_blocked() {
+    isolated(|| {
+        let lab = Lab::two_nats().unwrap();
+        let server = TurnServer::start(&lab, TURN).unwrap();
+        let start = |host, wishes| {
+            let options = CallOptions { seconds: Some(12), wishes, ..turn(vec![server.udp()]) };
+            CallProcess::start(&lab, host, &options).unwrap()
+        };
+        let mut alice = start(&lab.alice, Some("force=relay@3s,block=used@6s,release@9s"));
+        let mut bob = start(&lab.bob, None);
+        exchange_codes(&mut alice, &mut bob);
+        for outcome in [alice.finish(SOON).unwrap(), bob.finish(SOON).unwrap()] {
+            assert_eq!(outcome.exit_code, Some(0), "{:#}", outcome.report);
+            let moves = moves(&outcome);
+            let wished = moves.iter().position(|one| *one == (true, Some("wish"))).expect("the relay is used");
+            assert!(!moves[wished - 1].0, "the direct path was used before: {moves:?}");
+            assert_eq!(moves[wished + 1].1, Some("wish"), "what is in use was blocked: {moves:?}");
+            let (is_relayed, reason) = moves[moves.len() - 1];
+            assert!(!is_relayed, "{moves:?}");
+            assert!(matches!(reason, Some("wish" | "better")), "nobody says that a path was lost: {moves:?}");
+            let restarts = outcome.report["restarts"].as_array().unwrap();
+            assert!(restarts.iter().all(|restart| restart["cause"] == "wish"), "{restarts:?}");
         }
     });
 }

@@ -78,6 +78,27 @@ impl Refusal {
         }
     }
 
+    /// Whether asking again changes nothing: what was asked is wrong, or not for us.
+    #[must_use]
+    pub const fn is_final(self) -> bool {
+        match self {
+            Self::TryAlternate
+            | Self::BadRequest
+            | Self::Unauthorized
+            | Self::Forbidden
+            | Self::AddressFamilyNotSupported
+            | Self::WrongCredentials
+            | Self::UnsupportedTransport
+            | Self::PeerAddressFamilyMismatch => true,
+            Self::AllocationMismatch
+            | Self::StaleNonce
+            | Self::AllocationQuotaReached
+            | Self::ServerError
+            | Self::InsufficientCapacity
+            | Self::Other(_) => false,
+        }
+    }
+
     /// The name in the RFC.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -157,6 +178,26 @@ pub enum RelayError {
     /// The relayed address was not kept in time.
     #[error("the relayed address expired, because the server stopped answering")]
     Expired,
+}
+
+impl RelayError {
+    /// Whether asking again changes nothing.
+    #[must_use]
+    pub const fn is_final(&self) -> bool {
+        match self {
+            Self::Refused(refusal) => refusal.is_final(),
+            Self::Unspeakable => true,
+            Self::Silent(_)
+            | Self::Garbage
+            | Self::Incomplete(_)
+            | Self::Impossible
+            | Self::Socket(_)
+            | Self::Connect(_)
+            | Self::Tls(_)
+            | Self::Closed
+            | Self::Expired => false,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -24,10 +24,10 @@ pub(super) async fn connect(local: SocketAddr, remote: SocketAddr) -> io::Result
     Ok(Box::new(stream))
 }
 
-/// Listens on `local`.
-pub(super) fn listen(local: SocketAddr) -> io::Result<Box<dyn TcpListener>> {
-    // A port that somebody chose is not shared: another program's connections would end here and ours there.
-    Ok(Box::new(bind(local, local.port() == 0)?.listen(BACKLOG)?))
+/// Listens on `local`. A port that a person chose is not to be shared: another program's connections would end here and
+/// ours there. One that is dialed from as well has to be.
+pub(super) fn listen(local: SocketAddr, is_shared: bool) -> io::Result<Box<dyn TcpListener>> {
+    Ok(Box::new(bind(local, is_shared)?.listen(BACKLOG)?))
 }
 
 /// A bound socket. A shared port is one that others of ours may have too: simultaneous-open dials from the port it

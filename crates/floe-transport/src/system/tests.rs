@@ -85,3 +85,19 @@ async fn a_port_that_is_listened_on_may_be_dialed_from() {
     let dialed = network.connect_tcp(ours.local_addr().unwrap(), theirs.local_addr().unwrap()).await.unwrap();
     assert_eq!(dialed.local_addr().unwrap(), ours.local_addr().unwrap());
 }
+
+#[tokio::test]
+async fn a_port_that_was_chosen_before_may_be_dialed_from_too_if_that_is_said_in_advance() {
+    let network = SystemNetwork::loopback();
+    let first = network.listen_tcp_and_dial("127.0.0.1:0".parse().unwrap()).unwrap();
+    let theirs = network.listen_tcp("127.0.0.1:0".parse().unwrap()).unwrap();
+    let (port, remote) = (first.local_addr().unwrap().port(), theirs.local_addr().unwrap());
+    // The same port at a second address, and at the first one when it comes back.
+    drop(first);
+    for address in ["127.0.0.2", "127.0.0.1"] {
+        let local = SocketAddr::new(address.parse().unwrap(), port);
+        let listener = network.listen_tcp_and_dial(local).unwrap();
+        let dialed = network.connect_tcp(local, remote).await.unwrap();
+        assert_eq!(dialed.local_addr().unwrap(), listener.local_addr().unwrap());
+    }
+}
