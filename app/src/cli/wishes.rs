@@ -7,7 +7,10 @@ use floe_inspect::{
     Picture,
     picture::{PairState, PairView},
 };
-use floe_wire::{BaseId, CandidateType, verdict::Judge};
+use floe_wire::{
+    BaseId, CandidateType,
+    verdict::{Judge, PairVerdict},
+};
 
 /// A wish about the pairs of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,7 +116,9 @@ fn pair_of(picture: &Picture, sort: Sort) -> Option<(BaseId, SocketAddr)> {
         Sort::Direct => !is_relayed(picture, pair),
     };
     let pairs = picture.pairs.iter().filter(|pair| pair.id.generation == used.generation);
-    let answering = pairs.filter(|pair| pair.state == PairState::Succeeded && picture.ruling_of(pair.id).is_none());
+    let is_blocked =
+        |pair: &PairView| picture.ruling_of(pair.id).is_some_and(|known| known.ruling.verdict == PairVerdict::Blocked);
+    let answering = pairs.filter(|pair| pair.state == PairState::Succeeded && !is_blocked(pair));
     let best = answering.filter(is_it).max_by_key(|pair| pair.priority)?;
     Some((best.id.base, best.id.remote))
 }
