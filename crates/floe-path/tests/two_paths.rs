@@ -194,17 +194,20 @@ async fn what_is_not_authentic_is_refused_and_changes_nothing() {
     let own_answer = wire.log().into_iter().find(|(_, at, bytes)| *at == to && bytes.starts_with(&[1, 1])).unwrap().2;
     wire.send(stranger, to, strangers_check(&b, "not-the-password-24-chars", 1).encode().into());
     wire.send(stranger, to, Check { remote_ufrag: "older", ..strangers_check(&b, "any", 2) }.encode().into());
+    // Somebody else who has the code, and is not who it was exchanged with.
+    let third = strangers_check(&b, &b.credentials.password, 4);
+    wire.send(stranger, to, Check { local_ufrag: "third", ..third }.encode().into());
     wire.send(stranger, to, binding_request(TransactionId([3; 12])).into());
     wire.send(stranger, to, Bytes::from_static(&[0, 1, 0, 99, 0x21, 0x12, 0xA4, 0x42, 0]));
     wire.send(stranger, to, own_answer.clone());
     wire.send(base(2, 0).address, to, own_answer);
     let expected = [
         (RefusalReason::MalformedStun, 1),
-        (RefusalReason::UnknownUfrag, 2),
+        (RefusalReason::UnknownUfrag, 3),
         (RefusalReason::BadIntegrity, 1),
         (RefusalReason::UnexpectedResponse, 2),
     ];
-    let view = b.until("six refusals", |view| view.refused.values().sum::<usize>() >= 6).await;
+    let view = b.until("seven refusals", |view| view.refused.values().sum::<usize>() >= 7).await;
     assert_eq!(view.refused, expected.into());
     assert_eq!(view.events.len(), before);
     assert!(!wire.log().iter().any(|(_, at, _)| *at == stranger), "strangers get no answer");

@@ -1,4 +1,4 @@
-//! A network that loses a share of what is sent, except towards a relay.
+//! A network that loses or holds back what is sent, except towards a relay.
 
 use std::{
     io,
@@ -8,6 +8,7 @@ use std::{
         atomic::{AtomicU32, Ordering},
     },
     task::{Context, Poll},
+    time::Duration,
 };
 
 use floe_transport::{
@@ -16,17 +17,27 @@ use floe_transport::{
 };
 use floe_wire::InterfaceInfo;
 
-/// How much is lost, and the dice.
+/// How much is lost, the dice, and how long the rest is held back.
 #[derive(Clone, Default)]
 pub struct Loss {
     percent: Arc<AtomicU32>,
     dice: Arc<AtomicU32>,
+    delay_ms: Arc<AtomicU32>,
 }
 
 impl Loss {
     /// Loses so much from here on.
     pub fn set_percent(&self, percent: u32) {
         self.percent.store(percent, Ordering::Relaxed);
+    }
+
+    /// Holds everything back so long from here on.
+    pub fn set_delay(&self, ms: u32) {
+        self.delay_ms.store(ms, Ordering::Relaxed);
+    }
+
+    fn delay(&self) -> Duration {
+        Duration::from_millis(self.delay_ms.load(Ordering::Relaxed).into())
     }
 
     fn strikes(&self) -> bool {
@@ -52,7 +63,7 @@ impl Network for Lossy {
     }
 
     fn bind_udp(&self, local: SocketAddr) -> io::Result<Box<dyn UdpSocket>> {
-        Ok(Box::new(Socket { inner: self.inner.bind_udp(local)?, relay: self.relay, loss: self.loss.clone() }))
+        Ok(Box::new(Socket { inner: self.inner.bind_udp(local)?.into(), relay: self.relay, loss: self.loss.clone() }))
     }
 
     /// No TCP, which would be a direct way without loss.
@@ -74,7 +85,7 @@ impl Network for Lossy {
 }
 
 struct Socket {
-    inner: Box<dyn UdpSocket>,
+    inner: Arc<dyn UdpSocket>,
     relay: IpAddr,
     loss: Loss,
 }
@@ -88,7 +99,17 @@ impl UdpSocket for Socket {
         if remote.ip() != self.relay && self.loss.strikes() {
             return Ok(());
         }
-        self.inner.try_send_to(datagram, remote)
+        let delay = self.loss.delay();
+        if remote.ip() == self.relay || delay.is_zero() {
+            return self.inner.try_send_to(datagram, remote);
+        }
+        let (inner, datagram) = (Arc::clone(&self.inner), datagram.to_vec());
+        tokio::spawn(async move {
+            tokio::time::sleep(delay).await;
+            // What the network refuses by then is lost.
+            let _refused = inner.try_send_to(&datagram, remote);
+        });
+        Ok(())
     }
 
     fn poll_recv_from(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<(usize, SocketAddr)>> {

@@ -7,7 +7,7 @@ mod wishes;
 
 use std::sync::Arc;
 
-use floe_call::{AudioSource, Call, CallConfig, Snapshot};
+use floe_call::{AudioClock, AudioSource, Call, CallConfig, Snapshot};
 use floe_inspect::picture::{PairId, PairState, PairView};
 use floe_simnet::{Scenario, World};
 use floe_wire::{CandidateType, RelayProtocol, peer::MoveReason};
@@ -28,6 +28,7 @@ async fn with_relay() -> (Pair, Loss) {
         stun_servers: world.stun_servers.clone(),
         turn_servers: world.turn_servers.clone(),
         turn_trust: world.turn_trust.clone(),
+        audio_clock: AudioClock::Runtime,
         source: AudioSource::Tone { hz: 440 },
         ..CallConfig::default()
     };

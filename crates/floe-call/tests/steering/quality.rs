@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use floe_call::Call;
 use floe_inspect::{Report, diagnose};
-use floe_wire::peer::MoveReason;
+use floe_wire::peer::{MoveReason, RestartCause};
 
 use crate::{
     is_relayed,
@@ -18,7 +18,7 @@ async fn moved(call: &Call, to_relay: bool) -> Duration {
     snapshot.picture.selections.last().expect("just waited for").at.0
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn a_direct_way_that_loses_packets_is_left_for_a_relay_at_both_ends_and_returned_to_once_it_is_good() {
     let (pair, loss) = prepared().await;
     loss.set_percent(30);
@@ -46,4 +46,20 @@ async fn a_direct_way_that_loses_packets_is_left_for_a_relay_at_both_ends_and_re
         let why = report.selected_pairs.iter().filter_map(|selection| selection.why.as_deref());
         assert!(why.into_iter().any(|why| why.contains("% of the audio")), "{}", log_of(&snapshot.picture));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_direct_way_that_takes_three_times_as_long_as_the_relay_is_left_for_it_at_both_ends_and_nothing_is_called_lost()
+ {
+    let (pair, loss) = prepared().await;
+    loss.set_delay(250);
+    for call in [&pair.a, &pair.b] {
+        moved(call, true).await;
+        shows_move(call, MoveReason::Quality).await;
+        let snapshot =
+            until(call, "it is said what it took", |snapshot| says(snapshot, ", and another pair takes ")).await;
+        let causes: Vec<_> = snapshot.picture.restarts.iter().map(|restart| restart.cause).collect();
+        assert_eq!(causes, [RestartCause::Quality], "{}", log_of(&snapshot.picture));
+    }
+    pair.finish().await;
 }

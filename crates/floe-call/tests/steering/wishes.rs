@@ -35,7 +35,7 @@ fn by_role(pair: &Pair, role: IceRole) -> [&Call; 2] {
     if is_a { [&pair.a, &pair.b] } else { [&pair.b, &pair.a] }
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn either_end_forces_a_pair_at_both_and_releases_it_again() {
     let (pair, _) = prepared().await;
     for role in [IceRole::Controlled, IceRole::Controlling] {
@@ -61,7 +61,7 @@ async fn either_end_forces_a_pair_at_both_and_releases_it_again() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn a_blocked_pair_is_left_by_both_ends_and_used_again_when_it_is_released() {
     let (pair, _) = prepared().await;
     let [asking, other] = by_role(&pair, IceRole::Controlled);
@@ -82,7 +82,7 @@ async fn a_blocked_pair_is_left_by_both_ends_and_used_again_when_it_is_released(
     until(other, "no decision is left", |snapshot| snapshot.picture.rulings.is_empty()).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn a_forced_pair_that_dies_is_named_and_the_call_goes_on() {
     let (mut pair, _) = prepared().await;
     let wanted = named_relayed(&pair.a.snapshot()).expect("waited for").id;

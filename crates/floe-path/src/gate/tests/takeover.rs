@@ -346,3 +346,23 @@ fn a_pair_is_asked_as_often_as_it_is_to_be_measured_and_counts_what_was_lost() {
     assert_eq!(after.answered - before.answered, 4, "{before:?} {after:?}");
     assert!(after.rtt >= 40 * MS && after.rtt < 50 * MS, "{after:?}");
 }
+
+#[test]
+fn a_better_pair_that_is_merely_heard_of_later_changes_no_state_until_it_answers() {
+    let mut world = World::square(1);
+    world.run_to(10_000);
+    world.assert_both_on((0, 0));
+    let states = |world: &World| world.sides[&End::A].states.len();
+    let before = states(&world);
+    // Somebody has sent a check of the other end again, from where nobody answers.
+    let elsewhere = (0, 7);
+    world.dead.insert(elsewhere);
+    let (now, key) = (world.now, End::A.key(elsewhere));
+    let gate = &mut world.side(End::A).gate;
+    gate.hear(key, Rank { local: 2000, remote: 2000 }, now);
+    gate.on_request_answered(key, Some(1), now);
+    world.run_to(30_000);
+    world.assert_both_on((0, 0));
+    assert_eq!(states(&world), before, "{:?}", world.sides[&End::A].states);
+    assert!(world.sides[&End::A].sent.iter().any(|(_, line, _)| *line == elsewhere), "it was asked all the same");
+}
