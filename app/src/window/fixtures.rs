@@ -200,6 +200,8 @@ pub fn tested_network() -> Arc<ProbeReport> {
         servers: Vec::new(),
         nat: NatReport {
             mapping: None,
+            mapping_meaning: None,
+            filtering_meaning: None,
             mapping_unknown: unknown,
             filtering: Some("address-dependent"),
             filtering_unknown: None,

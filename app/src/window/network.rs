@@ -67,14 +67,10 @@ fn test_result(model: &Model<'_>, ui: &mut Ui) {
     pen::heading(ui, "This network");
     card(ui, |ui| {
         let ProbeReport { nat, ipv6, .. } = &**report;
-        let words = |known: Option<&str>, unknown: Option<&str>| match known {
-            Some(known) => known.to_owned(),
-            None => format!("not known: {}", unknown.unwrap_or("not tested")),
-        };
         let two = if nat.carrier_grade { "yes (a carrier's, or another router)" } else { "no sign of one" };
         let rows = [
-            ("Mapping", words(nat.mapping, nat.mapping_unknown)),
-            ("Filtering", words(nat.filtering, nat.filtering_unknown)),
+            ("Mapping", nat.mapping_words()),
+            ("Filtering", nat.filtering_words()),
             ("Second NAT", two.to_owned()),
             ("IPv6", format!("{}: {}", ipv6.state.name(), ipv6.why)),
         ];
@@ -117,14 +113,8 @@ fn tested_server(server: &ServerReport, ui: &mut Ui) {
 }
 
 fn prospect(row: &ForecastRow, ui: &mut Ui) {
-    let (without, with) = (&row.without_relay, &row.with_relay);
-    let relay = if with.outlook == without.outlook {
-        String::new()
-    } else {
-        format!(", with a relay: {}", with.outlook.name())
-    };
     ui.label(RichText::new(row.peer.name()));
-    pen::note(ui, format!("{}{relay}: {}", without.outlook.name(), without.why));
+    pen::note(ui, format!("{}: {}", row.outlook_words(), row.without_relay.why));
 }
 
 /// A framed part of the panel.

@@ -89,6 +89,19 @@ impl NatMapping {
         }
     }
 
+    /// What it means for a call, in plain words; none where it is not known.
+    #[must_use]
+    pub const fn meaning(self) -> Option<&'static str> {
+        if matches!(self, Self::Untranslated) {
+            return Some("nothing stands between you and the servers");
+        }
+        match self.is_stable() {
+            Some(true) => Some("the router keeps one port for everybody, so a code can tell it"),
+            Some(false) => Some("the router uses another port for everybody, so no code can tell it (\"symmetric\")"),
+            None => None,
+        }
+    }
+
     /// Whether a mapped address that one destination saw holds for another one too; none where that is not known.
     #[must_use]
     pub const fn is_stable(self) -> Option<bool> {
@@ -201,12 +214,27 @@ impl NatFiltering {
     }
 }
 
+impl NatFiltering {
+    /// What it means for a call, in plain words; none where it is not known.
+    #[must_use]
+    pub const fn meaning(self) -> Option<&'static str> {
+        match self {
+            Self::Known(Dependence::EndpointIndependent) => Some("anybody is let in to a port in use"),
+            Self::Known(Dependence::AddressDependent) => Some("a host is let in once you have sent to it"),
+            Self::Known(Dependence::AddressAndPortDependent) => {
+                Some("only the very port that you have sent to is let in")
+            }
+            Self::Unknown(_) => None,
+        }
+    }
+}
+
 impl NatUnknown {
     /// The reason in words, to stand after "unknown: ".
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
-            Self::NotAsked => "no server was asked",
+            Self::NotAsked => "no STUN server was asked",
             Self::NotYet => "the test is running",
             Self::NoAnswer => "no server answered over UDP",
             Self::OneDestination => "one server alone has nothing to be compared with; add a second one",

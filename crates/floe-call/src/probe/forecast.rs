@@ -17,6 +17,20 @@ pub struct ForecastRow {
     pub with_relay: Prospect,
 }
 
+impl ForecastRow {
+    /// What is expected, and how a relay changes it: whatever is not known of a router, a relay joins.
+    #[must_use]
+    pub fn outlook_words(&self) -> String {
+        let (without, with) = (self.without_relay.outlook, self.with_relay.outlook);
+        let relay = match with {
+            Outlook::Unknown => "; with a relay: a path in any case".to_owned(),
+            Outlook::Direct | Outlook::Relay | Outlook::NoPath if with == without => String::new(),
+            Outlook::Direct | Outlook::Relay | Outlook::NoPath => format!("; with a relay: {}", with.name()),
+        };
+        format!("{}{relay}", without.name())
+    }
+}
+
 /// An expectation with its reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Prospect {

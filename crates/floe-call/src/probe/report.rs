@@ -84,10 +84,16 @@ pub struct AddressReport {
 pub struct NatReport {
     /// When a socket keeps its mapped address; null when not known.
     pub mapping: Option<&'static str>,
+    /// What that means for a call, for people.
+    #[serde(skip)]
+    pub mapping_meaning: Option<&'static str>,
     /// Why the mapping is not known.
     pub mapping_unknown: Option<&'static str>,
     /// Who may send to a mapped address; null when not known.
     pub filtering: Option<&'static str>,
+    /// What that means for a call, for people.
+    #[serde(skip)]
+    pub filtering_meaning: Option<&'static str>,
     /// Why the filtering is not known.
     pub filtering_unknown: Option<&'static str>,
     /// Whether a carrier's NAT or a second router stands behind the first; `false` says that no sign of it was seen.
@@ -151,11 +157,33 @@ impl NatReport {
         let (mapping_unknown, filtering_unknown) = (mapping.unknown(), filtering.unknown());
         Self {
             mapping: mapping_unknown.is_none().then(|| mapping.name()),
+            mapping_meaning: mapping.meaning(),
             mapping_unknown: mapping_unknown.map(floe_wire::NatUnknown::name),
             filtering: filtering_unknown.is_none().then(|| filtering.name()),
+            filtering_meaning: filtering.meaning(),
             filtering_unknown: filtering_unknown.map(floe_wire::NatUnknown::name),
             carrier_grade,
         }
+    }
+
+    /// The mapping and what it means, or why it is not known.
+    #[must_use]
+    pub fn mapping_words(&self) -> String {
+        words(self.mapping, self.mapping_meaning, self.mapping_unknown)
+    }
+
+    /// The filtering and what it means, or why it is not known.
+    #[must_use]
+    pub fn filtering_words(&self) -> String {
+        words(self.filtering, self.filtering_meaning, self.filtering_unknown)
+    }
+}
+
+fn words(known: Option<&str>, meaning: Option<&str>, unknown: Option<&str>) -> String {
+    match (known, meaning) {
+        (Some(known), Some(meaning)) => format!("{known}: {meaning}"),
+        (Some(known), None) => known.to_owned(),
+        (None, _) => format!("not known: {}", unknown.unwrap_or("not tested")),
     }
 }
 

@@ -100,15 +100,17 @@ async fn blocked_udp_leaves_the_nat_unknown_and_names_every_server() {
     assert_eq!((report.nat.mapping, report.nat.mapping_unknown), (None, Some("no server answered over UDP")));
     assert!(report.servers.iter().all(|server| server.udp.error.is_some() && server.udp.ok == Some(false)));
     assert_eq!(outlooks(&report), [(NoPath, Relay); 3]);
+    assert_eq!(report.forecast[0].outlook_words(), "no path; with a relay: through a relay");
     assert!(report.forecast[0].without_relay.why.contains("blocked"));
 }
 
 #[tokio::test(start_paused = true)]
 async fn without_a_server_nothing_is_known_and_nothing_is_denied() {
     let report = probed(Scenario::Lan, Side::A).await;
-    assert_eq!((report.nat.mapping, report.nat.mapping_unknown), (None, Some("no server was asked")));
+    assert_eq!((report.nat.mapping, report.nat.mapping_unknown), (None, Some("no STUN server was asked")));
     assert_eq!(outlooks(&report), [(Unknown, Unknown); 3]);
     assert!(report.servers.is_empty() && report.is_connected());
+    assert!(report.lines().join("\n").contains("not known; with a relay: a path in any case"));
 }
 
 #[tokio::test(start_paused = true)]

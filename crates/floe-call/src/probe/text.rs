@@ -26,14 +26,8 @@ pub(super) fn lines(report: &ProbeReport) -> Vec<String> {
     lines.push(format!("IPv6: {} ({})", report.ipv6.state.name(), report.ipv6.why));
     lines.push("What a call can expect of a peer without IPv6".to_owned());
     for row in &report.forecast {
-        let (without, with) = (&row.without_relay, &row.with_relay);
-        let relay = if with.outlook == without.outlook {
-            String::new()
-        } else {
-            format!("; with a relay: {}", with.outlook.name())
-        };
-        lines.push(format!("  {}: {}{relay}", row.peer.name(), without.outlook.name()));
-        lines.push(format!("    {}", without.why));
+        lines.push(format!("  {}: {}", row.peer.name(), row.outlook_words()));
+        lines.push(format!("    {}", row.without_relay.why));
     }
     lines
 }
@@ -77,14 +71,8 @@ fn reach_words(reach: &Reach) -> Option<String> {
 }
 
 fn nat_lines(nat: &NatReport) -> Vec<String> {
-    let words = |known: Option<&str>, unknown: Option<&str>| match (known, unknown) {
-        (Some(known), _) => known.to_owned(),
-        (None, why) => format!("unknown: {}", why.unwrap_or("not tested")),
-    };
-    let mut lines = vec![
-        format!("  mapping: {}", words(nat.mapping, nat.mapping_unknown)),
-        format!("  filtering: {}", words(nat.filtering, nat.filtering_unknown)),
-    ];
+    let mut lines =
+        vec![format!("  mapping: {}", nat.mapping_words()), format!("  filtering: {}", nat.filtering_words())];
     if nat.carrier_grade {
         lines.push("  a second NAT stands behind the first (a carrier's, or another router)".to_owned());
     }
