@@ -8,6 +8,9 @@ use std::{collections::VecDeque, ops::Range, sync::Arc};
 /// Items per chunk: the most that one change after a copy has to copy.
 const CHUNK: usize = 256;
 
+/// Room that a chunk takes first; then twice as much each time, up to a whole chunk.
+const LEAST_ROOM: usize = 4;
+
 /// Items with consecutive numbers. Numbers never change; the oldest items may be forgotten.
 #[derive(Debug, Clone)]
 pub struct Log<T> {
@@ -77,7 +80,14 @@ impl<T: Clone> Log<T> {
         let number = self.first + self.len as u64;
         let chunks = Arc::make_mut(&mut self.chunks);
         match chunks.back_mut().filter(|chunk| chunk.len() < CHUNK) {
-            Some(chunk) => Arc::make_mut(chunk).push(item),
+            Some(chunk) => {
+                let chunk = Arc::make_mut(chunk);
+                // Copied for this change, it has no room beyond its items, and would take room for twice as many.
+                if chunk.len() == chunk.capacity() {
+                    chunk.reserve_exact(chunk.len().max(LEAST_ROOM).min(CHUNK - chunk.len()));
+                }
+                chunk.push(item);
+            }
             None => chunks.push_back(Arc::new(vec![item])),
         }
         self.len += 1;
@@ -136,6 +146,20 @@ mod tests {
         assert!(log.numbers().all(|number| log.get(number) == Some(&number)));
         assert_eq!((log.get(0), log.get(10_000), log.last()), (None, None, Some(&9_999)));
         assert_eq!(log.iter().copied().collect::<Vec<_>>(), log.numbers().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn chunks_have_room_for_a_chunk_and_no_more_however_often_they_are_copied() {
+        let mut log = Log::default();
+        let mut copy = Log::default();
+        for n in 0..2 * CHUNK as u64 {
+            log.push(n, 10_000);
+            if n % 5 == 0 {
+                copy = log.clone();
+            }
+        }
+        assert_eq!(copy.last(), Some(&(2 * CHUNK as u64 - 2)));
+        assert!(log.chunks.iter().all(|chunk| chunk.capacity() == CHUNK));
     }
 
     #[test]
