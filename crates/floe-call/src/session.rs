@@ -491,6 +491,7 @@ impl Session {
                 self.tap.note(Note::RoleDecided { role });
             }
             PathEvent::RoleConflict { base, remote, .. } => self.tap.note(Note::RoleConflict { base, remote }),
+            PathEvent::BlockedPairAsked { base, remote } => self.on_blocked_pair_asked(base, remote),
             PathEvent::Dropped { what, count } => self.tap.note(Note::Dropped { what, count }),
         }
     }

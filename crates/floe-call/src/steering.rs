@@ -4,7 +4,11 @@
 //! other one could only be silent on. The other side is told in the names of its own pairs, which its digests have told
 //! together with our checks that arrived there.
 
-use std::{collections::BTreeMap, net::SocketAddr, time::Instant};
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
 use floe_path::{MoveCause, Moved};
 use floe_signal::control::Features;
@@ -24,10 +28,15 @@ use crate::{
 /// Pairs that people decide about; a generation has at most 100.
 const MOST_RULINGS: usize = 100;
 
+/// Checks that left before the peer blocked a pair are here by then.
+const CHECKS_ON_THEIR_WAY: Duration = Duration::from_secs(3);
+
 /// What was decided and what was measured.
 #[derive(Default)]
 pub(crate) struct Steering {
     people: BTreeMap<Key, PairVerdict>,
+    /// When the peer blocked a pair, of those that are blocked because of it.
+    blocked_there: BTreeMap<Key, Instant>,
     quality: Quality,
     heard: Option<MediaCounts>,
     reported: Option<f64>,
@@ -75,6 +84,7 @@ impl Steering {
             self.people.remove(&earlier);
         }
         self.people.remove(&key);
+        self.blocked_there.remove(&key);
         let is_kept = matches!(verdict, PairVerdict::Forced | PairVerdict::Blocked);
         if is_kept && self.people.len() >= MOST_RULINGS {
             return false;
@@ -142,6 +152,9 @@ impl Session {
                 }
             }
         }
+        if (ruling.by, ruling.verdict) == (Judge::Peer, PairVerdict::Blocked) {
+            self.steering.blocked_there.insert(key, now);
+        }
         self.tap.note(Note::PairJudged(ruling));
         let (base, remote) = key;
         match ruling.verdict {
@@ -152,6 +165,15 @@ impl Session {
             PairVerdict::Released => self.path.acquit(base, remote, now),
         }
         self.drain_path();
+    }
+
+    /// The peer checks a pair that it blocked itself: it has released it, and had no path to tell so.
+    pub(crate) fn on_blocked_pair_asked(&mut self, base: BaseId, remote: SocketAddr) {
+        let since = self.steering.blocked_there.get(&(base, remote));
+        if since.is_some_and(|since| clock::now().duration_since(*since) >= CHECKS_ON_THEIR_WAY) {
+            let verdict = PairVerdict::Released;
+            self.rule(PairRuling { base, remote, verdict, by: Judge::Peer, measured: None, is_shared: false });
+        }
     }
 
     /// Tells the other side, if it follows and has told which of its pairs this is.

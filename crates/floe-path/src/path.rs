@@ -188,6 +188,13 @@ pub enum PathEvent {
         /// Our role.
         role: IceRole,
     },
+    /// The peer asked over a pair that is blocked, and got no answer.
+    BlockedPairAsked {
+        /// Our base.
+        base: BaseId,
+        /// The peer's address.
+        remote: SocketAddr,
+    },
     /// Both sides claim one role; 487 was sent or received. The side with the larger tie-breaker controls.
     RoleConflict {
         /// The generation.

@@ -173,16 +173,18 @@ async fn c31_a_path_that_dies_in_the_middle_of_a_call() {
 async fn c32_every_path_is_blocked_by_a_person() {
     let pair = Pair::start(Scenario::TwoNat).exchange().await.connected().await;
     // What takes over is blocked as well, until nothing is left.
-    let mut blocked = 0;
+    let mut blocked = Vec::new();
     while pair.a.snapshot().picture.all_blocked().is_none() {
-        assert!(blocked < 20, "{}", story(&pair.a.snapshot().picture));
+        assert!(blocked.len() < 20, "{}", story(&pair.a.snapshot().picture));
         let path = |snapshot: &Snapshot| {
             let picture = &snapshot.picture;
             let mut answered = picture.pairs.iter().filter(|pair| pair.last_answer.is_some());
             answered.find(|pair| !picture.is_blocked(pair.id)).map(|pair| pair.id)
         };
         if let Some(id) = path(&pair.a.snapshot()) {
-            blocked += 1;
+            blocked.push(id);
+            // What has no name at the other end yet cannot be told there.
+            until(&pair.a, "the other side told of it", |now| now.picture.peer.seen_of(id).is_some()).await;
             pair.a.send(Command::BlockPair { base: id.base, remote: id.remote });
             until(&pair.a, "it is blocked", |snapshot| snapshot.picture.is_blocked(id)).await;
         }
@@ -192,4 +194,13 @@ async fn c32_every_path_is_blocked_by_a_person() {
     let text = |call: &Call| floe_inspect::headline(&call.snapshot().picture).text;
     assert_eq!(text(&pair.a), "Every path is blocked by you");
     assert_eq!(text(&pair.b), "Every path is blocked by the other side");
+    // The one advised action helps.
+    for id in blocked {
+        pair.a.send(Command::ReleasePair { base: id.base, remote: id.remote });
+    }
+    until(&pair.a, "a path is there again", |snapshot| {
+        let picture = &snapshot.picture;
+        picture.all_blocked().is_none() && picture.ice_connection_state() == IceConnectionState::Connected
+    })
+    .await;
 }

@@ -9,6 +9,7 @@ mod corpus;
 mod crosscheck;
 mod export;
 mod files;
+mod firefox;
 mod golden;
 mod hostile;
 mod import;

@@ -54,6 +54,7 @@ impl GenerationState {
             return Err(RefusalReason::UnknownUfrag);
         }
         if self.verdicts.get(&key) == Some(&Verdict::Blocked) {
+            out.event(PathEvent::BlockedPairAsked { base: key.base, remote: key.remote });
             return Err(RefusalReason::BlockedPair);
         }
         match Claim::of(remote.gate.role(), tie_breaker, message) {
