@@ -36,12 +36,28 @@ svg .in-progress { stroke: var(--work); } svg .used { stroke-width: 3; }
 svg .span { fill: var(--soft); stroke: var(--line); }
 svg .span.good { stroke: var(--good); } svg .span.bad { stroke: var(--bad); } svg .span.warning { stroke: var(--warn); }
 @media (max-width: 40rem) { main { padding: 1rem; } h1 { font-size: 1.3rem; } .advice { font-size: 1.05rem; } }
+@page { margin: 12mm; }
 @media print {
   :root { --paper: #ffffff; --ink: #000000; --faint: #475467; --line: #98a2b3; --soft: #ffffff;
     --good: #1a7f4b; --bad: #b42318; --warn: #9a6700; --work: #175cd3; }
-  body { font-size: 11px; } main { max-width: none; padding: 0; }
+  body, .advice { font-size: 11px; } h1 { font-size: 18px; }
+  h2 { font-size: 13px; margin-top: 1.2rem; } main { max-width: none; padding: 0; }
   .wide { overflow: visible; } .grids svg { max-width: 100%; height: auto; } svg.timeline { min-width: 0; }
-  th, td { white-space: normal; padding-right: .6rem; overflow-wrap: anywhere; } td:last-child { min-width: 0; }
+  table { font-size: 9.5px; } th, td { padding: .1rem .5rem .1rem 0; }
+  td:last-child { min-width: 6rem; overflow-wrap: break-word; }
   h2, h3 { break-after: avoid; } tr, svg, li { break-inside: avoid; } thead { display: table-header-group; }
 }
 ";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Printed tables are small enough for paper, so that only sentences are broken and neither addresses nor words.
+    #[test]
+    fn on_paper_nothing_is_broken_inside_a_word() {
+        let (_, print) = STYLE.split_once("@media print").expect("there is a printed form");
+        assert!(!print.contains("overflow-wrap: anywhere") && !print.contains("td { white-space: normal"), "{print}");
+        assert!(print.contains("table { font-size: 9.5px; }") && STYLE.contains("@page"), "{print}");
+    }
+}
