@@ -12,7 +12,7 @@ use floe_wire::{
     IceConnectionState::{Checking, Completed, Connected, Disconnected, Failed},
     IceRole::{Controlled, Controlling},
     note::{DropKind, RefusalReason},
-    stun::{Check, Class, StunMessage, TransactionId, binding_request},
+    stun::{Check, Class, StunMessage, TransactionId, binding_request, binding_success},
 };
 use network::{Order, Side, Wire, base, candidate};
 
@@ -211,6 +211,41 @@ async fn what_is_not_authentic_is_refused_and_changes_nothing() {
     assert_eq!(view.refused, expected.into());
     assert_eq!(view.events.len(), before);
     assert!(!wire.log().iter().any(|(_, at, _)| *at == stranger), "strangers get no answer");
+}
+
+/// Whoever sits on the way sees what is asked, and can answer from the right address; the password it does not see.
+#[tokio::test]
+async fn an_answer_that_the_peer_did_not_sign_is_refused_and_the_peer_s_own_counts() {
+    let config =
+        PathConfig { pacing: Duration::from_millis(5), grace: Duration::from_millis(30), tie_breaker: 1, seed: 1 };
+    let (mut path, _agents) = Path::new(config);
+    let credentials =
+        |name: &str| Credentials { ufrag: name.to_owned(), password: format!("{name}-password-of-22-chars") };
+    path.start(Generation(0), credentials("ours"), &[base(1, 0)]).await;
+    let start = Instant::now();
+    path.set_remote(Controlling, credentials("theirs"), &[candidate(&base(2, 0))], start).await;
+    let mut now = start;
+    let (at, peer, request) = loop {
+        match path.poll_output() {
+            Some(PathOutput::Send { base, to, bytes }) => break (base, to, bytes),
+            Some(PathOutput::Event(_)) => {}
+            None => {
+                let (at, _) = path.poll_timeout().expect("a check is due");
+                now = now.max(at);
+                assert!(now < start + Duration::from_secs(5), "no check left");
+                path.handle_timeout(now);
+            }
+        }
+    };
+    let answer = |password: Option<&str>| Bytes::from(binding_success(&request, peer, password).expect("a request"));
+    for password in [None, Some("ours-password-of-22-chars"), Some("")] {
+        let outcome = path.handle_stun(at, peer, answer(password), now);
+        assert_eq!(outcome, Err(RefusalReason::BadIntegrity), "signed with {password:?}");
+    }
+    let genuine = answer(Some("theirs-password-of-22-chars"));
+    assert_eq!(path.handle_stun(at, peer, genuine.clone(), now), Ok(()));
+    assert_eq!(path.handle_stun(at, peer, genuine, now), Err(RefusalReason::UnexpectedResponse), "only once");
+    path.close().await;
 }
 
 #[tokio::test]

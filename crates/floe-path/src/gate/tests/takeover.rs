@@ -366,3 +366,24 @@ fn a_better_pair_that_is_merely_heard_of_later_changes_no_state_until_it_answers
     assert_eq!(states(&world), before, "{:?}", world.sides[&End::A].states);
     assert!(world.sides[&End::A].sent.iter().any(|(_, line, _)| *line == elsewhere), "it was asked all the same");
 }
+
+#[test]
+fn nominations_that_are_sent_again_do_not_take_back_a_later_one() {
+    let (now, mut gate) = (Instant::now(), Gate::new(IceRole::Controlled, GRACE, 1));
+    let [older, newer] = [(0, 0), (1, 1)].map(|line| End::B.key(line));
+    for (key, rank) in [(older, rank(9)), (newer, rank(1))] {
+        gate.add(key, rank, foundation(key), now);
+        prove(&mut gate, key, now);
+    }
+    for (key, number) in [(newer, 3), (older, 4), (newer, 5)] {
+        gate.on_request_answered(key, Some(number), now);
+        gate.handle_time(now + GRACE);
+        assert_eq!(gate.selected(), Some(key), "number {number}");
+    }
+    // Whoever saw them sends them again, in the worst order.
+    for (key, number) in [(newer, 3), (older, 4)] {
+        gate.on_request_answered(key, Some(number), now + GRACE);
+        gate.handle_time(now + GRACE * 2);
+        assert_eq!(gate.selected(), Some(newer), "number {number} again");
+    }
+}
