@@ -1,7 +1,7 @@
 //! Reading a file into an archive: progress, cancelling, and what could not be read as sentences.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{self, Read},
     ops::ControlFlow,
     path::{Path, PathBuf},
@@ -187,16 +187,20 @@ pub fn read(
 }
 
 fn open(path: &Path) -> Result<(File, u64), String> {
-    let file = File::open(path).map_err(|error| match error.kind() {
+    let why = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => "there is no such file".to_owned(),
         io::ErrorKind::PermissionDenied => "you are not allowed to read it".to_owned(),
         _ => error.to_string(),
-    })?;
-    let about = file.metadata().map_err(|error| error.to_string())?;
+    };
+    // Opening a pipe would wait for whoever writes into it.
+    let about = fs::metadata(path).map_err(why)?;
     if about.is_dir() {
         return Err("this is a folder".to_owned());
     }
-    Ok((file, about.len()))
+    if !about.is_file() {
+        return Err("this is a pipe or a device, not a file".to_owned());
+    }
+    Ok((File::open(path).map_err(why)?, about.len()))
 }
 
 /// A path's last part.
@@ -233,7 +237,7 @@ impl Read for Counted<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, thread};
+    use std::thread;
 
     use floe_capture::RecordWriter;
     use floe_wire::{Note, Record, RecordBody, Stamp};
@@ -298,5 +302,12 @@ mod tests {
             let OpenState::Refused(why) = opened(&path) else { panic!("{} should not open", path.display()) };
             assert!(why.contains(words) && why.ends_with('.'), "{why}");
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_would_be_waited_for_or_never_ends_is_not_begun() {
+        let OpenState::Refused(why) = opened(Path::new("/dev/zero")) else { panic!("it should not open") };
+        assert!(why.contains("a pipe or a device"), "{why}");
     }
 }
