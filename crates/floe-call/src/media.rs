@@ -95,6 +95,11 @@ impl Media {
         self.session.as_ref().and_then(SecureSession::restart_keys)
     }
 
+    /// Whether audio can flow.
+    pub fn is_secured(&self) -> bool {
+        self.session.as_ref().is_some_and(SecureSession::is_secured)
+    }
+
     /// Whether the peer has a control channel.
     pub fn wants_control(&self) -> bool {
         self.wants_control

@@ -21,6 +21,7 @@ use floe_wire::{
 };
 
 use crate::{
+    media::Media,
     quality::{Key, Look, MediaCounts, Quality, Step},
     session::Session,
 };
@@ -102,7 +103,9 @@ impl Session {
         let reason = if self.restarts.is_move(generation) {
             Some(Reason { reason: MoveReason::Restart, is_guess: false })
         } else {
-            moved.map(|Moved { cause, is_guess }| {
+            // Before there is audio none can be lost: the ends settle on one pair.
+            let is_told = |moved: &Moved| !moved.is_guess || self.media.as_ref().is_some_and(Media::is_secured);
+            moved.filter(is_told).map(|Moved { cause, is_guess }| {
                 let reason = match cause {
                     MoveCause::Better => MoveReason::Better,
                     MoveCause::Loss => MoveReason::TookOver,

@@ -20,6 +20,11 @@ async fn two_symmetric_nats_are_joined_by_a_relay() {
     // One relay does: the other side sends to it from behind its own router.
     let types = [selected_type(&a), selected_type(&b)];
     assert!(types.contains(&CandidateType::Relayed), "{types:?}");
+    // One end follows the other one's choice before there is audio, of which nothing can be lost.
+    for picture in [&a.picture, &b.picture] {
+        let secured = picture.timings.secured.expect("it is secured");
+        assert!(picture.restarts.iter().all(|restart| restart.started > secured), "{:?}", picture.restarts);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
