@@ -36,12 +36,12 @@ fn netlab_connect() -> Result<()> {
 /// the others.
 fn window() -> Result<()> {
     ensure_installed(&[Need::Build, Need::Window])?;
-    let measured = |package: &str, test: &str| {
-        let mut bench = cargo(&["test", "--locked", "--release", "-p", package, "--bins", "--lib"]);
-        run(bench.args([test, "--", "--ignored", "--nocapture"]))
+    let measured = |package: &str, target: &str| {
+        let mut bench = cargo(&["test", "--locked", "--release", "-p", package, target]);
+        run(bench.args(["is_measured", "--", "--ignored", "--nocapture"]))
     };
-    measured("floe", "is_measured")?;
-    measured("floe-inspect", "is_measured")
+    measured("floe", "--bins")?;
+    measured("floe-inspect", "--lib")
 }
 
 /// The test of every run, for an hour of simulated time: it prints a table and fails where something grows.
