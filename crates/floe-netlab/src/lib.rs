@@ -17,7 +17,6 @@ mod lab;
 mod process;
 mod program;
 mod recording;
-mod stalls;
 mod stun_server;
 mod turn_server;
 
@@ -30,6 +29,5 @@ pub use lab::{Host, Lab, Mapping, Router, Uplink};
 pub use process::Process;
 pub use program::{floe, helper};
 pub use recording::Recording;
-pub use stalls::bearable;
 pub use stun_server::StunServer;
 pub use turn_server::{Certificate, TurnServer};

@@ -48,11 +48,10 @@ fn exchange_codes(alice: &mut CallProcess, bob: &mut CallProcess) {
     bob.paste(&code_of_alice).unwrap();
 }
 
-/// The tone was heard. A machine that is busy elsewhere stretches and conceals, most of all in the first second; what is
-/// lost on the way is counted in the report, and gaps are measured in calls of their own.
-fn check_tone(outcome: &CallOutcome) {
+/// The tone fills more than this part of what was heard.
+fn check_tone(outcome: &CallOutcome, least: f64) {
     let share = outcome.recording().unwrap().share_of_tone(TONE_HZ);
-    assert!(share > 0.5, "the tone fills {share} of the recording: {:#}", outcome.report);
+    assert!(share > least, "the tone fills {share} of the recording: {:#}", outcome.report);
 }
 
 /// Waits until the capture holds what is looked for.

@@ -12,7 +12,7 @@ fn check_good_call(outcome: &CallOutcome) {
     assert_eq!(outcome.report["outcome"], "connected");
     let (_local, remote) = outcome.selected_types().unwrap();
     assert!(["srflx", "prflx"].contains(&remote.as_str()), "the peer was reached at its {remote} candidate");
-    check_tone(outcome);
+    check_tone(outcome, 0.8);
 }
 
 /// Plain Opus would begin with the same byte in every packet (RFC 6716 section 3.1); ciphertext begins with any.

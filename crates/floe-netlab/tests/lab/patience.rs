@@ -80,6 +80,6 @@ fn check_late_paste(late: Duration) {
     for outcome in [alice.finish(SOON).unwrap(), bob.finish(SOON).unwrap()] {
         assert_eq!(outcome.exit_code, Some(0), "{:#}", outcome.report);
         assert_eq!(outcome.report["outcome"], "connected");
-        check_tone(&outcome);
+        check_tone(&outcome, 0.8);
     }
 }

@@ -39,7 +39,8 @@ fn check_relayed(outcome: &CallOutcome) {
     assert_eq!(outcome.report["outcome"], "connected");
     let (local, remote) = outcome.selected_types().unwrap();
     assert!(local == "relay" || remote == "relay", "from {local} to {remote}: {:#}", outcome.report);
-    check_tone(outcome);
+    // A busy machine stretches and conceals in the first second; what the relay carries is that nothing is lost.
+    check_tone(outcome, 0.5);
     assert!(outcome.report["audio"]["packetsLost"].as_i64().unwrap() <= 2, "{:#}", outcome.report["audio"]);
 }
 

@@ -40,7 +40,7 @@ fn machines_between_which_no_udp_passes_talk_over_a_tcp_connection() {
             };
             assert_eq!(protocol("localCandidates", "localCandidateId"), "tcp");
             assert_eq!(protocol("remoteCandidates", "remoteCandidateId"), "tcp");
-            check_tone(&outcome);
+            check_tone(&outcome, 0.8);
         }
     });
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use floe_netlab::{CallOptions, Router, bearable, isolated};
+use floe_netlab::{CallOptions, Router, isolated};
 
 use super::{
     survival::{AT_ONCE, GAP},
@@ -24,30 +24,22 @@ fn a_default_route_that_moves_is_followed_without_a_gap() {
         assert_eq!(ends[0].causes(), ["default-route"]);
         for end in &ends {
             let longest = end.longest_interruption();
-            assert!(longest <= bearable(AT_ONCE), "{longest} ms without the tone");
+            assert!(longest <= AT_ONCE, "{longest} ms without the tone");
         }
     });
 }
 
 #[test]
-fn a_path_that_loses_a_third_of_its_packets_yields_to_a_good_one() {
+fn a_path_that_loses_a_third_of_its_packets_yields_to_a_good_one_for_good() {
     isolated(|| {
         let mut call = Roaming::start(Some(Router::Home));
         let used = call.wait_for_audio();
 
         call.uplinks[used].lose(33).unwrap();
         call.wait_for_audio_over(1 - used);
-        // Loss in a row looks like a path that is gone, which is tried again after 5 s, and after 10 the next time.
-        let (mut good_seconds, mut returns) = (0, 0);
-        while good_seconds < 5 {
+        for _ in 0..5 {
             call.wait(Duration::from_secs(1));
-            if call.wait_for_audio() == 1 - used {
-                good_seconds += 1;
-                continue;
-            }
-            (good_seconds, returns) = (0, returns + 1);
-            assert!(returns <= 2, "it flaps");
-            call.wait_for_audio_over(1 - used);
+            assert_eq!(call.wait_for_audio(), 1 - used, "it stays with the good path");
         }
 
         // A third of the audio was lost for seconds, piece by piece.
@@ -70,7 +62,7 @@ fn a_computer_that_slept_takes_up_its_call_again() {
         let causes = ends[0].causes();
         assert!(causes.contains(&"resumed") || causes.contains(&"peer"), "{causes:?}");
         let awake = ends[1].longest_interruption() - NAP.as_secs_f64() * 1000.0;
-        assert!(awake <= bearable(GAP), "{awake} ms without the tone after the sleep");
+        assert!(awake <= GAP, "{awake} ms without the tone after the sleep");
         assert!(ends[1].outcome.ice_states().contains(&"disconnected"), "{:?}", ends[1].outcome.ice_states());
     });
 }

@@ -2,12 +2,9 @@
 
 use std::time::Duration;
 
-use floe_netlab::{CallOptions, Mapping, Router, bearable, isolated};
+use floe_netlab::{CallOptions, Mapping, Router, isolated};
 
 use super::{survival::GAP, uplinks::Roaming};
-
-/// Milliseconds of audio that may wait to be played on a busy machine, and are heard into an outage.
-const WAITING: f64 = 2_000.0;
 
 #[test]
 fn a_router_that_forgets_its_connections_is_passed_again_within_a_second() {
@@ -21,7 +18,7 @@ fn a_router_that_forgets_its_connections_is_passed_again_within_a_second() {
 
         for end in &call.finish() {
             let longest = end.longest_interruption();
-            assert!(longest <= bearable(GAP), "{longest} ms without the tone");
+            assert!(longest <= GAP, "{longest} ms without the tone");
         }
     });
 }
@@ -40,7 +37,7 @@ fn a_router_that_maps_the_call_elsewhere_interrupts_it_for_less_than_a_second() 
 
         for end in &call.finish() {
             let longest = end.longest_interruption();
-            assert!(longest <= bearable(GAP), "{longest} ms without the tone");
+            assert!(longest <= GAP, "{longest} ms without the tone");
         }
     });
 }
@@ -61,9 +58,9 @@ fn a_call_comes_back_when_everything_was_lost_for_ten_seconds() {
             let newest = end.outcome.report["selectedPairs"].as_array().unwrap().last().unwrap()["generation"].as_u64();
             assert!(newest.unwrap() <= 1, "the same generation or the next: {newest:?}");
             let longest = end.longest_interruption();
-            assert!((9_500.0 - WAITING..12_500.0).contains(&longest), "{longest} ms without the tone");
+            assert!((9_500.0..12_500.0).contains(&longest), "{longest} ms without the tone");
             let printed = end.gaps().into_iter().fold(0.0, f64::max);
-            assert!((9_500.0 - WAITING..12_500.0).contains(&printed), "{printed} ms are printed: {:?}", end.restarts());
+            assert!((9_500.0..12_500.0).contains(&printed), "{printed} ms are printed: {:?}", end.restarts());
         }
     });
 }
@@ -85,7 +82,7 @@ fn a_call_that_failed_in_a_minute_without_a_network_revives_by_itself() {
             let failed = states.iter().position(|state| *state == "failed").expect("it is said that the call failed");
             assert!(states[failed..].contains(&"connected"), "{states:?}");
             let longest = end.longest_interruption();
-            assert!((59_500.0 - WAITING..70_000.0).contains(&longest), "{longest} ms without the tone");
+            assert!((59_500.0..70_000.0).contains(&longest), "{longest} ms without the tone");
         }
     });
 }

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use floe_netlab::{CallOptions, CallProcess, Capture, Host, Kind, Lab, Router, StunServer, Uplink, bearable, isolated};
+use floe_netlab::{CallOptions, CallProcess, Capture, Host, Kind, Lab, Router, StunServer, Uplink, isolated};
 
 use super::survival::{AT_ONCE, End, FALL_OVER, GAP, check_interruptions, check_same_call};
 use crate::{POLL, SOON, both_call, exchange_codes};
@@ -130,10 +130,10 @@ fn an_uplink_that_goes_down_is_left_at_once_and_taken_again_when_it_is_back() {
         for end in &ends {
             assert!(end.restarts().iter().all(|restart| restart["selectedMs"].is_number()), "{:?}", end.restarts());
             let longest = end.longest_interruption();
-            assert!(longest <= bearable(GAP), "{longest} ms without the tone");
+            assert!(longest <= GAP, "{longest} ms without the tone");
             let last = end.gaps().pop().unwrap();
-            assert!(last <= bearable(AT_ONCE), "{last} ms made up as a better uplink came: {:?}", end.restarts());
-            assert!(longest <= bearable(FALL_OVER), "{longest} ms until the uplink in reserve carried the call");
+            assert!(last <= AT_ONCE, "{last} ms made up as a better uplink came: {:?}", end.restarts());
+            assert!(longest <= FALL_OVER, "{longest} ms until the uplink in reserve carried the call");
         }
     });
 }
@@ -150,7 +150,7 @@ fn an_uplink_that_dies_unnoticed_by_the_system_is_left_for_the_one_in_reserve() 
 
         for end in &call.finish() {
             let longest = end.longest_interruption();
-            assert!(longest <= bearable(GAP), "{longest} ms without the tone");
+            assert!(longest <= GAP, "{longest} ms without the tone");
         }
     });
 }
@@ -191,9 +191,9 @@ fn change(call: &Roaming, is_up: &mut [bool; 2], random: u64) -> Option<Came> {
 fn check_bounds(ends: &[End; 2], came: &[Came]) {
     for end in ends {
         let longest = end.longest_interruption();
-        assert!(longest <= bearable(GAP), "{longest} ms without the tone");
+        assert!(longest <= GAP, "{longest} ms without the tone");
         for taken_over in end.gaps_of("took-over") {
-            assert!(taken_over <= bearable(FALL_OVER), "{taken_over} ms until what was in reserve carried the call");
+            assert!(taken_over <= FALL_OVER, "{taken_over} ms until what was in reserve carried the call");
         }
     }
     let ups = ends[0].gaps_of("network-up");
@@ -201,7 +201,7 @@ fn check_bounds(ends: &[End; 2], came: &[Came]) {
     if ups.len() == came.len() {
         let beside = ups.iter().zip(came).filter(|(_, came)| **came == Came::Beside);
         for (gap, _) in beside {
-            assert!(*gap <= bearable(AT_ONCE), "{gap} ms made up as an uplink came: {ups:?} {came:?}");
+            assert!(*gap <= AT_ONCE, "{gap} ms made up as an uplink came: {ups:?} {came:?}");
         }
     }
 }
