@@ -168,7 +168,9 @@ fn way_there(picture: &Picture) -> Way {
 
 fn way_here(picture: &Picture) -> Way {
     let jitter = picture.audio.as_ref().and_then(|audio| audio.jitter_s).filter(|jitter| (0.0..60.0).contains(jitter));
-    let checks = checks(picture, |pair| pair.requests_received, |seen| seen.requests_sent);
+    // When the peer sent what it counts is not known of every moment.
+    let is_dated = !picture.peer.is_undated;
+    let checks = checks(picture, |pair| pair.requests_received, |seen| seen.requests_sent).filter(|_| is_dated);
     Way {
         loss_percent: loss(picture, &picture.ways.here),
         delay: delay(picture, &picture.series.delay_here_ms),
@@ -181,15 +183,16 @@ fn loss(picture: &Picture, counts: &Counts) -> Option<f64> {
     if picture.ended.is_some() { counts.total_percent() } else { counts.recent_percent() }
 }
 
-/// What we count and what the peer counts, over all pairs; none if the peer told of none.
+/// What we count and what the peer counts, over all pairs; none if the peer told of none, or nothing was there to count.
 fn checks(
     picture: &Picture,
     ours: fn(&PairView) -> u64,
     theirs: fn(&floe_wire::peer::PairDigest) -> u32,
 ) -> Option<(u64, u64)> {
     picture.peer.digests?;
-    let seen = picture.peer.pairs.iter().map(|pair| u64::from(theirs(&pair.seen))).sum();
-    Some((picture.pairs.iter().map(ours).sum(), seen))
+    let seen: u64 = picture.peer.pairs.iter().map(|pair| u64::from(theirs(&pair.seen))).sum();
+    let counted: u64 = picture.pairs.iter().map(ours).sum();
+    Some((counted, seen)).filter(|_| counted + seen > 0)
 }
 
 fn delay(picture: &Picture, samples: &[Sample]) -> Option<Delay> {

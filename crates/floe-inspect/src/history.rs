@@ -11,10 +11,10 @@ mod kept;
 
 use std::{collections::VecDeque, sync::Arc};
 
-use floe_wire::{Record, Stamp};
+use floe_wire::{Note, Record, RecordBody, Stamp};
 
 use self::kept::{Flows, Kept};
-use crate::{Inspector, Marker, Picture};
+use crate::{Inspector, Marker, Picture, hindsight::Hindsight};
 
 /// Work of one segment, in records of media; folding it takes a few milliseconds.
 const SEGMENT_WORK: u64 = 8_192;
@@ -38,6 +38,8 @@ pub struct History {
     records: u64,
     latest: Stamp,
     cursor: Option<Cursor>,
+    /// What a side added after the fact says of earlier moments; worked out when it is asked for first.
+    hindsight: Option<Hindsight>,
     folded: u64,
 }
 
@@ -93,6 +95,7 @@ impl History {
             records: 0,
             latest: Stamp::ZERO,
             cursor: None,
+            hindsight: None,
             folded: 0,
         }
     }
@@ -104,6 +107,9 @@ impl History {
         let is_full = self.segments.back().is_none_or(|segment| segment.work >= self.segment_work);
         if is_full {
             self.begin_segment(record.at);
+        }
+        if is_word_of_peer(&record) {
+            self.hindsight = None;
         }
         self.head.ingest(&record);
         self.records += 1;
@@ -157,7 +163,8 @@ impl History {
     }
 
     /// The picture of a moment: of every record up to it and including it, with the time that passed since. Moments
-    /// before the oldest record kept show that one; moments after the end show the end.
+    /// before the oldest record kept show that one; moments after the end show the end. Of the other side's record, if
+    /// that was added after the fact, it has what that knows of the moment.
     #[must_use]
     pub fn picture_at(&mut self, at: Stamp) -> Arc<Picture> {
         let (from, until) = self.span();
@@ -179,7 +186,13 @@ impl History {
         }
         cursor.at = at;
         cursor.inspector.tick(at);
-        Arc::new(cursor.inspector.picture().clone())
+        if self.hindsight.is_none() {
+            self.hindsight = Hindsight::of(self.head.picture());
+        }
+        Arc::new(match &self.hindsight {
+            Some(hindsight) => hindsight.picture(self.head.picture(), &cursor.inspector),
+            None => cursor.inspector.picture().clone(),
+        })
     }
 
     /// The first marker after a moment.
@@ -241,6 +254,20 @@ impl History {
     fn folded(&self) -> u64 {
         self.folded
     }
+}
+
+/// Whether a record changes what is known of the other side's record.
+fn is_word_of_peer(record: &Record) -> bool {
+    let RecordBody::Note(note) = &record.body else { return false };
+    matches!(
+        **note,
+        Note::PeerSideAdded { .. }
+            | Note::ClocksMatched { .. }
+            | Note::ClocksCompared(_)
+            | Note::PeerSightings(_)
+            | Note::PeerDigest(_)
+            | Note::ControlOpened
+    )
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ pub mod expectation;
 pub mod forecast;
 pub mod gaps;
 pub mod headline;
+mod hindsight;
 mod history;
 mod inspector;
 pub mod ladder;

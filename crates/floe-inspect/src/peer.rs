@@ -30,6 +30,9 @@ pub struct PeerView {
     pub digests: Option<(Stamp, Stamp)>,
     /// Its pairs, each with ours if a check of ours told which that is.
     pub pairs: Vec<PeerPair>,
+    /// Its record was added after the fact, and nothing tells when it counted what: of this moment, only what it never
+    /// saw is known.
+    pub is_undated: bool,
 }
 
 /// How far the control channel is.

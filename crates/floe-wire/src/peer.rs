@@ -74,6 +74,13 @@ impl ClockComparison {
         Stamp(Duration::from_micros(u64::try_from(us).unwrap_or(0)))
     }
 
+    /// The peer's stamp of a moment of ours; zero if that was before its record began.
+    #[must_use]
+    pub fn to_theirs(&self, ours: Stamp) -> Stamp {
+        let us = micros(ours).saturating_add(self.offset_us);
+        Stamp(Duration::from_micros(u64::try_from(us).unwrap_or(0)))
+    }
+
     /// How long something took that left here at `ours` and arrived there at `theirs`, in microseconds. Less than nothing
     /// is possible within the uncertainty.
     #[must_use]

@@ -21,7 +21,7 @@ use crate::{
     gaps::Gaps,
     ladder::Lane,
     markers::MarkerKind,
-    peer::{ChannelView, PeerPair, RestartView, push_restart},
+    peer::{ChannelView, PeerPair, PeerView, RestartView, push_restart},
     picture::{PairId, PairView, Severity},
     words::{count, millis},
 };
@@ -134,8 +134,9 @@ impl Inspector {
 
     pub(super) fn on_peer_digest(&mut self, digest: &Digest) {
         let at = self.picture.at;
-        let first = self.picture.peer.digests.map_or(at, |(first, _)| first);
-        self.picture.peer.digests = Some((first, at));
+        let told = self.time_of_digest(digest);
+        let first = self.picture.peer.digests.map_or(told, |(first, _)| first);
+        self.picture.peer.digests = Some((first, told));
         self.picture.peer.media = Some(digest.media);
         self.picture.ways.there.push(digest.media.packets_lost, digest.media.packets_received, at);
         for seen in &digest.pairs {
@@ -144,6 +145,13 @@ impl Inspector {
             self.place(*seen, ours.filter(|pair| pair.generation == seen.generation));
         }
         self.is_pairs_stale = true;
+    }
+
+    /// Up to when a digest tells of our checks: one that is added after the fact may have been made long before.
+    fn time_of_digest(&self, digest: &Digest) -> Stamp {
+        let PeerView { channel, clock_log, .. } = &self.picture.peer;
+        let made = matches!(channel, ChannelView::Added { .. }).then(|| clock_log.to_ours(digest.at)).flatten();
+        made.map_or(self.picture.at, |(made, _)| made.min(self.picture.at))
     }
 
     /// A pair of long ago by one of its checks. Only a person can ask for it, so that it may take its time.
@@ -247,28 +255,36 @@ impl Inspector {
 
     /// Adds what the peer saw of the checks over a pair to the sentence about it.
     pub(super) fn append_peers_word(&mut self, id: PairId) {
-        let Some((_, newest)) = self.picture.peer.digests else { return };
-        let Some((view, facts)) = self.pairs.get(&self.picture, id) else { return };
-        if facts.first_request.is_none_or(|first| first > newest) {
-            return;
-        }
-        let Some(word) = self.peers_word(view) else { return };
+        let Some(word) = self.peers_word(id, &self.picture.peer) else { return };
         if let Some((view, _)) = self.pairs.get_mut(&mut self.picture.pairs, id) {
-            view.why.push_str(&format!("; {word}"));
+            view.why.push_str(&word);
         }
     }
 
-    /// What the peer saw of checks that were not answered.
-    fn peers_word(&self, view: &PairView) -> Option<String> {
-        if view.requests_sent == 0 || view.last_answer.is_some() {
+    /// The picture with what is known of the peer otherwise, where the record itself has no word of it.
+    pub(crate) fn picture_with(&self, peer: PeerView) -> Picture {
+        let mut picture = self.picture.clone();
+        for view in &mut picture.pairs {
+            view.why.extend(self.peers_word(view.id, &peer));
+        }
+        picture.peer = peer;
+        picture
+    }
+
+    /// What the peer saw of checks over a pair that were not answered.
+    fn peers_word(&self, id: PairId, peer: &PeerView) -> Option<String> {
+        let (_, newest) = peer.digests?;
+        let (view, facts) = self.pairs.get(&self.picture, id)?;
+        let is_younger = facts.first_request.is_none_or(|first| first > newest);
+        if is_younger || view.requests_sent == 0 || view.last_answer.is_some() {
             return None;
         }
-        Some(match self.picture.peer.seen_of(view.id) {
+        Some(match peer.seen_of(id) {
             Some(seen) => {
                 let answers = count(u64::from(seen.responses_sent), "answer");
-                format!("the peer saw {} of them and sent {answers}", seen.requests_received)
+                format!("; the peer saw {} of them and sent {answers}", seen.requests_received)
             }
-            None => "the peer saw none of them".to_owned(),
+            None => "; the peer saw none of them".to_owned(),
         })
     }
 }

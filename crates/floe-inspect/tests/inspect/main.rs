@@ -9,6 +9,7 @@ mod ladder;
 mod lint;
 mod lost_paths;
 mod lost_peer;
+mod moments;
 mod moves;
 mod pages;
 mod pairs;

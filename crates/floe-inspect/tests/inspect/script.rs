@@ -190,7 +190,8 @@ impl Script {
         TransactionId(id)
     }
 
-    fn encode(&mut self, receiver: &str, sender: &str, nomination: Option<u32>) -> Vec<u8> {
+    /// A check that has not left yet, for the user fragment `receiver`.
+    pub fn encode(&mut self, receiver: &str, sender: &str, nomination: Option<u32>) -> Vec<u8> {
         let check = Check {
             transaction: self.transaction(),
             remote_ufrag: receiver,

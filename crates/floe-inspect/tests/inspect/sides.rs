@@ -12,17 +12,17 @@ use floe_wire::{CandidateType, Direction, Note, SightedKind, side::SideDigest, s
 use super::script::{ETH, GENERATION, PASSWORD, Script, addr, candidate};
 
 /// Where we see the peer, and where the peer sees us: a NAT stands before either.
-const PEER: &str = "203.0.113.9:4000";
-const US: &str = "198.51.100.77:61000";
+pub const PEER: &str = "203.0.113.9:4000";
+pub const US: &str = "198.51.100.77:61000";
 
 /// Two records of one call; the peer's began three seconds before ours.
-struct Both {
-    ours: Script,
-    theirs: Script,
+pub struct Both {
+    pub ours: Script,
+    pub theirs: Script,
 }
 
 impl Both {
-    fn checking() -> Self {
+    pub fn checking() -> Self {
         let mut theirs = Script::new();
         theirs.open_base(ETH, "eth0", "192.168.1.9:5000");
         theirs.note(Note::LocalCredentials { generation: GENERATION, ufrag: "peer".to_owned() });
@@ -32,13 +32,13 @@ impl Both {
         Self { ours: Script::checking(), theirs }
     }
 
-    fn wait(&mut self, ms: u64) {
+    pub fn wait(&mut self, ms: u64) {
         self.ours.wait(ms);
         self.theirs.wait(ms);
     }
 
     /// We check the peer: so many milliseconds there and back, if it gets there and back.
-    fn check(&mut self, there: Option<u64>, back: Option<u64>) {
+    pub fn check(&mut self, there: Option<u64>, back: Option<u64>) {
         let request = self.ours.check(PEER);
         let Some(there) = there else { return };
         self.wait(there);
@@ -51,7 +51,7 @@ impl Both {
     }
 
     /// The peer checks us.
-    fn is_checked(&mut self, there: u64, back: u64) {
+    pub fn is_checked(&mut self, there: u64, back: u64) {
         let request = self.ours.write_peer_check();
         self.theirs.sent(US, &request);
         self.wait(there);
@@ -62,14 +62,14 @@ impl Both {
         self.theirs.received(US, &answer);
     }
 
-    fn add(&mut self, side: &SideDigest) {
+    pub fn add(&mut self, side: &SideDigest) {
         for note in add_side(self.ours.picture(), side).expect("it is the other side") {
             self.ours.note(note);
         }
         self.ours.tick();
     }
 
-    fn add_theirs(&mut self) {
+    pub fn add_theirs(&mut self) {
         let side = side_of(self.theirs.picture());
         self.add(&side);
     }
