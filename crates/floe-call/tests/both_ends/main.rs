@@ -1,5 +1,6 @@
 //! Whole calls whose ends tell each other what they see.
 
+mod forged;
 mod machine;
 mod one_way;
 mod pair;

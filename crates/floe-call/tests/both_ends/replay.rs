@@ -6,7 +6,8 @@ use std::{
     time::Duration,
 };
 
-use floe_call::{Command, Snapshot};
+use floe_call::{Call, Command, Snapshot};
+use floe_inspect::peer::ChannelView;
 use floe_simnet::{Overheard, Scenario, Side};
 use floe_wire::{
     IceConnectionState, IceRole, PacketKind, classify,
@@ -24,34 +25,57 @@ const ELSEWHERE: &str = "203.0.113.66:6666";
 
 /// What must stay as it is.
 #[derive(Debug, PartialEq)]
-struct Standing {
+pub struct Standing {
     selections: usize,
     restarts: usize,
     states: usize,
     words: [String; 4],
+    role: Option<IceRole>,
+    channel: ChannelView,
     is_suspected: bool,
 }
 
-fn standing(snapshot: &Snapshot) -> Standing {
+pub fn standing(snapshot: &Snapshot) -> Standing {
     let picture = &snapshot.picture;
     Standing {
         selections: picture.selections.len(),
         restarts: picture.restarts.len(),
         states: picture.ice_connection.len(),
         words: words(snapshot),
+        role: picture.role,
+        channel: picture.peer.channel.clone(),
         is_suspected: picture.is_path_suspected,
     }
 }
 
-fn refused(snapshot: &Snapshot) -> BTreeMap<RefusalReason, u64> {
-    snapshot.picture.counters.refused.iter().copied().collect()
+/// How many more datagrams were refused for this reason.
+pub fn more_refused([before, after]: [&Snapshot; 2], reason: RefusalReason) -> u64 {
+    let refused = |snapshot: &Snapshot| {
+        let refused: BTreeMap<_, _> = snapshot.picture.counters.refused.iter().copied().collect();
+        refused.get(&reason).copied().unwrap_or(0)
+    };
+    refused(after) - refused(before)
 }
 
-fn concealed(snapshot: &Snapshot) -> u64 {
+pub fn concealed(snapshot: &Snapshot) -> u64 {
     snapshot.picture.audio.as_ref().map_or(0, |audio| audio.concealed_samples)
 }
 
-fn count(packets: &[Overheard], kind: PacketKind) -> usize {
+/// Both ends hear each other, and tell each other what they see.
+pub async fn go_on(pair: &Pair) {
+    for call in [&pair.a, &pair.b] {
+        hears_more(call).await;
+        hears_from_the_other_side(call).await;
+    }
+}
+
+async fn hears_from_the_other_side(call: &Call) {
+    let newest = |snapshot: &Snapshot| snapshot.picture.peer.digests.map(|(_, newest)| newest);
+    let before = newest(&call.snapshot());
+    until(call, "another digest comes", |snapshot| newest(snapshot) > before).await;
+}
+
+pub fn count(packets: &[Overheard], kind: PacketKind) -> usize {
     packets.iter().filter(|packet| classify(&packet.bytes) == kind).count()
 }
 
@@ -61,7 +85,7 @@ fn requests(packets: &[Overheard]) -> impl Iterator<Item = StunMessage> {
 }
 
 /// Sends everything again in its order, faster than it came.
-async fn replay(pair: &Pair, packets: &[Overheard], from: Option<SocketAddr>) {
+pub async fn replay(pair: &Pair, packets: &[Overheard], from: Option<SocketAddr>) {
     for chunk in packets.chunks(20) {
         for packet in chunk {
             let source = from.unwrap_or(packet.source);
@@ -140,15 +164,13 @@ async fn what_was_seen_on_the_old_path_moves_nothing_when_it_is_sent_again() {
         let [after_a, after] = [&pair.a, &pair.b].map(|call| call.snapshot());
         assert_eq!(standing(&after), standing(&before), "{}", log_of(&after.picture));
         assert_eq!(standing(&after_a), standing(&before_a), "{}", log_of(&after_a.picture));
-        let more = |reason| refused(&after).get(&reason).unwrap_or(&0) - refused(&before).get(&reason).unwrap_or(&0);
+        let more = |reason| more_refused([&before, &after], reason);
         assert_eq!(more(RefusalReason::ReplayedMedia), media as u64, "every packet of media is refused");
         assert_eq!(concealed(&after) - concealed(&before), 0, "nothing of it is heard");
         let checks = requests(&packets).filter(|message| message.username.is_some()).count();
         assert_eq!(more(RefusalReason::UnknownUfrag), checks as u64, "checks of what is over mean nothing");
     }
-    for call in [&pair.a, &pair.b] {
-        hears_more(call).await;
-    }
+    go_on(&pair).await;
     pair.finish().await;
 }
 
@@ -167,8 +189,56 @@ async fn checks_of_the_generation_in_use_move_nothing_when_somebody_else_sends_t
             let after = call.snapshot();
             assert_eq!(standing(&after), standing(before), "{}", log_of(&after.picture));
             assert_eq!(concealed(&after) - concealed(before), 0, "no audio is missing");
-            hears_more(call).await;
         }
+        go_on(&pair).await;
     }
+    pair.finish().await;
+}
+
+/// The datagrams as if the one who got them had sent them.
+fn reflected(packets: &[Overheard]) -> Vec<Overheard> {
+    let turn = |packet: &Overheard| Overheard {
+        source: packet.destination,
+        destination: packet.source,
+        bytes: packet.bytes.clone(),
+    };
+    packets.iter().map(turn).collect()
+}
+
+/// On a LAN somebody sees both ends, and there are pairs in reserve. One end is the client of the handshake, the other one
+/// the server.
+#[tokio::test(start_paused = true)]
+async fn what_both_ends_said_moves_neither_when_it_is_sent_again_or_back() {
+    let pair = Pair::start(Scenario::Lan);
+    for side in [Side::A, Side::B] {
+        assert!(pair.world.begin_overhearing(side));
+    }
+    pair.exchange().await;
+    prepare(&pair).await;
+    pair.a.send(Command::RestartIce);
+    for call in [&pair.a, &pair.b] {
+        until(call, "the first generation is over", |snapshot| {
+            snapshot.picture.events.iter().any(|event| event.text == "Generation 0 is over")
+        })
+        .await;
+        until(call, "pairs are in reserve", |snapshot| !snapshot.picture.standby.is_empty()).await;
+    }
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    let said = [Side::A, Side::B].map(|side| pair.world.take_overheard(side));
+    let media = said.each_ref().map(|packets| count(packets, PacketKind::Rtp) + count(packets, PacketKind::Rtcp));
+    let calls = [&pair.a, &pair.b];
+    let before = calls.map(Call::snapshot);
+    for packets in [said.concat(), reflected(&said.concat())] {
+        replay(&pair, &packets, None).await;
+    }
+    for (side, (call, before)) in calls.into_iter().zip(&before).enumerate() {
+        let after = call.snapshot();
+        assert_eq!(standing(&after), standing(before), "{}", log_of(&after.picture));
+        assert_eq!(concealed(&after) - concealed(before), 0, "no audio is missing");
+        let more = |reason| more_refused([before, &after], reason);
+        assert_eq!(more(RefusalReason::ReplayedMedia), media[side] as u64, "what it was sent is known");
+        assert_eq!(more(RefusalReason::BadMedia), media[1 - side] as u64, "what it said itself is not the peer's");
+    }
+    go_on(&pair).await;
     pair.finish().await;
 }

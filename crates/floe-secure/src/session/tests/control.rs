@@ -1,5 +1,7 @@
 //! The control channel between two sessions over the pipe of virtual time.
 
+use std::{cell::RefCell, rc::Rc};
+
 use super::*;
 use crate::{ControlRefusal, Side, control::MAX_CONTROL_MESSAGE};
 
@@ -12,6 +14,20 @@ impl Pair {
         }
         pair.run();
         assert!(pair.is_secured(), "{:?}", pair.failures);
+        pair
+    }
+
+    /// The same with a server that knows no other version.
+    fn with_control_in_dtls_1_2(fate: impl FnMut(usize, &[u8]) -> Vec<(Duration, Vec<u8>)> + 'static) -> Self {
+        let certificates = [Certificate::generate().unwrap(), Certificate::generate().unwrap()];
+        let expected = [certificates[1].fingerprint(), certificates[0].fingerprint()];
+        let mut pair = Self::expecting([&certificates[0], &certificates[1]], expected, fate);
+        let Certificate { der, private_key } = certificates[1].clone();
+        pair.sessions[1].dtls =
+            Dtls::new_12(Arc::clone(&CONFIG), DtlsCertificate { certificate: der, private_key }, pair.now);
+        pair.sessions[1].dtls.set_active(false);
+        pair.sessions.iter_mut().for_each(SecureSession::want_control);
+        pair.run();
         pair
     }
 
@@ -68,19 +84,50 @@ fn wanting_a_channel_costs_the_handshake_nothing() {
 
 #[test]
 fn the_channel_works_in_dtls_1_2() {
-    let certificates = [Certificate::generate().unwrap(), Certificate::generate().unwrap()];
-    let expected = [certificates[1].fingerprint(), certificates[0].fingerprint()];
-    let mut pair = Pair::expecting([&certificates[0], &certificates[1]], expected, |_, bytes| on_time(bytes));
-    let Certificate { der, private_key } = certificates[1].clone();
-    pair.sessions[1].dtls =
-        Dtls::new_12(Arc::clone(&CONFIG), DtlsCertificate { certificate: der, private_key }, pair.now);
-    pair.sessions[1].dtls.set_active(false);
-    pair.sessions.iter_mut().for_each(SecureSession::want_control);
-    pair.run();
+    let mut pair = Pair::with_control_in_dtls_1_2(|_, bytes| on_time(bytes));
     pair.step_until_open();
     pair.sessions[1].send_control(b"old and new").unwrap();
     pair.step_until("it has arrived", |pair| !pair.messages(0).is_empty());
     assert_eq!(pair.secured[0].as_ref().unwrap().dtls_version, "DTLS 1.2");
+}
+
+/// All that was sent through a pipe so far.
+type Overheard = Rc<RefCell<Vec<Vec<u8>>>>;
+
+/// A pipe that delivers on time, with somebody who listens.
+fn overheard(by: &Overheard) -> impl FnMut(usize, &[u8]) -> Vec<(Duration, Vec<u8>)> + use<> {
+    let by = Rc::clone(by);
+    move |_, bytes| {
+        by.borrow_mut().push(bytes.to_vec());
+        on_time(bytes)
+    }
+}
+
+/// The handshake is among it, and either end gets its own datagrams back as well.
+#[test]
+fn what_is_sent_again_tells_nothing_twice_and_ends_nothing() {
+    let seen = [Overheard::default(), Overheard::default()];
+    let pairs = [Pair::with_control(overheard(&seen[0])), Pair::with_control_in_dtls_1_2(overheard(&seen[1]))];
+    for (mut pair, seen) in pairs.into_iter().zip(&seen) {
+        pair.step_until_open();
+        for number in 0..3 {
+            pair.sessions.iter_mut().for_each(|session| session.send_control(&[number]).unwrap());
+        }
+        pair.step_until("all have arrived", |pair| (0..2).all(|side| pair.messages(side).len() == 3));
+        pair.settle();
+        let told = pair.control.clone();
+        let recorded = seen.borrow().clone();
+        for datagram in &recorded {
+            for side in 0..2 {
+                let _ = pair.sessions[side].handle_datagram(datagram, pair.now);
+            }
+        }
+        pair.settle();
+        assert_eq!((&pair.control, pair.closed), (&told, [false; 2]));
+        pair.sessions.iter_mut().for_each(|session| session.send_control(b"and on").unwrap());
+        pair.step_until("the channel goes on", |pair| (0..2).all(|side| pair.messages(side).len() == 4));
+        assert_eq!(pair.failures, [None, None]);
+    }
 }
 
 #[test]

@@ -1,0 +1,168 @@
+//! Somebody sends from the peer's very address what is not authentic, or is no longer.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use floe_call::Snapshot;
+use floe_simnet::{Overheard, Scenario, Side};
+use floe_wire::{
+    IceConnectionState, PacketKind, classify,
+    note::{AudioMeasure, RefusalReason},
+    stun::{Class, StunMessage},
+};
+use tokio::time::{Instant, sleep};
+
+use crate::{
+    pair::{Pair, log_of, until},
+    replay::{concealed, go_on, more_refused, standing},
+    restarts::prepare,
+};
+
+/// As often as audio comes.
+const PACE: Duration = Duration::from_millis(20);
+/// The attacker's own address.
+const ELSEWHERE: &str = "203.0.113.66:6666";
+
+/// A call, and what B received in its last ten seconds.
+async fn overheard() -> (Pair, Vec<Overheard>) {
+    let pair = Pair::exchanged(Scenario::Roam).await;
+    prepare(&pair).await;
+    assert!(pair.world.begin_overhearing(Side::B));
+    sleep(Duration::from_secs(10)).await;
+    let packets = pair.world.take_overheard(Side::B);
+    (pair, packets)
+}
+
+fn of_kind(packets: &[Overheard], kind: PacketKind) -> Vec<Overheard> {
+    packets.iter().filter(|packet| classify(&packet.bytes) == kind).cloned().collect()
+}
+
+fn of_class(packets: &[Overheard], class: Class) -> Vec<Overheard> {
+    let is_of = |packet: &&Overheard| StunMessage::decode(&packet.bytes).is_ok_and(|message| message.class == class);
+    packets.iter().filter(is_of).cloned().collect()
+}
+
+/// The newest packet of the peer's audio, made into ones that the peer is to send in a while, without the key.
+fn forged_audio(packets: &[Overheard], many: u16) -> Vec<Overheard> {
+    let audio = of_kind(packets, PacketKind::Rtp);
+    let newest = audio.last().expect("audio came");
+    let ahead = |steps: u16| {
+        let mut bytes = newest.bytes.to_vec();
+        let sequence = u16::from_be_bytes([bytes[2], bytes[3]]).wrapping_add(steps);
+        let time = u32::from_be_bytes([bytes[4], bytes[5], bytes[6], bytes[7]]).wrapping_add(u32::from(steps) * 960);
+        bytes[2..4].copy_from_slice(&sequence.to_be_bytes());
+        bytes[4..8].copy_from_slice(&time.to_be_bytes());
+        Overheard { bytes: Bytes::from(bytes), ..newest.clone() }
+    };
+    (1..=many).map(|step| ahead(2_000 + step * 50)).collect()
+}
+
+/// The newest report, made into later ones without the key: with AES-GCM the index comes last (RFC 7714 section 9.3).
+fn forged_reports(packets: &[Overheard], many: u32) -> Vec<Overheard> {
+    let reports = of_kind(packets, PacketKind::Rtcp);
+    let newest = reports.last().expect("reports came");
+    let ahead = |steps: u32| {
+        let (body, index) = newest.bytes.split_last_chunk().expect("an index");
+        let later = u32::from_be_bytes(*index) + steps * 100;
+        Overheard { bytes: [body, &later.to_be_bytes()].concat().into(), ..newest.clone() }
+    };
+    (1..=many).map(ahead).collect()
+}
+
+fn measure(snapshot: &Snapshot) -> AudioMeasure {
+    snapshot.picture.audio.clone().expect("audio flows")
+}
+
+/// The peer's line is cut, and somebody sends this in its place: how long until B suspects the path, and until it says that
+/// it is disconnected.
+async fn noticed(pair: &Pair, packets: &[Overheard]) -> [Duration; 2] {
+    assert!(pair.world.set_loss(Side::A, 1.0));
+    let cut = Instant::now();
+    let talking = async {
+        loop {
+            for packet in packets {
+                assert!(pair.world.forge(packet.clone()));
+                sleep(PACE).await;
+            }
+            if packets.is_empty() {
+                sleep(PACE).await;
+            }
+        }
+    };
+    let noticing = async {
+        until(&pair.b, "the path is suspected", |snapshot| snapshot.picture.is_path_suspected).await;
+        let suspected = cut.elapsed();
+        until(&pair.b, "it is disconnected", |snapshot| {
+            snapshot.picture.ice_connection_state() == IceConnectionState::Disconnected
+        })
+        .await;
+        [suspected, cut.elapsed()]
+    };
+    tokio::select! {
+        times = noticing => times,
+        () = talking => unreachable!("it talks without end"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_path_that_somebody_talks_over_is_noticed_as_soon_as_a_silent_one() {
+    for what in ["nothing", "old audio", "forged audio", "old reports", "old checks", "old answers"] {
+        let (pair, packets) = overheard().await;
+        let said = match what {
+            "old audio" => of_kind(&packets, PacketKind::Rtp),
+            "forged audio" => forged_audio(&packets, 500),
+            "old reports" => of_kind(&packets, PacketKind::Rtcp),
+            "old checks" => of_class(&packets, Class::Request),
+            "old answers" => of_class(&packets, Class::Success),
+            _ => Vec::new(),
+        };
+        assert_eq!(said.is_empty(), what == "nothing", "{what}");
+        let before = pair.b.snapshot();
+        let [suspected, disconnected] = noticed(&pair, &said).await;
+        let after = pair.b.snapshot();
+        let log = log_of(&after.picture);
+        assert!(suspected <= Duration::from_millis(600), "suspected after {suspected:?} with {what}\n{log}");
+        assert!(disconnected <= Duration::from_millis(2500), "disconnected after {disconnected:?} with {what}\n{log}");
+        let heard = measure(&after).packets_received - measure(&before).packets_received;
+        assert!(heard <= 20, "{heard} packets were heard with {what}");
+        assert!(concealed(&after) > concealed(&before), "the silence is made up for with {what}");
+        assert!(pair.world.set_loss(Side::A, 0.0));
+        go_on(&pair).await;
+        pair.finish().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn media_that_is_not_authentic_is_neither_heard_nor_counted() {
+    let (pair, packets) = overheard().await;
+    let forged = [forged_audio(&packets, 200), forged_reports(&packets, 20)].concat();
+    let elsewhere = ELSEWHERE.parse().expect("an address");
+    for from in [None, Some(elsewhere)] {
+        let [before_a, before] = [&pair.a, &pair.b].map(|call| call.snapshot());
+        let begun = Instant::now();
+        for packet in &forged {
+            let source = from.unwrap_or(packet.source);
+            assert!(pair.world.forge(Overheard { source, ..packet.clone() }));
+            sleep(PACE).await;
+        }
+        let frames = begun.elapsed().as_millis() as u64 / 20;
+        sleep(Duration::from_secs(2)).await;
+        let [after_a, after] = [&pair.a, &pair.b].map(|call| call.snapshot());
+        assert_eq!(standing(&after), standing(&before), "{}", log_of(&after.picture));
+        assert_eq!(standing(&after_a), standing(&before_a), "{}", log_of(&after_a.picture));
+        assert_eq!(more_refused([&before, &after], RefusalReason::BadMedia), forged.len() as u64);
+        let [was, is] = [&before, &after].map(|snapshot| measure(snapshot));
+        let heard = is.packets_received - was.packets_received;
+        assert!((frames..frames + 120).contains(&heard), "{heard} packets in {frames} frames and two seconds");
+        let told = |measure: &AudioMeasure| {
+            let AudioMeasure { packets_lost, packets_late, concealed_samples, frames_dropped, .. } = *measure;
+            (packets_lost, packets_late, concealed_samples, frames_dropped)
+        };
+        assert_eq!(told(&is), told(&was), "lost, late, made up, dropped");
+        assert!(is.tone_hz.is_some_and(|hz| (hz - 440.0).abs() < 2.0), "{:?}", is.tone_hz);
+        assert_eq!(after_a.picture.peer.media.map(|media| media.packets_lost), Some(was.packets_lost));
+        assert_eq!(measure(&after_a).remote_fraction_lost, measure(&before_a).remote_fraction_lost);
+    }
+    go_on(&pair).await;
+    pair.finish().await;
+}
