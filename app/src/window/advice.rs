@@ -27,7 +27,12 @@ pub fn advised<'a>(model: &Model<'a>) -> Option<&'a Finding> {
         Standing::Checking | Standing::Securing => {
             findings.find(|finding| finding.confidence != Confidence::Possible && !PATIENT.contains(&finding.id))
         }
-        Standing::Idle | Standing::Preparing | Standing::WaitingForCode | Standing::Ended => None,
+        Standing::Idle
+        | Standing::Reading
+        | Standing::Nothing
+        | Standing::Preparing
+        | Standing::WaitingForCode
+        | Standing::Ended => None,
     }
 }
 

@@ -232,6 +232,8 @@ impl eframe::App for FloeWindow {
         let clock = model.is_running().then(|| match model.standing() {
             Standing::Checking | Standing::Securing | Standing::Interrupted => QUICK_CLOCK,
             Standing::Idle
+            | Standing::Reading
+            | Standing::Nothing
             | Standing::Preparing
             | Standing::WaitingForCode
             | Standing::Connected

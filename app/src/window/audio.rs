@@ -25,7 +25,7 @@ pub fn view(model: &Model<'_>, ui: &mut Ui) -> Vec<Wish> {
         let how = match model.journey {
             Journey::Idle => "Press New call on the left, or choose a demo above.",
             Journey::Call | Journey::Demo(_) => "They begin once the path is found and the keys are agreed.",
-            Journey::File => "This file holds no audio measurements.",
+            Journey::File => &model.of_file("holds no audio measurements"),
         };
         pen::empty(ui, "Levels, losses and the jitter buffer will be shown here.", how);
         return Vec::new();

@@ -22,10 +22,10 @@ const TABLE: f32 = 820.0;
 pub fn view(model: &Model<'_>, ui: &mut Ui) -> Vec<Wish> {
     let picture = model.picture();
     if picture.local_candidates.is_empty() && picture.remote_candidates.is_empty() {
-        let how = if model.journey == Journey::Idle {
-            "Press New call on the left, or choose a demo above."
-        } else {
-            "Interfaces are being opened and servers asked; this takes a moment."
+        let how = match model.journey {
+            Journey::Idle => "Press New call on the left, or choose a demo above.",
+            Journey::Call | Journey::Demo(_) => "Interfaces are being opened and servers asked; this takes a moment.",
+            Journey::File => &model.of_file("names no candidate"),
         };
         pen::empty(ui, "The addresses of both sides will appear here, as they are found.", how);
         return Vec::new();

@@ -74,7 +74,7 @@ pub fn view(model: &Model<'_>, state: &mut EventsState, ui: &mut Ui) -> Vec<Wish
         let how = match model.journey {
             Journey::Idle => "Press New call on the left, or choose a demo above.",
             Journey::Call | Journey::Demo(_) => "The first lines come with the first interface.",
-            Journey::File => "This file holds nothing that can be shown.",
+            Journey::File => &model.of_file("holds nothing that can be shown"),
         };
         pen::empty(ui, "Everything that happens in a call is written down here, line by line.", how);
         return wishes;

@@ -8,7 +8,7 @@ use egui::{
 use floe_capture::ImportOptions;
 
 use super::{
-    archive::{Capture, OpenState, Opened, SessionLine},
+    archive::{Capture, OpenState, Opened, Progress, SessionLine},
     format,
     model::{FileFacts, Model},
     path_ways, pen,
@@ -30,9 +30,15 @@ pub fn view(file: &FileFacts, model: &Model<'_>, ui: &mut Ui) -> Vec<Wish> {
         pen::heading(ui, "File");
         let name = RichText::new(&file.name).font(theme::strong(theme::BODY));
         ui.add(egui::Label::new(name).wrap());
+        if let Some(done) = file.state.progress() {
+            progress(&done, ui);
+        }
         match &file.state {
-            OpenState::Reading { read, total } => progress(*read, *total, ui),
+            OpenState::Reading { .. } | OpenState::Folding { .. } => {}
             OpenState::Open(opened) => {
+                if let Some(part) = &opened.part {
+                    pen::note(ui, part.to_string());
+                }
                 ui.scope(|ui| facts(opened, model, ui));
                 if let Some(capture) = &opened.capture {
                     of_capture(capture, &mut wishes, ui);
@@ -53,10 +59,9 @@ pub fn view(file: &FileFacts, model: &Model<'_>, ui: &mut Ui) -> Vec<Wish> {
     wishes
 }
 
-fn progress(read: u64, total: u64, ui: &mut Ui) {
-    let share = if total == 0 { 0.0 } else { read as f32 / total as f32 };
-    ui.add(ProgressBar::new(share.min(1.0)).desired_width(ui.available_width()));
-    pen::note(ui, format!("{} of {} read", format::bytes(read), format::bytes(total)));
+fn progress(done: &Progress, ui: &mut Ui) {
+    ui.add(ProgressBar::new(done.share).desired_width(ui.available_width()));
+    pen::note(ui, format!("{} read", done.words));
 }
 
 fn facts(opened: &Opened, model: &Model<'_>, ui: &mut Ui) {
@@ -131,11 +136,14 @@ fn session_line(session: &SessionLine, chosen: bool, wishes: &mut Vec<Wish>, ui:
 
 fn actions(file: &FileFacts, wishes: &mut Vec<Wish>, ui: &mut Ui) {
     let size = vec2(ui.available_width(), 36.0);
-    let title = match (&file.state, file.is_call_running) {
-        (OpenState::Reading { .. }, _) => "Cancel",
-        (OpenState::Open(_) | OpenState::Refused(_), true) => "Back to the call",
-        (OpenState::Open(_) | OpenState::Refused(_), false) => "Close the file",
-    };
+    if file.state.progress().is_some() {
+        let button = ui.add_sized(size, egui::Button::new("Cancel"));
+        if button.on_hover_text("Stops reading and shows what was read by then").clicked() {
+            wishes.push(Wish::StopReading);
+        }
+        return;
+    }
+    let title = if file.is_call_running { "Back to the call" } else { "Close the file" };
     if ui.add_sized(size, egui::Button::new(title)).on_hover_text("The file itself is not touched").clicked() {
         wishes.push(Wish::CloseFile);
     }

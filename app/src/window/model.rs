@@ -8,7 +8,7 @@ use floe_simnet::Scenario;
 use floe_wire::Stamp;
 
 use super::{
-    archive::{Moment, OpenState},
+    archive::{Moment, OpenState, Progress},
     break_it::Breakage,
     devices::DeviceList,
     network_test::TestState,
@@ -94,6 +94,10 @@ pub enum Side {
 pub enum Standing {
     /// No call was begun.
     Idle,
+    /// A file is being read.
+    Reading,
+    /// The file shown holds no call.
+    Nothing,
     /// Our code is being made.
     Preparing,
     /// Our code is ready, the friend's is not here.
@@ -122,7 +126,42 @@ impl Model<'_> {
     /// Where the call stands at the moment shown.
     #[must_use]
     pub fn standing(&self) -> Standing {
-        if self.journey == Journey::Idle { Standing::Idle } else { standing(self.picture()) }
+        if self.journey == Journey::Idle {
+            return Standing::Idle;
+        }
+        if self.progress().is_some() {
+            return Standing::Reading;
+        }
+        match standing(self.picture()) {
+            // A capture does not tell of codes: what it begins with is a check.
+            Standing::Preparing if self.snapshot.picture.is_capture && self.snapshot.picture.pairs.is_empty() => {
+                Standing::Nothing
+            }
+            known => known,
+        }
+    }
+
+    /// How far reading the file is, while it is under way.
+    #[must_use]
+    pub fn progress(&self) -> Option<Progress> {
+        self.file.and_then(|file| file.state.progress())
+    }
+
+    /// What a panel says while nothing of the file is in it: that it is being read, or what the file lacks ("holds no
+    /// measurements").
+    #[must_use]
+    pub fn of_file(&self, lacks: &str) -> String {
+        if let Some(progress) = self.progress() {
+            return format!("The file is being read: {}.", progress.words);
+        }
+        let part = self.file.and_then(|file| match &file.state {
+            OpenState::Open(opened) => opened.part,
+            OpenState::Reading { .. } | OpenState::Folding { .. } | OpenState::Refused(_) => None,
+        });
+        match part {
+            Some(part) => format!("What was read of this file {lacks}. {part}"),
+            None => format!("This file {lacks}."),
+        }
     }
 
     /// Whether there is nothing left to hang up.

@@ -25,7 +25,7 @@ pub fn view(model: &Model<'_>, ui: &mut Ui) -> Vec<Wish> {
         let how = match model.journey {
             Journey::Idle => "Press New call on the left, or choose a demo above.",
             Journey::Call | Journey::Demo(_) => "They are being listed; this takes a moment.",
-            Journey::File => "This file names none of them.",
+            Journey::File => &model.of_file("names none of them"),
         };
         if !matches!(model.network_test, TestState::Done(_)) {
             pen::empty(ui, "Your interfaces and what each server answered will appear here.", how);

@@ -69,7 +69,7 @@ pub fn view(model: &Model<'_>, ui: &mut Ui) -> Vec<Wish> {
         let how = match model.journey {
             Journey::Idle => "Press New call on the left, or choose a demo above.",
             Journey::Call | Journey::Demo(_) => "They begin when audio flows, and reach back one hour.",
-            Journey::File => "This file holds no measurements of a path in use.",
+            Journey::File => &model.of_file("holds no measurements of a path in use"),
         };
         pen::empty(ui, "Round trip, loss, jitter and buffer will be drawn here over time.", how);
         return wishes;

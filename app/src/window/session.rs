@@ -132,7 +132,7 @@ impl Session {
         let (archive, open) = Archive::of_file(path, options, self.repaint());
         let name = open.name();
         // A small file may have been read by now; what became of it is told by the next poll.
-        let state = OpenState::Reading { read: 0, total: 0 };
+        let state = OpenState::start();
         let facts = FileFacts { name, state, is_call_running: false };
         self.shelf = Some(Shelf { seat: Seat::of_file(archive), facts, open });
     }
@@ -141,6 +141,13 @@ impl Session {
     pub fn reopen_file(&mut self, options: ImportOptions) {
         if let Some(shelf) = &self.shelf {
             self.open_file(shelf.open.path.clone(), options);
+        }
+    }
+
+    /// Shows what was read of the file by now.
+    pub fn stop_reading(&self) {
+        if let Some(shelf) = &self.shelf {
+            shelf.open.stop();
         }
     }
 
@@ -336,11 +343,11 @@ impl Session {
     fn poll_file(&mut self) -> Option<FileNews> {
         let is_call_running = !matches!(self.active, Active::Idle) && !self.you.snapshot.finished;
         let shelf = self.shelf.as_mut()?;
-        let was_reading = matches!(shelf.facts.state, OpenState::Reading { .. });
+        let was_reading = shelf.facts.state.progress().is_some();
         shelf.facts.is_call_running = is_call_running;
         shelf.facts.state = shelf.open.state();
         match &shelf.facts.state {
-            OpenState::Reading { .. } => None,
+            OpenState::Reading { .. } | OpenState::Folding { .. } => None,
             OpenState::Open(opened) => {
                 shelf.seat.take_file(opened);
                 was_reading.then(|| FileNews::Opened(shelf.open.path.clone()))

@@ -19,7 +19,7 @@ use floe_capture::ImportOptions;
 use floe_inspect::{LintFinding, peer::RestartView};
 
 use super::{
-    archive::{Capture, OpenState, Opened, SaveAs, SessionLine},
+    archive::{Capture, OpenState, Opened, Part, SaveAs, SessionLine},
     break_it::Breakage,
     devices::DeviceList,
     dialogs::{Dialog, PathDraft, SaveDraft, SettingsDraft},

@@ -126,6 +126,7 @@ fn pill(model: &Model<'_>, ui: &mut Ui) {
 
 fn pill_text(model: &Model<'_>) -> String {
     let mut parts = vec![word(model.standing()).to_owned()];
+    parts.extend(model.progress().map(|progress| format!("{:.0} %", 100.0 * progress.share)));
     let path = &model.reading.path;
     if matches!(model.standing(), Standing::Connected | Standing::Interrupted) {
         parts.push(if path.relay.is_some() { "relayed" } else { "direct" }.to_owned());
@@ -143,6 +144,8 @@ fn pill_text(model: &Model<'_>) -> String {
 const fn word(standing: Standing) -> &'static str {
     match standing {
         Standing::Idle => "No call",
+        Standing::Reading => "Reading",
+        Standing::Nothing => "No call in this file",
         Standing::Preparing => "Preparing",
         Standing::WaitingForCode => "Waiting for your friend's code",
         Standing::Checking => "Looking for a path",
@@ -157,6 +160,8 @@ const fn word(standing: Standing) -> &'static str {
 const fn meaning(standing: Standing) -> &'static str {
     match standing {
         Standing::Idle => "Press New call, or choose a demo",
+        Standing::Reading => "Everything the file holds is shown once it is read",
+        Standing::Nothing => "No check of a path with user fragments was captured",
         Standing::Preparing => "Addresses for your code are being found",
         Standing::WaitingForCode => "Send your code and paste the one that comes back",
         Standing::Checking => "Every pair of addresses is tried, the best ones first",
@@ -170,8 +175,8 @@ const fn meaning(standing: Standing) -> &'static str {
 
 const fn standing_sign(standing: Standing) -> PairState {
     match standing {
-        Standing::Idle | Standing::Ended | Standing::WaitingForCode => PairState::Waiting,
-        Standing::Preparing | Standing::Checking | Standing::Securing => PairState::InProgress,
+        Standing::Idle | Standing::Nothing | Standing::Ended | Standing::WaitingForCode => PairState::Waiting,
+        Standing::Reading | Standing::Preparing | Standing::Checking | Standing::Securing => PairState::InProgress,
         Standing::Connected => PairState::Succeeded,
         Standing::Interrupted | Standing::Failed => PairState::Failed,
     }
@@ -179,8 +184,12 @@ const fn standing_sign(standing: Standing) -> PairState {
 
 const fn standing_color(standing: Standing, palette: &Palette) -> Color32 {
     match standing {
-        Standing::Idle | Standing::Ended => palette.waiting,
-        Standing::WaitingForCode | Standing::Preparing | Standing::Checking | Standing::Securing => palette.in_progress,
+        Standing::Idle | Standing::Nothing | Standing::Ended => palette.waiting,
+        Standing::Reading
+        | Standing::WaitingForCode
+        | Standing::Preparing
+        | Standing::Checking
+        | Standing::Securing => palette.in_progress,
         Standing::Connected => palette.succeeded,
         Standing::Interrupted => palette.selected,
         Standing::Failed => palette.failed,

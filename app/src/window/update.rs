@@ -43,6 +43,7 @@ impl FloeWindow {
                 self.playhead = Playhead::default();
                 self.session.reopen_file(options);
             }
+            Wish::StopReading => self.session.stop_reading(),
             Wish::CloseFile => {
                 self.playhead = Playhead::default();
                 self.session.close_file();

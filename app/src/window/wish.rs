@@ -39,7 +39,9 @@ pub enum Wish {
     OpenFile(PathBuf),
     /// Read the capture shown in another way: another session, or seen from the other side.
     ReopenFile(ImportOptions),
-    /// Stop showing or reading the file.
+    /// Stop reading the file and show what was read of it.
+    StopReading,
+    /// Stop showing the file.
     CloseFile,
     /// Test the network without a peer.
     TestNetwork,

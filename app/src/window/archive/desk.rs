@@ -7,7 +7,7 @@ use floe_wire::{Note, Record, RecordBody, Stamp};
 use tokio::sync::{mpsc, watch};
 
 use super::{
-    Moment, Repaint, Saved,
+    Moment, Part, Repaint, Saved,
     save::{SaveJob, Source, save},
 };
 use crate::window::reading::Reading;
@@ -44,6 +44,17 @@ impl Desk {
         Self { history: History::new(), source, wires }
     }
 
+    /// A desk of no file, and what keeps its wires.
+    #[cfg(test)]
+    pub fn idle() -> (Self, impl Sized) {
+        let ((want, wanted), (moments, moment)) = (watch::channel(None), watch::channel(None));
+        let ((job, jobs), (addition, additions)) = (mpsc::channel(1), mpsc::channel(1));
+        let ((added, end), (saved, outcome)) = (watch::channel(None), std::sync::mpsc::channel());
+        let wires = Wires { wanted, moments, jobs, additions, added, saved, repaint: Arc::new(|| {}) };
+        let source = Source::Journal(floe_capture::RecordWriter::new(Vec::new()));
+        (Self::new(wires, source), (want, moment, job, addition, end, outcome))
+    }
+
     /// What asks for painting.
     pub fn repaint_handle(&self) -> Repaint {
         Arc::clone(&self.wires.repaint)
@@ -57,6 +68,13 @@ impl Desk {
     /// Takes one record of a file.
     pub fn file(&mut self, record: Record) {
         self.history.push(record);
+    }
+
+    /// Says how much of the file that was; none is all of it.
+    pub fn holds(&mut self, part: Option<Part>) {
+        if let Source::File(file) = &mut self.source {
+            file.part = part;
+        }
     }
 
     /// Everything so far.
@@ -95,7 +113,7 @@ impl Desk {
                 let written = journal.append(&batch);
                 debug_assert!(written.is_ok());
             }
-            Source::File(_, _, added) => added.extend_from_slice(&batch),
+            Source::File(file) => file.added.extend_from_slice(&batch),
         }
         for record in batch {
             self.history.push(record);

@@ -12,15 +12,22 @@ use std::{
     time::{Duration, Instant},
 };
 
-use floe_capture::{Import, ImportOptions, Loaded, Problem, load};
-use floe_inspect::Picture;
+use floe_capture::{ImportOptions, Loaded, Problem, load};
+use floe_wire::Record;
 use tokio::sync::watch;
 
-use super::{Repaint, desk::Desk};
+use super::{
+    Repaint,
+    desk::Desk,
+    open_state::{Capture, OpenState, Opened, Part},
+};
 use crate::window::reading::Reading;
 
 /// How often progress is told.
 const PROGRESS: Duration = Duration::from_millis(100);
+
+/// Records taken in between two looks at whether that is still wanted.
+const BATCH: usize = 256;
 
 /// A file being read, or read. Dropping it stops the reading.
 #[derive(Debug)]
@@ -28,95 +35,31 @@ pub struct OpenFile {
     /// Where it is.
     pub path: PathBuf,
     state: watch::Receiver<OpenState>,
-    cancelled: Arc<AtomicBool>,
+    orders: Arc<Orders>,
 }
 
-/// How far reading a file is.
-#[derive(Debug, Clone)]
-pub enum OpenState {
-    /// Under way.
-    Reading {
-        /// Bytes read.
-        read: u64,
-        /// Bytes the file has; zero when that is not known.
-        total: u64,
-    },
-    /// Everything that can be read was.
-    Open(Arc<Opened>),
-    /// Nothing could be read; the sentence says why and what to do.
-    Refused(String),
+/// What a reader is told while it reads.
+#[derive(Debug, Default)]
+pub struct Orders {
+    /// Nobody wants the file any more.
+    is_dropped: AtomicBool,
+    /// What was read by now is enough. Whoever obeys takes it back.
+    is_enough: AtomicBool,
 }
 
-/// What a file holds.
-#[derive(Debug)]
-pub struct Opened {
-    /// The end of the record.
-    pub picture: Arc<Picture>,
-    /// What that says.
-    pub reading: Reading,
-    /// What could not be read, a sentence each.
-    pub problems: Vec<String>,
-    /// What is worth knowing of it, a sentence each.
-    pub notices: Vec<String>,
-    /// What else a capture of another program holds.
-    pub capture: Option<Capture>,
-    /// Bytes of the file.
-    pub bytes: u64,
-}
-
-/// What a capture of another program holds, besides what is shown.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Capture {
-    /// A line for each ICE session, the earliest first.
-    pub sessions: Vec<SessionLine>,
-    /// Which of them is shown.
-    pub chosen: Option<usize>,
-    /// Which side was taken for us, and why.
-    pub us: Option<String>,
-    /// How it was read.
-    pub options: ImportOptions,
-}
-
-/// An ICE session of a capture.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SessionLine {
-    /// A user fragment that names it.
-    pub ufrag: String,
-    /// Both user fragments.
-    pub name: String,
-    /// When it began.
-    pub at: floe_wire::Stamp,
-    /// Checks captured.
-    pub checks: u64,
-}
-
-impl Capture {
-    fn of(import: &Import, options: &ImportOptions) -> Self {
-        let line = |session: &floe_capture::import::Session| {
-            let ufrags = session.generations.first().cloned().unwrap_or_default();
-            let name = ufrags.join(" and ");
-            let [ufrag, _] = ufrags;
-            SessionLine { ufrag, name, at: session.span.0, checks: session.checks }
-        };
-        Self {
-            sessions: import.sessions.iter().map(line).collect(),
-            chosen: import.chosen,
-            us: import.us_sentence(),
-            options: options.clone(),
-        }
+impl Orders {
+    fn is_dropped(&self) -> bool {
+        self.is_dropped.load(Ordering::Relaxed)
     }
-}
 
-impl OpenState {
-    /// Before the first byte.
-    pub const fn start() -> Self {
-        Self::Reading { read: 0, total: 0 }
+    fn take_enough(&self) -> bool {
+        self.is_enough.swap(false, Ordering::Relaxed)
     }
 }
 
 impl OpenFile {
-    pub(super) fn new(path: PathBuf, state: watch::Receiver<OpenState>, cancelled: Arc<AtomicBool>) -> Self {
-        Self { path, state, cancelled }
+    pub(super) fn new(path: PathBuf, state: watch::Receiver<OpenState>, orders: Arc<Orders>) -> Self {
+        Self { path, state, orders }
     }
 
     /// Its name without the folder.
@@ -130,60 +73,115 @@ impl OpenFile {
     pub fn state(&self) -> OpenState {
         self.state.borrow().clone()
     }
+
+    /// Stops reading; what was read by now is shown.
+    pub fn stop(&self) {
+        self.orders.is_enough.store(true, Ordering::Relaxed);
+    }
 }
 
 impl Drop for OpenFile {
     fn drop(&mut self) {
-        self.cancelled.store(true, Ordering::Relaxed);
+        self.orders.is_dropped.store(true, Ordering::Relaxed);
     }
 }
 
 /// Reads a file into a desk and tells how it goes.
-pub fn read(
-    path: &Path,
-    options: &ImportOptions,
-    desk: &mut Desk,
-    state: &watch::Sender<OpenState>,
-    cancelled: &AtomicBool,
-) {
-    let outcome = open(path).and_then(|(file, total)| {
-        let source =
-            Counted { file, read: 0, total, state, cancelled, told: Instant::now(), repaint: desk.repaint_handle() };
-        let mut go_on = |_| match cancelled.load(Ordering::Relaxed) {
-            true => ControlFlow::Break(()),
-            false => ControlFlow::Continue(()),
-        };
-        let loaded = load(source, options, &mut go_on).map_err(|error| error.to_string())?;
-        let (notices, problems): (Vec<_>, Vec<_>) = loaded.problems().iter().partition(|problem| problem.is_harmless());
-        let sentences = |problems: Vec<&Problem>| problems.iter().map(|problem| format!("{problem}.")).collect();
-        let said = (sentences(problems), sentences(notices));
-        let capture = match &loaded {
-            Loaded::Record(_) => None,
-            Loaded::Capture(import) => Some(Capture::of(import, options)),
-        };
-        for record in loaded.into_records() {
-            desk.file(record);
-        }
-        Ok((said, capture, total))
-    });
-    if cancelled.load(Ordering::Relaxed) {
+pub fn read(path: &Path, options: &ImportOptions, desk: &mut Desk, state: &watch::Sender<OpenState>, orders: &Orders) {
+    let reader = Reader { path, options, state, orders };
+    let opened = open(path).map_err(|why| reader.refusal(&why));
+    let outcome = opened.and_then(|(file, total)| reader.read(file, total, desk));
+    if orders.is_dropped() {
         return;
     }
     state.send_replace(match outcome {
-        Ok(((problems, notices), capture, bytes)) => {
-            let picture = Arc::new(desk.latest().clone());
-            OpenState::Open(Arc::new(Opened {
-                reading: Reading::of(&picture),
-                picture,
-                problems,
-                notices,
-                capture,
-                bytes,
-            }))
-        }
-        Err(why) => OpenState::Refused(format!("{} cannot be opened: {why}.", name(path))),
+        Ok(opened) => OpenState::Open(Arc::new(opened)),
+        Err(why) => OpenState::Refused(why),
     });
     desk.repaint();
+}
+
+/// A file that is to be read, and whom to tell how it goes.
+struct Reader<'a> {
+    path: &'a Path,
+    options: &'a ImportOptions,
+    state: &'a watch::Sender<OpenState>,
+    orders: &'a Orders,
+}
+
+impl Reader<'_> {
+    fn refusal(&self, why: &str) -> String {
+        format!("{} cannot be opened: {why}.", name(self.path))
+    }
+
+    fn read(&self, file: impl Read, total: u64, desk: &mut Desk) -> Result<Opened, String> {
+        let mut source = Counted { file, read: 0, is_stopped: false, total, told: Teller::new(self, desk) };
+        let mut go_on = |_| match self.orders.is_dropped() {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        };
+        let loaded = load(&mut source, self.options, &mut go_on);
+        let read = source.read;
+        // Whoever stops at the very end has read everything.
+        let is_stopped = source.is_stopped && read < total;
+        let loaded = loaded.map_err(|error| match is_stopped {
+            true => format!("You stopped reading {} before there was anything to show.", name(self.path)),
+            false => self.refusal(&error.to_string()),
+        })?;
+        // Where reading was stopped is not where the file ends.
+        let is_wrong = |problem: &&Problem| !(is_stopped && matches!(problem, Problem::CutOff { .. }));
+        let problems = loaded.problems().iter().filter(is_wrong);
+        let (notices, problems): (Vec<_>, Vec<_>) = problems.partition(|problem| problem.is_harmless());
+        let sentences = |problems: Vec<&Problem>| problems.iter().map(|problem| format!("{problem}.")).collect();
+        let (problems, notices) = (sentences(problems), sentences(notices));
+        let capture = match &loaded {
+            Loaded::Record(_) => None,
+            Loaded::Capture(import) => Some(Capture::of(import, self.options)),
+        };
+        let records = self.take_in(loaded.into_records(), desk);
+        let part = (is_stopped || records.is_some()).then_some(Part { read, total, records });
+        desk.holds(part);
+        let picture = Arc::new(desk.latest().clone());
+        let reading = Reading::of(&picture);
+        Ok(Opened { picture, reading, problems, notices, capture, bytes: total, part })
+    }
+
+    /// Hands records to the desk; how many it took and how many there are, if somebody had enough before the last one.
+    fn take_in(&self, records: Vec<Record>, desk: &mut Desk) -> Option<(usize, usize)> {
+        let (total, mut told) = (records.len(), Teller::new(self, desk));
+        for (taken, record) in records.into_iter().enumerate() {
+            if taken.is_multiple_of(BATCH) {
+                if self.orders.is_dropped() || self.orders.take_enough() {
+                    return Some((taken, total));
+                }
+                told.tell(|| OpenState::Folding { taken, total });
+            }
+            desk.file(record);
+        }
+        None
+    }
+}
+
+/// Tells how it goes, now and then.
+struct Teller<'a> {
+    state: &'a watch::Sender<OpenState>,
+    orders: &'a Orders,
+    repaint: Repaint,
+    told: Instant,
+}
+
+impl<'a> Teller<'a> {
+    fn new(reader: &Reader<'a>, desk: &Desk) -> Self {
+        Self { state: reader.state, orders: reader.orders, repaint: desk.repaint_handle(), told: Instant::now() }
+    }
+
+    fn tell(&mut self, state: impl FnOnce() -> OpenState) {
+        if self.told.elapsed() >= PROGRESS {
+            self.told = Instant::now();
+            self.state.send_replace(state());
+            (self.repaint)();
+        }
+    }
 }
 
 fn open(path: &Path) -> Result<(File, u64), String> {
@@ -208,29 +206,28 @@ fn name(path: &Path) -> String {
     path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }
 
-/// A file that tells how much of it was read, and ends when nobody wants it any more.
-struct Counted<'a> {
-    file: File,
+/// A file that tells how much of it was read, and ends when somebody has enough.
+struct Counted<'a, R> {
+    file: R,
     read: u64,
     total: u64,
-    state: &'a watch::Sender<OpenState>,
-    cancelled: &'a AtomicBool,
-    told: Instant,
-    repaint: Repaint,
+    is_stopped: bool,
+    told: Teller<'a>,
 }
 
-impl Read for Counted<'_> {
+impl<R: Read> Read for Counted<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.cancelled.load(Ordering::Relaxed) {
+        if self.told.orders.is_dropped() {
             return Err(io::Error::other("reading was cancelled"));
+        }
+        self.is_stopped |= self.told.orders.take_enough();
+        if self.is_stopped {
+            return Ok(0);
         }
         let count = self.file.read(buffer)?;
         self.read += count as u64;
-        if self.told.elapsed() >= PROGRESS {
-            self.told = Instant::now();
-            self.state.send_replace(OpenState::Reading { read: self.read, total: self.total });
-            (self.repaint)();
-        }
+        let (read, total) = (self.read, self.total);
+        self.told.tell(|| OpenState::Reading { read, total });
         Ok(count)
     }
 }
@@ -278,6 +275,84 @@ mod tests {
         let state = outcome(&file);
         let _ = fs::remove_file(path);
         state
+    }
+
+    /// A file that is stopped when so much of it was read, and read in such pieces.
+    struct Stopped<'a> {
+        bytes: &'a [u8],
+        piece: usize,
+        stop_at: usize,
+        read: usize,
+        orders: &'a Orders,
+    }
+
+    impl Read for Stopped<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let count = self.piece.min(self.bytes.len() - self.read).min(buffer.len());
+            buffer[..count].copy_from_slice(&self.bytes[self.read..self.read + count]);
+            self.read += count;
+            if self.read >= self.stop_at {
+                self.orders.is_enough.store(true, Ordering::Relaxed);
+            }
+            Ok(count)
+        }
+    }
+
+    fn muted(count: u64) -> Vec<u8> {
+        let mut writer = RecordWriter::new(Vec::new());
+        let note = |ms| Record { at: Stamp::from_millis(ms), body: RecordBody::note(Note::Muted { muted: true }) };
+        for ms in 0..count {
+            writer.append(&[note(ms)]).unwrap();
+        }
+        writer.finish().unwrap()
+    }
+
+    /// What becomes of a file that is stopped at a byte.
+    fn stopped(bytes: &[u8], stop_at: usize) -> Result<Opened, String> {
+        let (orders, (state, _progress)) = (Orders::default(), watch::channel(OpenState::start()));
+        let (path, options) = (Path::new("/somewhere/long.floe"), ImportOptions::default());
+        let (mut desk, _ends) = Desk::idle();
+        let reader = Reader { path, options: &options, state: &state, orders: &orders };
+        let source = Stopped { bytes, piece: 100, stop_at, read: 0, orders: &orders };
+        reader.read(source, bytes.len() as u64, &mut desk)
+    }
+
+    #[test]
+    fn what_was_read_before_somebody_stopped_is_shown_and_says_how_much_it_is() {
+        let bytes = muted(50);
+        let total = bytes.len() as u64;
+        let opened = stopped(&bytes, 350).unwrap();
+        let part = opened.part.expect("it is not all");
+        assert!((350..600).contains(&part.read), "{part:?}");
+        assert_eq!((part.total, part.records), (total, None));
+        let records = opened.picture.counters.records;
+        assert!((1..50).contains(&records), "{records} records");
+        assert!(opened.problems.is_empty(), "the file is not cut off: {:?}", opened.problems);
+        for stop_at in [bytes.len(), usize::MAX] {
+            let whole = stopped(&bytes, stop_at).unwrap();
+            assert_eq!((whole.part, whole.picture.counters.records), (None, 50));
+        }
+    }
+
+    #[test]
+    fn records_are_not_taken_in_any_more_once_somebody_has_enough() {
+        let (orders, (state, _progress)) = (Orders::default(), watch::channel(OpenState::start()));
+        let (mut desk, _ends) = Desk::idle();
+        let (path, options) = (Path::new("/somewhere/long.floe"), ImportOptions::default());
+        let reader = Reader { path, options: &options, state: &state, orders: &orders };
+        let record = Record { at: Stamp::ZERO, body: RecordBody::note(Note::Muted { muted: true }) };
+        assert_eq!(reader.take_in(vec![record.clone(); 10], &mut desk), None);
+        orders.is_enough.store(true, Ordering::Relaxed);
+        assert_eq!(reader.take_in(vec![record.clone(); 10], &mut desk), Some((0, 10)));
+        assert_eq!(reader.take_in(vec![record; 10], &mut desk), None, "an order is obeyed once");
+        assert_eq!(desk.latest().counters.records, 20);
+    }
+
+    #[test]
+    fn a_file_stopped_at_its_very_beginning_shows_nothing_and_is_not_called_broken() {
+        let bytes = muted(50);
+        let why = stopped(&bytes, 0).expect_err("nothing was read");
+        assert_eq!(why, "You stopped reading long.floe before there was anything to show.");
     }
 
     #[test]

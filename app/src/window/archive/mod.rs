@@ -2,13 +2,10 @@
 
 mod desk;
 mod file;
+mod open_state;
 mod save;
 
-use std::{
-    path::PathBuf,
-    sync::{Arc, atomic::AtomicBool},
-    thread,
-};
+use std::{path::PathBuf, sync::Arc, thread};
 
 use floe_capture::{ImportOptions, RecordWriter};
 use floe_inspect::Picture;
@@ -17,10 +14,11 @@ use tokio::sync::{mpsc, watch};
 
 use self::{
     desk::{Desk, Wires},
-    save::Source,
+    save::{FileSource, Source},
 };
 pub use self::{
-    file::{Capture, OpenFile, OpenState, Opened, SessionLine},
+    file::OpenFile,
+    open_state::{Capture, OpenState, Opened, Part, Progress, SessionLine},
     save::{SaveAs, SaveJob},
 };
 use super::reading::Reading;
@@ -78,11 +76,11 @@ impl Archive {
     #[must_use]
     pub fn of_file(path: PathBuf, options: ImportOptions, repaint: Repaint) -> (Self, OpenFile) {
         let (state, progress) = watch::channel(OpenState::start());
-        let cancelled = Arc::new(AtomicBool::new(false));
-        let open = OpenFile::new(path.clone(), progress, Arc::clone(&cancelled));
-        let source = Source::File(path.clone(), options.clone(), Vec::new());
+        let orders = Arc::new(file::Orders::default());
+        let open = OpenFile::new(path.clone(), progress, Arc::clone(&orders));
+        let source = Source::File(FileSource::new(path.clone(), options.clone()));
         let archive = Self::start(source, repaint, move |mut desk| {
-            file::read(&path, &options, &mut desk, &state, &cancelled);
+            file::read(&path, &options, &mut desk, &state, &orders);
             desk.serve(None);
         });
         (archive, open)

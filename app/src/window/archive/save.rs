@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    io::{self, Write},
+    io::{self, Read as _, Write},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -13,6 +13,8 @@ use floe_inspect::{
     report::{html_page, text_page},
 };
 use floe_wire::Record;
+
+use super::Part;
 
 /// Records handed to a writer at once: writers flush after each batch.
 const BATCH: usize = 1024;
@@ -97,8 +99,40 @@ pub struct SaveJob {
 pub enum Source {
     /// A call's: a file in memory.
     Journal(RecordWriter<Vec<u8>>),
-    /// A file's, and what was added to them since it was read.
-    File(PathBuf, ImportOptions, Vec<Record>),
+    /// A file's.
+    File(FileSource),
+}
+
+/// Where the records of a file are found again.
+#[derive(Debug, Clone)]
+pub struct FileSource {
+    path: PathBuf,
+    options: ImportOptions,
+    /// How much of it is shown; none is all of it.
+    pub part: Option<Part>,
+    /// What was added to it since it was read.
+    pub added: Vec<Record>,
+}
+
+impl FileSource {
+    /// All of a file.
+    #[must_use]
+    pub fn new(path: PathBuf, options: ImportOptions) -> Self {
+        Self { path, options, part: None, added: Vec::new() }
+    }
+
+    /// Reads as much of it as is shown.
+    fn records(&self) -> Result<Vec<Record>, String> {
+        let file = File::open(&self.path).map_err(|error| format!("{}: {error}", self.path.display()))?;
+        let file = file.take(self.part.map_or(u64::MAX, |part| part.read));
+        let loaded = load(file, &self.options, &mut |_| std::ops::ControlFlow::Continue(()));
+        let mut records = loaded.map_err(|error| error.to_string())?.into_records();
+        if let Some((taken, _)) = self.part.and_then(|part| part.records) {
+            records.truncate(taken);
+        }
+        records.extend_from_slice(&self.added);
+        Ok(records)
+    }
 }
 
 impl Source {
@@ -107,7 +141,7 @@ impl Source {
     pub fn kept(&self) -> Kept {
         match self {
             Self::Journal(journal) => Kept::Journal(journal.get_ref().clone()),
-            Self::File(path, options, added) => Kept::File(path.clone(), options.clone(), added.clone()),
+            Self::File(file) => Kept::File(file.clone()),
         }
     }
 }
@@ -116,8 +150,8 @@ impl Source {
 pub enum Kept {
     /// A call's, as a file in memory.
     Journal(Vec<u8>),
-    /// A file's, and what was added to them.
-    File(PathBuf, ImportOptions, Vec<Record>),
+    /// A file's.
+    File(FileSource),
 }
 
 impl Kept {
@@ -127,13 +161,7 @@ impl Kept {
                 Ok(reader) => Ok(reader.collect()),
                 Err(_) => Err("there is nothing to save yet".to_owned()),
             },
-            Self::File(path, options, added) => {
-                let file = File::open(path).map_err(|error| format!("{}: {error}", path.display()))?;
-                let loaded = load(file, options, &mut |_| std::ops::ControlFlow::Continue(()));
-                let mut records = loaded.map_err(|error| error.to_string())?.into_records();
-                records.extend_from_slice(added);
-                Ok(records)
-            }
+            Self::File(file) => file.records(),
         }
     }
 }
@@ -237,9 +265,25 @@ mod tests {
         assert_eq!(RecordReader::new(bytes.as_slice()).unwrap().count(), 2);
         let path = place("again.floe");
         fs::write(&path, &bytes).unwrap();
-        let again = saved(SaveAs::Record, &Kept::File(path.clone(), ImportOptions::default(), Vec::new()));
+        let again = saved(SaveAs::Record, &Kept::File(FileSource::new(path.clone(), ImportOptions::default())));
         fs::remove_file(path).unwrap();
         assert_eq!(again.unwrap(), bytes);
+    }
+
+    #[test]
+    fn of_a_file_that_was_not_read_to_its_end_what_is_shown_is_saved() {
+        let bytes = saved(SaveAs::Record, &journal()).unwrap();
+        let path = place("part.floe");
+        fs::write(&path, &bytes).unwrap();
+        let count = |part: Part| {
+            let source = FileSource { part: Some(part), ..FileSource::new(path.clone(), ImportOptions::default()) };
+            source.records().unwrap().len()
+        };
+        let total = bytes.len() as u64;
+        let counts = [(total, None), (total - 1, None), (total, Some((1, 2)))]
+            .map(|(read, records)| count(Part { read, total, records }));
+        fs::remove_file(&path).unwrap();
+        assert_eq!(counts, [2, 1, 1]);
     }
 
     #[test]

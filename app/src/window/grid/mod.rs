@@ -115,7 +115,7 @@ fn teach(model: &Model<'_>, ui: &mut Ui) {
         Journey::Idle => "Press New call on the left, or choose a demo above.",
         Journey::Call => "Paste your friend's code on the left; the pairs appear at once.",
         Journey::Demo(_) => "The two peers exchange their codes by themselves in a moment.",
-        Journey::File => "This file holds no pair of addresses that was checked.",
+        Journey::File => &model.of_file("holds no pair of addresses that was checked"),
     };
     pen::empty(ui, "Every way to your friend will appear here: your addresses × theirs, one cell each.", how);
 }

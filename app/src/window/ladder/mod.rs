@@ -98,7 +98,7 @@ pub fn view(model: &Model<'_>, state: &mut LadderState, grid: &mut GridState, ui
         let how = match model.journey {
             Journey::Idle => "Press New call on the left, or choose a demo above.",
             Journey::Call | Journey::Demo(_) => "The first ones go to the servers, or to your friend.",
-            Journey::File => "This file holds no STUN or TURN message.",
+            Journey::File => &model.of_file("holds no STUN or TURN message"),
         };
         pen::empty(ui, "Every STUN and TURN message will appear here, with its answer or without.", how);
         return wishes;

@@ -7,7 +7,7 @@ use floe_inspect::Tone;
 
 use self::route::{Link, LinkStyle, Place, Route, SideRoute};
 use super::{
-    model::Model,
+    model::{Journey, Model, Standing},
     pen,
     theme::{self, Palette},
     wish::Wish,
@@ -75,8 +75,11 @@ fn headline(model: &Model<'_>, rect: Rect, ui: &mut Ui) {
 
 /// The headline; before the first call, what to do first.
 fn sentence(model: &Model<'_>) -> String {
-    if model.journey == super::model::Journey::Idle {
+    if model.journey == Journey::Idle {
         return "No call yet. Press New call, or choose a demo and watch one.".to_owned();
+    }
+    if matches!(model.standing(), Standing::Reading | Standing::Nothing) {
+        return model.of_file("holds no call");
     }
     model.reading.headline.text.clone()
 }

@@ -170,6 +170,8 @@ fn middle(model: &Model<'_>, facts: &PathFacts) -> Link {
         }
         Standing::Failed => link(String::new(), LinkStyle::Dead),
         Standing::Idle
+        | Standing::Reading
+        | Standing::Nothing
         | Standing::Preparing
         | Standing::WaitingForCode
         | Standing::Securing

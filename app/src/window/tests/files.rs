@@ -13,6 +13,7 @@ fn a_file_is_named_and_can_be_closed() {
         notices: vec!["12 media packets were captured without what was said in them.".to_owned()],
         capture: None,
         bytes: 123_456,
+        part: None,
     };
     let state = OpenState::Open(std::sync::Arc::new(opened));
     stage.file = Some(FileFacts { name: "monday.floe".to_owned(), state, is_call_running: false });
@@ -49,6 +50,7 @@ fn another_session_of_a_capture_and_its_other_side_can_be_chosen() {
         notices: Vec::new(),
         capture: Some(capture),
         bytes: 123_456,
+        part: None,
     };
     let state = OpenState::Open(std::sync::Arc::new(opened));
     stage.file = Some(FileFacts { name: "browser.pcapng".to_owned(), state, is_call_running: false });
@@ -64,16 +66,76 @@ fn another_session_of_a_capture_and_its_other_side_can_be_chosen() {
 }
 
 #[test]
-fn reading_a_file_can_be_cancelled() {
-    let mut stage = Stage::new(Snapshot::default());
+fn while_a_file_is_read_every_panel_says_so_and_how_far_it_is() {
+    let states = [
+        (OpenState::Reading { read: 120_000_000, total: 500_000_000 }, "24 %", "120.0 MB of 500.0 MB"),
+        (OpenState::Folding { taken: 500, total: 1_000 }, "50 %", "500 of 1000 records"),
+    ];
+    for ((state, percent, words), theme) in states.into_iter().zip([egui::Theme::Dark, egui::Theme::Light]) {
+        let mut stage = Stage::new(Snapshot::default());
+        stage.journey = Journey::File;
+        stage.file = Some(FileFacts { name: "long.pcapng".to_owned(), state, is_call_running: true });
+        let mut harness = window(stage, SMALL, theme);
+        harness.get_by_label(&format!("{words} read"));
+        harness.get_by_label(&format!("State: Reading  ·  {percent}"));
+        for panel in [Panel::Grid, Panel::Candidates, Panel::Ladder, Panel::Events, Panel::Audio, Panel::Network] {
+            harness.state_mut().view.dock.show(panel);
+            harness.run();
+            let said = harness.get_all_by_label_contains(&format!("The file is being read: {words}.")).count();
+            assert!(said > 0, "{panel:?}");
+            assert!(harness.query_by_label_contains("This file").is_none(), "{panel:?}");
+        }
+        harness.get_by_label("Cancel").click();
+        harness.run();
+        assert_eq!(wishes(&mut harness), [Wish::StopReading]);
+    }
+}
+
+/// A file of which a fifth was read before somebody stopped.
+fn partly_read(snapshot: Snapshot) -> Stage {
+    let mut stage = Stage::new(snapshot);
     stage.journey = Journey::File;
-    let state = OpenState::Reading { read: 120_000_000, total: 500_000_000 };
-    stage.file = Some(FileFacts { name: "long.pcapng".to_owned(), state, is_call_running: true });
-    let mut harness = window(stage, SMALL, egui::Theme::Dark);
-    harness.get_by_label("120.0 MB of 500.0 MB read");
-    harness.get_by_label("Cancel").click();
+    let opened = Opened {
+        picture: std::sync::Arc::clone(&stage.snapshot.picture),
+        reading: Reading::of(&stage.snapshot.picture),
+        problems: Vec::new(),
+        notices: Vec::new(),
+        capture: None,
+        bytes: 500_000_000,
+        part: Some(Part { read: 100_000_000, total: 500_000_000, records: None }),
+    };
+    let state = OpenState::Open(std::sync::Arc::new(opened));
+    stage.file = Some(FileFacts { name: "long.pcapng".to_owned(), state, is_call_running: false });
+    stage
+}
+
+#[test]
+fn a_file_that_was_not_read_to_its_end_says_so_and_can_be_walked_through() {
+    let mut harness = window(partly_read(fixtures::connected()), SMALL, egui::Theme::Dark);
+    harness.get_by_label("Read 100.0 MB of 500.0 MB, then you stopped it: the rest is not shown.");
+    assert!(harness.query_by_label("Cancel").is_none());
+    let previous = harness.get_by_label("Previous event");
+    assert!(!previous.accesskit_node().is_disabled());
+    previous.click();
+    harness.run();
+    assert_eq!(wishes(&mut harness), [Wish::Playhead(PlayheadWish::Previous)]);
+    harness.get_by_label("Close the file").click();
     harness.run();
     assert_eq!(wishes(&mut harness), [Wish::CloseFile]);
+}
+
+#[test]
+fn a_part_without_a_pair_is_not_taken_for_a_file_without_one() {
+    let mut inspector = floe_inspect::Inspector::new();
+    let note = floe_wire::RecordBody::note(floe_wire::Note::Captured);
+    inspector.ingest(&floe_wire::Record { at: floe_wire::Stamp::ZERO, body: note });
+    let picture = std::sync::Arc::new(inspector.picture().clone());
+    let mut harness = window(partly_read(Snapshot { picture, ..Snapshot::default() }), SMALL, egui::Theme::Light);
+    harness.state_mut().view.dock.show(Panel::Grid);
+    harness.run();
+    harness
+        .get_by_label_contains("What was read of this file holds no pair of addresses that was checked. Read 100.0 MB");
+    harness.get_by_label_contains("State: No call in this file");
 }
 
 #[test]
