@@ -3,6 +3,7 @@
 mod cli;
 mod demo;
 mod engine;
+mod regular_file;
 mod window;
 
 use std::process::ExitCode;

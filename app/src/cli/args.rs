@@ -1,6 +1,6 @@
 //! The arguments of `floe` and its subcommands.
 
-use std::path::PathBuf;
+use std::{convert::Infallible, path::PathBuf};
 
 use anyhow::Context as _;
 use clap::{Args, Parser};
@@ -8,7 +8,7 @@ use floe_call::{AudioSource, Privacy, web::WebPage};
 use floe_simnet::Scenario;
 use floe_transport::{
     ServerUrl, UrlError,
-    relay::{Credentials, TlsTrust, TurnAccess, TurnUrl, TurnUrlError},
+    relay::{Credentials, TlsTrust, TurnAccess, TurnUrl},
 };
 
 use super::{breaks::Break, wishes::TimedWish};
@@ -129,12 +129,17 @@ impl TurnOptions {
     pub fn servers(&self) -> anyhow::Result<Vec<TurnAccess>> {
         let password = self.password.clone().or_else(|| std::env::var("FLOE_TURN_PASSWORD").ok());
         let common = self.user.as_ref().zip(password).map(|(user, password)| Credentials::new(user, &password));
-        let with_common = |server: &TurnAccess| {
+        let count = self.servers.len();
+        let with_common = |(place, server): (usize, &TurnAccess)| {
+            TurnUrl::parse(&server.url).with_context(|| match count {
+                1 => "--turn".to_owned(),
+                _ => format!("--turn (number {} of {count})", place + 1),
+            })?;
             let server = TurnAccess { url: server.url.clone(), credentials: common.clone() };
             server.read().with_context(|| format!("--turn {}", server.shown()))?;
             Ok(server)
         };
-        self.servers.iter().map(with_common).collect()
+        self.servers.iter().enumerate().map(with_common).collect()
     }
 
     /// Whom to believe with `turns:`.
@@ -291,9 +296,10 @@ fn scenario(name: &str) -> Result<Scenario, String> {
     })
 }
 
-/// Credentials may follow in other options.
-fn turn_access(url: &str) -> Result<TurnAccess, TurnUrlError> {
-    TurnUrl::parse(url).map(|_| TurnAccess { url: url.to_owned(), credentials: None })
+/// It is read later: clap repeats what it refuses, with the password in it. Credentials may follow in other options.
+#[expect(clippy::unnecessary_wraps, reason = "clap wants a parser that may fail")]
+fn turn_access(url: &str) -> Result<TurnAccess, Infallible> {
+    Ok(TurnAccess { url: url.to_owned(), credentials: None })
 }
 
 fn privacy(name: &str) -> Result<Privacy, String> {
@@ -354,7 +360,11 @@ mod tests {
         assert_eq!(servers.iter().map(user).collect::<Vec<_>>(), ["alice", "bob"]);
         let error = format!("{:#}", options(&["turn:host"], None).servers().unwrap_err());
         assert!(error.contains("needs a user name and a password"), "{error}");
-        assert!(turn_access("stun:host").is_err());
+        let error = format!("{:#}", options(&["stun:alice:hunter2@host"], Some("bob")).servers().unwrap_err());
+        assert_eq!(
+            error,
+            "--turn: this is not a TURN server; write it as turn:host, turn:host?transport=tcp or turns:host"
+        );
     }
 
     #[test]

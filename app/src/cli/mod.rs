@@ -10,16 +10,20 @@ mod output;
 mod probe;
 mod progress;
 mod report;
+mod secrets;
 mod side;
 mod speech;
 mod wishes;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
 use clap::Parser as _;
 
 use self::args::{Arguments, Subcommand};
-use crate::window::{self, WindowOptions};
+use crate::{
+    regular_file,
+    window::{self, WindowOptions},
+};
 
 /// What a script can tell from the exit status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +40,8 @@ enum Status {
 
 /// Runs what the command line asks for.
 pub fn run() -> ExitCode {
-    let arguments = Arguments::parse();
+    let given: Vec<OsString> = std::env::args_os().collect();
+    let arguments = Arguments::try_parse_from(&given).unwrap_or_else(|error| secrets::hide(error, &given).exit());
     init_log();
     let outcome = match arguments.command {
         None => open_window(WindowOptions { demo: arguments.demo, file: None }),
@@ -82,7 +87,9 @@ fn log_filter(wanted: &str) -> tracing_subscriber::EnvFilter {
 }
 
 fn open_file(file: PathBuf) -> anyhow::Result<Status> {
-    anyhow::ensure!(file.is_file(), "there is no file {}", file.display());
+    if let Err(why) = regular_file::open(&file) {
+        anyhow::bail!("cannot open {}: {why}", file.display());
+    }
     open_window(WindowOptions { demo: None, file: Some(file) })
 }
 

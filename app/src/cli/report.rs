@@ -1,6 +1,6 @@
 //! `floe report`: what a record or a capture shows.
 
-use std::{fs::File, io::IsTerminal as _, ops::ControlFlow, path::Path};
+use std::{io::IsTerminal as _, ops::ControlFlow, path::Path};
 
 use anyhow::Context as _;
 use floe_capture::{Import, ImportOptions, Loaded, Progress, load, redact};
@@ -16,6 +16,7 @@ use super::{
     output, side,
     speech::{hint, hint_part, say},
 };
+use crate::regular_file;
 
 pub(super) fn run(options: &ReportOptions) -> anyhow::Result<Status> {
     let loaded = open(options)?;
@@ -54,7 +55,7 @@ pub(super) fn run(options: &ReportOptions) -> anyhow::Result<Status> {
 
 fn open(options: &ReportOptions) -> anyhow::Result<Loaded> {
     let path = &options.file;
-    let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
+    let (file, _) = regular_file::open(path).map_err(|why| anyhow::anyhow!("cannot open {}: {why}", path.display()))?;
     let import_options = ImportOptions { session: options.session.clone(), swap_sides: options.swap_sides };
     let mut progress = progress_of(path);
     let loaded = load(file, &import_options, &mut progress);

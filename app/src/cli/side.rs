@@ -11,6 +11,8 @@ use floe_inspect::{
 use floe_signal::side_text::{SIDE_MARK, read_side, write_side};
 use floe_wire::{Record, RecordBody, side::SideDigest};
 
+use crate::regular_file;
+
 /// A text that holds a side is much shorter; what follows is not looked at.
 const TEXT_BYTES: u64 = 1 << 20;
 
@@ -33,13 +35,17 @@ pub(super) fn text(records: &[Record]) -> String {
 
 fn read(path: &Path) -> anyhow::Result<SideDigest> {
     let mut beginning = Vec::new();
-    File::open(path)?.take(TEXT_BYTES).read_to_end(&mut beginning)?;
+    open(path)?.take(TEXT_BYTES).read_to_end(&mut beginning)?;
     let text = String::from_utf8_lossy(&beginning);
     if text.contains(SIDE_MARK) && !beginning.contains(&0) {
         return Ok(read_side(&text)?);
     }
-    let loaded = load(File::open(path)?, &ImportOptions::default(), &mut |_| ControlFlow::Continue(()))?;
+    let loaded = load(open(path)?, &ImportOptions::default(), &mut |_| ControlFlow::Continue(()))?;
     Ok(side_of(fold(loaded.records()).picture()))
+}
+
+fn open(path: &Path) -> anyhow::Result<File> {
+    regular_file::open(path).map(|(file, _)| file).map_err(anyhow::Error::msg)
 }
 
 fn fold(records: &[Record]) -> Inspector {

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::{self, Write as _},
+    io::{self, Read as _, Write as _},
     path::{Path, PathBuf},
 };
 
@@ -11,6 +11,7 @@ use floe_transport::relay::TlsTrust;
 use serde::{Deserialize, Serialize};
 
 use super::turn_server::TurnServer;
+use crate::regular_file;
 
 /// Overrides the folder settings are kept in.
 const FOLDER_VARIABLE: &str = "FLOE_CONFIG_DIR";
@@ -157,7 +158,9 @@ impl Settings {
     pub fn turn_trust(&self) -> Result<TlsTrust, String> {
         let Some(file) = &self.turn_authorities else { return Ok(TlsTrust::default()) };
         let cannot = |error: String| format!("{} cannot be used for TURN servers: {error}", file.display());
-        let pem = fs::read(file).map_err(|error| cannot(error.to_string()))?;
+        let mut pem = Vec::new();
+        let (mut file, _) = regular_file::open(file).map_err(cannot)?;
+        file.read_to_end(&mut pem).map_err(|error| cannot(error.to_string()))?;
         TlsTrust::with_authorities(&pem).map_err(|error| cannot(error.to_string()))
     }
 }

@@ -7,7 +7,7 @@ use crate::program::{Folder, Run, report, run};
 /// A capture of a browser's call; it is one that people have.
 const CAPTURE: &[u8] = include_bytes!("../../../crates/floe-capture/tests/browsers/direct.a.pcapng");
 /// A record of version 1.
-const RECORD: &[u8] = include_bytes!("../../../crates/floe-capture/tests/golden/v1.floe");
+pub const RECORD: &[u8] = include_bytes!("../../../crates/floe-capture/tests/golden/v1.floe");
 
 /// A frame of a capture: nanoseconds, bytes, length on the wire.
 #[derive(Clone)]

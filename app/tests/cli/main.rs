@@ -4,7 +4,9 @@
 mod bad_files;
 mod killed;
 mod left;
+mod pipes;
 mod program;
 mod redacted;
+mod secrets;
 mod servers;
 mod web;

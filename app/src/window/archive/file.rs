@@ -1,7 +1,6 @@
 //! Reading a file into an archive: progress, cancelling, and what could not be read as sentences.
 
 use std::{
-    fs::{self, File},
     io::{self, Read},
     ops::ControlFlow,
     path::{Path, PathBuf},
@@ -21,7 +20,7 @@ use super::{
     desk::Desk,
     open_state::{Capture, OpenState, Opened, Part},
 };
-use crate::window::reading::Reading;
+use crate::{regular_file, window::reading::Reading};
 
 /// How often progress is told.
 const PROGRESS: Duration = Duration::from_millis(100);
@@ -89,7 +88,7 @@ impl Drop for OpenFile {
 /// Reads a file into a desk and tells how it goes.
 pub fn read(path: &Path, options: &ImportOptions, desk: &mut Desk, state: &watch::Sender<OpenState>, orders: &Orders) {
     let reader = Reader { path, options, state, orders };
-    let opened = open(path).map_err(|why| reader.refusal(&why));
+    let opened = regular_file::open(path).map_err(|why| reader.refusal(&why));
     let outcome = opened.and_then(|(file, total)| reader.read(file, total, desk));
     if orders.is_dropped() {
         return;
@@ -184,23 +183,6 @@ impl<'a> Teller<'a> {
     }
 }
 
-fn open(path: &Path) -> Result<(File, u64), String> {
-    let why = |error: io::Error| match error.kind() {
-        io::ErrorKind::NotFound => "there is no such file".to_owned(),
-        io::ErrorKind::PermissionDenied => "you are not allowed to read it".to_owned(),
-        _ => error.to_string(),
-    };
-    // Opening a pipe would wait for whoever writes into it.
-    let about = fs::metadata(path).map_err(why)?;
-    if about.is_dir() {
-        return Err("this is a folder".to_owned());
-    }
-    if !about.is_file() {
-        return Err("this is a pipe or a device, not a file".to_owned());
-    }
-    Ok((File::open(path).map_err(why)?, about.len()))
-}
-
 /// A path's last part.
 fn name(path: &Path) -> String {
     path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
@@ -234,7 +216,7 @@ impl<R: Read> Read for Counted<'_, R> {
 
 #[cfg(test)]
 mod tests {
-    use std::thread;
+    use std::{fs, thread};
 
     use floe_capture::RecordWriter;
     use floe_wire::{Note, Record, RecordBody, Stamp};

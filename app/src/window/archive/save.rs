@@ -15,6 +15,7 @@ use floe_inspect::{
 use floe_wire::Record;
 
 use super::Part;
+use crate::regular_file;
 
 /// Records handed to a writer at once: writers flush after each batch.
 const BATCH: usize = 1024;
@@ -123,7 +124,8 @@ impl FileSource {
 
     /// Reads as much of it as is shown.
     fn records(&self) -> Result<Vec<Record>, String> {
-        let file = File::open(&self.path).map_err(|error| format!("{}: {error}", self.path.display()))?;
+        let opened = regular_file::open(&self.path);
+        let (file, _) = opened.map_err(|why| format!("{}: {why}", self.path.display()))?;
         let file = file.take(self.part.map_or(u64::MAX, |part| part.read));
         let loaded = load(file, &self.options, &mut |_| std::ops::ControlFlow::Continue(()));
         let mut records = loaded.map_err(|error| error.to_string())?.into_records();

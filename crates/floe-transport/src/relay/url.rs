@@ -86,12 +86,12 @@ impl TurnAccess {
         Ok((url, credentials.ok_or(TurnUrlError::NoCredentials)?))
     }
 
-    /// What may be shown: the URL without user name and password.
+    /// What may be shown: the URL without user name and password. Where they are in one that cannot be read nobody knows.
     #[must_use]
     pub fn shown(&self) -> String {
         match TurnUrl::parse(&self.url) {
             Ok((url, _)) => url.to_string(),
-            Err(_) => "turn:".to_owned() + self.url.rsplit_once('@').map_or("…", |(_, host)| host),
+            Err(_) => "turn:…".to_owned(),
         }
     }
 }
@@ -217,6 +217,15 @@ mod tests {
             let credentials = credentials.unwrap();
             assert_eq!((credentials.user.as_str(), credentials.password.as_str()), (user, password), "{text}");
             assert!(!format!("{url} {credentials:?}").contains(password), "{text}");
+        }
+    }
+
+    #[test]
+    fn of_a_url_that_cannot_be_read_nothing_is_shown() {
+        for url in ["turn:host:3478@alice:hunter2", "turn:alice:hunter2@host:0", "hunter2"] {
+            let access = TurnAccess { url: url.to_owned(), credentials: None };
+            assert_eq!(access.shown(), "turn:…");
+            assert!(!format!("{access:?}").contains("hunter2"));
         }
     }
 
