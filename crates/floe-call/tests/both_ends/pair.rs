@@ -33,30 +33,35 @@ impl Pair {
             kept
         });
         let world = World::build(scenario, 7).expect("the world can be built");
-        (Self::begin(world, Some(records), None), kept)
+        (Self::begin(world, Some(records), |_| {}), kept)
     }
 
     /// Starts both calls over a world.
     pub fn over(world: World) -> Self {
-        Self::begin(world, None, None)
+        Self::changed(world, |_| {})
+    }
+
+    /// Starts both calls over a world, with what `change` makes of what they would be told.
+    pub fn changed(world: World, change: impl FnOnce(&mut CallConfig)) -> Self {
+        Self::begin(world, None, change)
     }
 
     /// Starts both calls with one clock.
     pub fn with_one_clock(world: World) -> Self {
-        Self::begin(world, None, Some(Clock::start()))
+        Self::changed(world, |config| config.shared_clock = Some(Clock::start()))
     }
 
-    fn begin(world: World, records: Option<mpsc::Sender<Vec<Record>>>, shared_clock: Option<Clock>) -> Self {
-        let config = CallConfig {
+    fn begin(world: World, records: Option<mpsc::Sender<Vec<Record>>>, change: impl FnOnce(&mut CallConfig)) -> Self {
+        let mut config = CallConfig {
             stun_servers: world.stun_servers.clone(),
             turn_servers: world.turn_servers.clone(),
             turn_trust: world.turn_trust.clone(),
             include_loopback: world.include_loopback,
             audio_clock: AudioClock::Runtime,
             source: AudioSource::Tone { hz: 440 },
-            shared_clock,
             ..CallConfig::default()
         };
+        change(&mut config);
         let a = Call::start(config.clone(), Arc::clone(&world.a));
         let b = Call::start(CallConfig { records, ..config }, Arc::clone(&world.b));
         Self { a, b, world }

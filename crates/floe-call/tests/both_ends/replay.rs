@@ -6,13 +6,14 @@ use std::{
     time::Duration,
 };
 
-use floe_call::{Call, Command, Snapshot};
+use floe_call::{Call, Command, Privacy, Snapshot};
 use floe_inspect::peer::ChannelView;
-use floe_simnet::{Overheard, Scenario, Side};
+use floe_simnet::{Overheard, Scenario, Side, World};
 use floe_wire::{
-    IceConnectionState, IceRole, PacketKind, classify,
+    IceConnectionState, IceRole, PacketKind, RelayProtocol, classify,
     note::RefusalReason,
     stun::{Class, StunMessage},
+    turn::{TurnMessage, carried},
 };
 
 use crate::{
@@ -239,6 +240,44 @@ async fn what_both_ends_said_moves_neither_when_it_is_sent_again_or_back() {
         assert_eq!(more(RefusalReason::ReplayedMedia), media[side] as u64, "what it was sent is known");
         assert_eq!(more(RefusalReason::BadMedia), media[1 - side] as u64, "what it said itself is not the peer's");
     }
+    go_on(&pair).await;
+    pair.finish().await;
+}
+
+/// What a relay brought is in the server's packets, and what the server itself said is not all signed.
+#[tokio::test(start_paused = true)]
+async fn what_a_relay_said_and_brought_moves_nothing_when_it_is_sent_again() {
+    let relays = &[RelayProtocol::Udp];
+    let world = World::build_with_relays(Scenario::OneNat, relays, 7).expect("the world can be built");
+    assert!(world.begin_overhearing(Side::B));
+    let pair = Pair::changed(world, |config| config.privacy = Privacy::RelayOnly);
+    pair.exchange().await;
+    prepare(&pair).await;
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    let packets = pair.world.take_overheard(Side::B);
+    let says = |class| {
+        packets.iter().filter_map(|packet| TurnMessage::decode(&packet.bytes).ok()).any(move |m| m.class == class)
+    };
+    assert!(
+        [Class::Success, Class::Error, Class::Indication].map(says) == [true; 3],
+        "all that a server says was seen"
+    );
+    let brought = packets.iter().filter_map(|packet| Some(classify(&packet.bytes[carried(&packet.bytes)?])));
+    let media = brought.filter(|kind| matches!(kind, PacketKind::Rtp | PacketKind::Rtcp)).count();
+    assert!(media > 100, "{media} packets of media");
+    let addresses = |snapshot: &Snapshot| -> Vec<_> {
+        snapshot.picture.local_candidates.iter().map(|view| view.candidate.address).collect()
+    };
+    let before = [&pair.a, &pair.b].map(|call| call.snapshot());
+    replay(&pair, &packets, None).await;
+    for (call, before) in [&pair.a, &pair.b].into_iter().zip(&before) {
+        let after = call.snapshot();
+        assert_eq!(standing(&after), standing(before), "{}", log_of(&after.picture));
+        assert_eq!(addresses(&after), addresses(before));
+        assert_eq!(concealed(&after) - concealed(before), 0, "no audio is missing");
+    }
+    let more = more_refused([&before[1], &pair.b.snapshot()], RefusalReason::ReplayedMedia);
+    assert_eq!(more, media as u64, "every packet of media is refused");
     go_on(&pair).await;
     pair.finish().await;
 }
