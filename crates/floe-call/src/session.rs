@@ -388,6 +388,11 @@ impl Session {
 
     fn on_dtls(&mut self, inbound: &Inbound) -> Result<(), RefusalReason> {
         let media = self.media.as_mut().ok_or(RefusalReason::BadDtls)?;
+        // A handshake is with whoever says hello first, and hellos are not signed. The peer's comes over a pair that it has
+        // checked.
+        if !media.is_secured() && !self.path.knows(inbound.base, inbound.remote) {
+            return Err(RefusalReason::BadDtls);
+        }
         media.on_dtls(&inbound.bytes, inbound.at)
     }
 

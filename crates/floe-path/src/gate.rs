@@ -159,6 +159,10 @@ impl Gate {
         self.role
     }
 
+    pub(crate) fn knows(&self, key: PairKey) -> bool {
+        self.pairs.contains_key(&key)
+    }
+
     pub(crate) fn selected(&self) -> Option<PairKey> {
         self.selected.map(|selected| selected.key)
     }

@@ -130,6 +130,10 @@ impl GenerationState {
         self.remote.as_ref()?.gate.selected()
     }
 
+    pub(crate) fn knows(&self, key: PairKey) -> bool {
+        self.remote.as_ref().is_some_and(|remote| remote.gate.knows(key))
+    }
+
     pub(crate) fn standby(&self) -> Vec<PairKey> {
         self.remote.as_ref().map(|remote| remote.gate.standby()).unwrap_or_default()
     }

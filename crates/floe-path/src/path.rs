@@ -367,6 +367,12 @@ impl Path {
         self.advance(now);
     }
 
+    /// Whether the peer may be there, as its candidates or an authentic check of it tell.
+    #[must_use]
+    pub fn knows(&self, base: BaseId, remote: SocketAddr) -> bool {
+        self.generations.values().any(|state| state.knows(PairKey { base, remote }))
+    }
+
     /// Authentic media arrived from there: the quick suspicion rests.
     pub fn media_heard(&mut self, base: BaseId, remote: SocketAddr, now: Instant) {
         for state in self.generations.values_mut() {

@@ -1,12 +1,12 @@
 //! Somebody sends from the peer's very address what is not authentic, or is no longer.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
-use floe_call::Snapshot;
+use floe_call::{Call, Snapshot};
 use floe_simnet::{Overheard, Scenario, Side};
 use floe_wire::{
-    IceConnectionState, PacketKind, classify,
+    IceConnectionState, PacketKind, Protocol, classify,
     note::{AudioMeasure, RefusalReason},
     stun::{Class, StunMessage},
 };
@@ -15,13 +15,16 @@ use tokio::time::{Instant, sleep};
 use crate::{
     pair::{Pair, log_of, until},
     replay::{concealed, go_on, more_refused, standing},
-    restarts::prepare,
+    restarts::{prepare, words},
 };
 
 /// As often as audio comes.
 const PACE: Duration = Duration::from_millis(20);
 /// The attacker's own address.
 const ELSEWHERE: &str = "203.0.113.66:6666";
+
+/// The first byte of a DTLS record that is not encrypted yet.
+const HANDSHAKE: u8 = 22;
 
 /// A call, and what B received in its last ten seconds.
 async fn overheard() -> (Pair, Vec<Overheard>) {
@@ -164,5 +167,54 @@ async fn media_that_is_not_authentic_is_neither_heard_nor_counted() {
         assert_eq!(measure(&after_a).remote_fraction_lost, measure(&before_a).remote_fraction_lost);
     }
     go_on(&pair).await;
+    pair.finish().await;
+}
+
+/// The addresses that a side may be reached at.
+fn addresses(call: &Call) -> Vec<SocketAddr> {
+    let snapshot = call.snapshot();
+    let candidates = snapshot.picture.local_candidates.iter().map(|view| &view.candidate);
+    candidates.filter(|candidate| candidate.protocol == Protocol::Udp).map(|candidate| candidate.address).collect()
+}
+
+/// Whoever gets a hello first answers that one alone, so that it must not be anybody's.
+#[tokio::test(start_paused = true)]
+async fn the_handshake_of_another_call_sent_again_from_elsewhere_does_not_keep_this_one_from_its_own() {
+    let older = Pair::start(Scenario::Lan);
+    for side in [Side::A, Side::B] {
+        assert!(older.world.begin_overhearing(side));
+    }
+    older.exchange().await;
+    prepare(&older).await;
+    let mut hellos =
+        [Side::A, Side::B].map(|side| of_kind(&older.world.take_overheard(side), PacketKind::Dtls)).concat();
+    // What comes after is encrypted.
+    hellos.retain(|packet| packet.bytes[0] == HANDSHAKE);
+    assert!(hellos.len() >= 2, "one of the client and one of the server");
+    older.finish().await;
+
+    let pair = Pair::start(Scenario::Lan);
+    // A long way leaves much time before the peer's own hello.
+    assert!(pair.world.set_delay(Side::A, Duration::from_millis(50)));
+    let source: SocketAddr = ELSEWHERE.parse().expect("an address");
+    let talking = async {
+        loop {
+            for destination in [&pair.a, &pair.b].map(addresses).concat() {
+                for packet in &hellos {
+                    assert!(pair.world.forge(Overheard { source, destination, bytes: packet.bytes.clone() }));
+                }
+            }
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let calling = async {
+        pair.exchange().await;
+        prepare(&pair).await;
+    };
+    tokio::select! {
+        () = calling => {}
+        () = talking => unreachable!("it talks without end"),
+    }
+    assert_eq!(words(&pair.a.snapshot()), words(&pair.b.snapshot()));
     pair.finish().await;
 }

@@ -183,6 +183,22 @@ fn answers_from_elsewhere_or_to_another_base_are_refused() {
     assert!(driven.answer(server()));
 }
 
+/// Whoever saw it may send it again from the server's address; a mapping would seem to have moved back.
+#[test]
+fn an_answer_to_an_earlier_question_is_none_to_the_next_one() {
+    let mut driven = Driven::new();
+    driven.ask(BASE, own(), server());
+    let old = stun::binding_success(&driven.last_request(), at("203.0.113.1:1"), None).unwrap();
+    assert!(driven.answer_with(server(), &old));
+    driven.run_until(ms(20_000));
+    assert!(driven.ask(BASE, own(), server()));
+    let told = driven.log.len();
+    driven.answer_with(server(), &old);
+    assert_eq!(driven.log.len(), told);
+    assert!(driven.answer(server()));
+    assert!(matches!(driven.last(), DiscoveryOutput::Mapped { mapped: now, .. } if *now == mapped()));
+}
+
 #[test]
 fn refusals_are_named() {
     for (code, words) in [(420, "extension"), (500, "fault of its own"), (401, "password"), (300, "another server")] {
