@@ -1,8 +1,9 @@
-//! What the other side's record, added after the fact, says of an earlier moment.
+//! What the other side's record says of a moment before that side told anything.
 //!
-//! A side is added at the end of a record, and a fold up to an earlier moment knows nothing of it. What both records have
-//! in common is placed in the whole picture's ladder, on our clock; so what the other side had counted at a moment is told
-//! by how much of that is before it, as far as the side tells of every message. Nothing is kept but when each of them was.
+//! A side is added at the end of a record, or tells once a path is found, and a fold up to an earlier moment knows nothing
+//! of it. What both records have in common is placed in the whole picture's ladder, on our clock; so what the other side
+//! had counted at a moment is told by how much of that is before it, as far as it told of every message. Nothing is kept
+//! but when each of them was.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -53,11 +54,13 @@ enum Known {
 }
 
 impl Hindsight {
-    /// Sorts what the other side saw by time, if it was added after the fact.
-    pub(crate) fn of(whole: &Picture) -> Option<Self> {
-        if !matches!(whole.peer.channel, ChannelView::Added { .. }) {
-            return None;
-        }
+    /// Whether the whole picture knows of the other side and that of a moment does not.
+    pub(crate) fn is_due(whole: &PeerView, moment: &PeerView) -> bool {
+        whole.digests.is_some() && moment.digests.is_none()
+    }
+
+    /// Sorts what the other side saw by time.
+    pub(crate) fn of(whole: &Picture) -> Self {
         let mut hindsight = Self { since: kept_since(whole), ..Self::default() };
         let mut asked = BTreeMap::new();
         for (_, message) in whole.ladder.rows(None).iter() {
@@ -83,17 +86,13 @@ impl Hindsight {
         }
         hindsight.lost.sort_unstable();
         hindsight.pairs.values_mut().flatten().for_each(|times| times.sort_unstable());
-        Some(hindsight)
+        hindsight
     }
 
     /// The picture of a moment that a fold up to it gives, with what `whole` knows of the other side at that moment.
-    /// What the other side told in the call itself stays as it was told.
     pub(crate) fn picture(&self, whole: &Picture, moment: &Inspector) -> Picture {
-        let peer = &moment.picture().peer;
-        if peer.digests.is_some() {
-            return moment.picture().clone();
-        }
-        let at = moment.picture().at;
+        let Picture { at, peer, .. } = moment.picture();
+        let at = *at;
         let mut picture = moment.picture_with(self.peer(&whole.peer, peer, at));
         let up_to = |samples: &[Sample]| samples[..samples.partition_point(|sample| sample.at <= at)].to_vec();
         picture.series.delay_there_ms = up_to(&whole.series.delay_there_ms);
@@ -112,9 +111,9 @@ impl Hindsight {
         let pairs = self.pairs(whole, known, at);
         let judged = pairs.as_ref().map(|_| judged_at(whole, at));
         PeerView {
-            channel: match &moment.channel {
-                ChannelView::None => whole.channel.clone(),
-                told => told.clone(),
+            channel: match (&moment.channel, &whole.channel) {
+                (ChannelView::None, ChannelView::Added { .. }) => whole.channel.clone(),
+                (then, _) => then.clone(),
             },
             clock_log: whole.clock_log.clone(),
             told_spans: whole.told_spans.iter().filter_map(until_now).collect(),

@@ -38,7 +38,7 @@ pub struct History {
     records: u64,
     latest: Stamp,
     cursor: Option<Cursor>,
-    /// What a side added after the fact says of earlier moments; worked out when it is asked for first.
+    /// What the other side says of moments before it told anything; worked out when it is asked for first.
     hindsight: Option<Hindsight>,
     folded: u64,
 }
@@ -163,8 +163,8 @@ impl History {
     }
 
     /// The picture of a moment: of every record up to it and including it, with the time that passed since. Moments
-    /// before the oldest record kept show that one; moments after the end show the end. Of the other side's record, if
-    /// that was added after the fact, it has what that knows of the moment.
+    /// before the oldest record kept show that one; moments after the end show the end. Where the other side had told
+    /// nothing yet, it has what that side told later, or was added after the fact, of the moment.
     #[must_use]
     pub fn picture_at(&mut self, at: Stamp) -> Arc<Picture> {
         let (from, until) = self.span();
@@ -186,12 +186,10 @@ impl History {
         }
         cursor.at = at;
         cursor.inspector.tick(at);
-        if self.hindsight.is_none() {
-            self.hindsight = Hindsight::of(self.head.picture());
-        }
-        Arc::new(match &self.hindsight {
-            Some(hindsight) => hindsight.picture(self.head.picture(), &cursor.inspector),
-            None => cursor.inspector.picture().clone(),
+        let (whole, moment) = (self.head.picture(), &cursor.inspector);
+        Arc::new(match Hindsight::is_due(&whole.peer, &moment.picture().peer) {
+            true => self.hindsight.get_or_insert_with(|| Hindsight::of(whole)).picture(whole, moment),
+            false => moment.picture().clone(),
         })
     }
 
@@ -266,7 +264,6 @@ fn is_word_of_peer(record: &Record) -> bool {
             | Note::ClocksCompared(_)
             | Note::PeerSightings(_)
             | Note::PeerDigest(_)
-            | Note::ControlOpened
     )
 }
 

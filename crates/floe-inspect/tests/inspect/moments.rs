@@ -1,4 +1,6 @@
-//! Earlier moments of a record to which the other side's record was added afterwards.
+//! Earlier moments of a record of which the other side told, or was added, afterwards.
+
+use std::time::Duration;
 
 use floe_inspect::{
     History, Picture,
@@ -9,7 +11,7 @@ use floe_inspect::{
 };
 use floe_wire::{
     Candidate, CandidateType, Direction, Generation, Note, Record, RecordBody, Stamp,
-    peer::{PairDigest, RestartCause},
+    peer::{ClockComparison, PairDigest, RestartCause},
 };
 
 use super::{
@@ -199,7 +201,7 @@ fn the_end_is_the_latest_picture_and_the_moment_before_it_says_the_same() {
     let (mut history, _) = call.end();
     let (_, end) = history.span();
     assert_eq!(*history.picture_at(end), *history.latest());
-    let before = history.picture_at(Stamp(end.0 - std::time::Duration::from_millis(1)));
+    let before = history.picture_at(Stamp(end.0 - Duration::from_millis(1)));
     assert_eq!((seen(&before), whys(&before)), (seen(history.latest()), whys(history.latest())));
     assert_eq!(directions(&before), directions(history.latest()));
     assert_eq!(before.peer.clock_log, history.latest().peer.clock_log);
@@ -288,7 +290,7 @@ fn a_side_copied_in_the_middle_of_a_call_does_not_judge_what_came_after() {
     call.both.add(&side);
     let mut history = history(&call.both.ours);
     let (_, end) = history.span();
-    for at in [Stamp(end.0 - std::time::Duration::from_secs(1)), end] {
+    for at in [Stamp(end.0 - Duration::from_secs(1)), end] {
         let picture = history.picture_at(at);
         assert!(whys(&picture).iter().all(|why| !why.contains("the peer saw")), "{:?}", whys(&picture));
         assert_eq!(seen(&picture).len(), 1, "at {at}");
@@ -313,4 +315,28 @@ fn a_side_added_to_a_call_that_goes_on_leaves_what_was_told_in_it() {
     assert_eq!((lanes, addr(PEER).port()), (1, 4000));
     let rows = history.latest().ladder.rows(None);
     assert!(rows.iter().any(|(_, message)| message.direction == Direction::Outbound && message.there.is_some()));
+}
+
+#[test]
+fn before_the_channel_opens_a_moment_has_what_the_other_side_told_of_it_later() {
+    let mut call = Call::begin();
+    call.both.check(Some(20), None);
+    call.wait(1_500);
+    call.both.check(None, None);
+    call.both.is_checked(20, 20);
+    call.wait(1_500);
+    let Both { ours, theirs } = &mut call.both;
+    let (told, digest) = (theirs.inspector.sightings(128), side_of(theirs.tick().picture()).digest);
+    let clocks = ClockComparison { offset_us: 3_000_000, uncertainty: Duration::from_millis(5) };
+    ours.note(Note::ControlOpened).note(Note::ClocksCompared(clocks));
+    ours.note(Note::PeerSightings(told)).note(Note::PeerDigest(digest)).wait(5_000).tick();
+    let mut history = history(ours);
+    for told in &call.told {
+        let picture = history.picture_at(told.at);
+        assert_eq!(seen(&picture), counts(told.pairs.iter().copied()), "at {}", told.at);
+        assert_eq!((whys(&picture), &picture.peer.channel), (told.why.clone(), &ChannelView::None), "at {}", told.at);
+    }
+    let (_, end) = history.span();
+    let open = history.picture_at(Stamp(end.0 - Duration::from_millis(1)));
+    assert_eq!(open.peer, history.latest().peer, "from its first digest on, what it told stands");
 }
