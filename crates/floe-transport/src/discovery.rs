@@ -3,14 +3,15 @@
 //! Retransmission follows RFC 8489 section 6.2.1: RTO 500 ms, doubling, seven transmissions of one transaction, the
 //! last one waited for 16 RTO. People should not wait 39.5 s for a dead server, so it is *named* dead after
 //! [`PATIENCE`]; a later answer still counts and is told as [`DiscoveryOutput::Mapped`] after the
-//! [`DiscoveryOutput::Failed`].
+//! [`DiscoveryOutput::Failed`]. Asked again, a server that was named dead gets two requests and not seven: a network that
+//! lets no UDP through would see more of them in ten minutes than of everything else.
 //!
 //! Round-trip times: retransmissions carry the same transaction id, so an answer does not say which of them it
 //! answers. The time counts from the latest transmission: as transmissions are at least 500 ms apart, this is exact
 //! for every path faster than that, and a lost first request does not read as a slow server.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
     net::SocketAddr,
     time::{Duration, Instant},
 };
@@ -25,6 +26,8 @@ use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 const RTO: Duration = Duration::from_millis(500);
 /// Rc: transmissions of one request.
 const TRANSMISSIONS: u32 = 7;
+/// Of one to a server that was named dead.
+const FEW_TRANSMISSIONS: u32 = 2;
 /// Rm: RTOs waited after the last transmission.
 const LAST_WAIT: u32 = 16;
 /// A server that has not answered by then is named dead: after four requests, the last of them a second ago.
@@ -77,6 +80,8 @@ pub enum DiscoveryOutput {
 pub struct Discovery {
     random: StdRng,
     queries: Vec<Query>,
+    /// Servers that were named dead and have not answered since.
+    dead: BTreeSet<(BaseId, SocketAddr)>,
     outputs: VecDeque<DiscoveryOutput>,
     next_start: Option<Instant>,
 }
@@ -91,6 +96,8 @@ struct Query {
     first_send: Instant,
     /// Something came from there that is no answer.
     has_babbled: bool,
+    /// How often it is sent.
+    most: u32,
     state: QueryState,
 }
 
@@ -108,7 +115,13 @@ impl Discovery {
     /// A discovery whose transaction ids come from `seed`.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self { random: StdRng::seed_from_u64(seed), queries: Vec::new(), outputs: VecDeque::new(), next_start: None }
+        Self {
+            random: StdRng::seed_from_u64(seed),
+            queries: Vec::new(),
+            dead: BTreeSet::new(),
+            outputs: VecDeque::new(),
+            next_start: None,
+        }
     }
 
     /// Asks a server from a base; `false` when nothing is asked.
@@ -141,6 +154,7 @@ impl Discovery {
             transaction: TransactionId(self.random.random()),
             first_send,
             has_babbled: false,
+            most: if self.dead.contains(&(base, server)) { FEW_TRANSMISSIONS } else { TRANSMISSIONS },
             state: QueryState::Queued,
         });
         self.handle_timeout(now);
@@ -159,6 +173,7 @@ impl Discovery {
         }
         if let QueryState::Asking { last_send, .. } = query.state {
             query.state = QueryState::Done;
+            self.dead.remove(&(base, from));
             let (base, server) = (query.base, query.url.clone());
             self.outputs.push_back(match verdict(message, query.server) {
                 Ok(mapped) => DiscoveryOutput::Mapped {
@@ -197,7 +212,12 @@ impl Discovery {
     /// Sends what is due, names the dead, forgets what is over.
     pub fn handle_timeout(&mut self, now: Instant) {
         for query in &mut self.queries {
-            query.advance(now, &mut self.outputs);
+            if query.advance(now, &mut self.outputs) {
+                if self.dead.len() >= MAX_QUERIES {
+                    self.dead.pop_first();
+                }
+                self.dead.insert((query.base, query.server));
+            }
         }
         self.queries.retain(|query| now < query.expires());
     }
@@ -224,9 +244,9 @@ impl Query {
         self.first_send + PATIENCE
     }
 
-    /// RTOs add up to 1 + 2 + … + 32 before the last transmission, Rm follows.
+    /// RTOs add up to 1 + 2 + … + 32 before the last of seven transmissions, Rm follows.
     fn expires(&self) -> Instant {
-        self.first_send + RTO * (2_u32.pow(TRANSMISSIONS - 1) - 1 + LAST_WAIT)
+        self.first_send + RTO * (2_u32.pow(self.most - 1) - 1 + LAST_WAIT)
     }
 
     fn wake(&self) -> Option<Instant> {
@@ -238,32 +258,32 @@ impl Query {
         }
     }
 
-    fn advance(&mut self, now: Instant, outputs: &mut VecDeque<DiscoveryOutput>) {
+    /// Does what is due; `true` if the server is named dead with it.
+    fn advance(&mut self, now: Instant, outputs: &mut VecDeque<DiscoveryOutput>) -> bool {
         let (transmissions, next) = match self.state {
             QueryState::Queued => (0, self.first_send),
             QueryState::Asking { transmissions, next, .. } => (transmissions, next),
-            QueryState::Done => return,
+            QueryState::Done => return false,
         };
-        if now >= next && transmissions < TRANSMISSIONS {
+        if now >= next && transmissions < self.most {
             self.transmit(transmissions + 1, now, outputs);
         }
-        self.name_dead(now, outputs);
+        self.name_dead(now, outputs)
     }
 
     fn transmit(&mut self, transmissions: u32, now: Instant, outputs: &mut VecDeque<DiscoveryOutput>) {
-        let wait = if transmissions == TRANSMISSIONS { LAST_WAIT } else { 2_u32.pow(transmissions - 1) };
+        let wait = if transmissions == self.most { LAST_WAIT } else { 2_u32.pow(transmissions - 1) };
         let named_dead = self.is_told();
         self.state = QueryState::Asking { transmissions, last_send: now, next: now + RTO * wait, named_dead };
         let bytes = stun::binding_request(self.transaction);
         outputs.push_back(DiscoveryOutput::Send { base: self.base, to: self.server, bytes });
     }
 
-    fn name_dead(&mut self, now: Instant, outputs: &mut VecDeque<DiscoveryOutput>) {
+    fn name_dead(&mut self, now: Instant, outputs: &mut VecDeque<DiscoveryOutput>) -> bool {
         let dead_at = self.dead_at();
-        if let QueryState::Asking { named_dead, .. } = &mut self.state
-            && now >= dead_at
-            && !*named_dead
-        {
+        let QueryState::Asking { named_dead: named_dead @ false, .. } = &mut self.state else { return false };
+        let is_dead = now >= dead_at;
+        if is_dead {
             *named_dead = true;
             let (server, waited) = (self.server, PATIENCE.as_secs_f64());
             let error = if self.has_babbled {
@@ -275,6 +295,7 @@ impl Query {
             };
             outputs.push_back(DiscoveryOutput::Failed { base: self.base, server: self.url.clone(), error });
         }
+        is_dead
     }
 }
 

@@ -263,6 +263,27 @@ fn the_same_question_is_asked_again_only_after_its_answer() {
 }
 
 #[test]
+fn a_server_that_was_named_dead_is_asked_twice_and_not_seven_times_until_it_answers() {
+    let mut driven = Driven::new();
+    driven.ask(BASE, own(), server());
+    driven.run_until(ms(20_000));
+    let first = driven.sends().len();
+    for round in 1..=3 {
+        assert!(driven.ask(BASE, own(), server()), "round {round}");
+        driven.run_until(ms(20_000 + 20_000 * round));
+    }
+    // The last transmission of the first round comes at 31.5 s.
+    let asked: Vec<u64> = driven.sends().into_iter().skip(first).filter(|at| *at != 31_500).collect();
+    assert_eq!(asked, [20_000, 20_500, 40_000, 40_500, 60_000, 60_500]);
+
+    driven.ask(BASE, own(), server());
+    assert!(driven.answer(server()));
+    driven.ask(BASE, own(), server());
+    driven.run_until(ms(130_000));
+    assert_eq!(driven.sends().iter().filter(|at| **at >= 80_000).count(), 1 + 7, "it has answered meanwhile");
+}
+
+#[test]
 fn a_long_sleep_names_the_dead_at_once() {
     let mut driven = Driven::new();
     driven.ask(BASE, own(), server());
