@@ -35,8 +35,6 @@ use crate::{
 };
 use table::{Room, Table};
 
-/// An opening that takes longer is given up: three lost segments later, or behind a firewall that says nothing.
-const DIAL_PATIENCE: Duration = Duration::from_secs(8);
 /// After this many errors of accepting in a row the listener is given up.
 const MAX_ACCEPT_ERRORS: u32 = 10;
 /// First pause after an error of accepting; doubles with each further one.
@@ -191,7 +189,7 @@ impl TcpBase {
         }
         let local = self.shared.dials_from.ok_or("the peer has no connection to this listening address")?;
         table.may_dial(remote, now)?;
-        let dial = dial(Arc::clone(&self.shared), local, remote);
+        let dial = dial(Arc::clone(&self.shared), local, remote, table.patience(remote));
         table.begin_dial(remote, frame, now, dial);
         Ok(Offer::Taken)
     }
@@ -276,10 +274,13 @@ fn take(shared: &Arc<Shared>, stream: Box<dyn TcpStream>) {
 }
 
 /// Connects, and then carries frames until the connection ends.
-async fn dial(shared: Arc<Shared>, local: SocketAddr, remote: SocketAddr) {
+async fn dial(shared: Arc<Shared>, local: SocketAddr, remote: SocketAddr, patience: Duration) {
     let began = clock::now();
-    let outcome = tokio::time::timeout(DIAL_PATIENCE, shared.network.connect_tcp(local, remote)).await;
-    let outcome = outcome.unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "no answer within 8 s")));
+    let outcome = tokio::time::timeout(patience, shared.network.connect_tcp(local, remote)).await;
+    let outcome = outcome.unwrap_or_else(|_| {
+        let error = format!("no answer within {} s", patience.as_secs_f64());
+        Err(io::Error::new(io::ErrorKind::TimedOut, error))
+    });
     match outcome.and_then(|stream| Ok((stream.local_addr()?, stream))) {
         Ok((local, stream)) => on_dialed(shared, stream, local, remote, began).await,
         Err(error) => {

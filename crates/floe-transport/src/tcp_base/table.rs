@@ -25,8 +25,12 @@ const MAX_DIALED: usize = 64;
 const MAX_FAILURES: u32 = 32;
 /// Between two attempts for one address at least; doubles with each failure in a row.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// The longest such pause.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// The longest such pause; checks of pairs that never answered come more slowly still.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// A first opening that takes longer is given up: three lost segments later, or behind a firewall that says nothing.
+const PATIENCE: Duration = Duration::from_secs(8);
+/// A further one, of an address that did not answer: the system sends its opening segment twice meanwhile.
+const LESS_PATIENCE: Duration = Duration::from_millis(2_500);
 /// Frames that wait for a connection: newer checks replace older ones.
 const WAITING: usize = 4;
 /// Frames that may wait in a connection.
@@ -95,6 +99,12 @@ impl Table {
             return Err("there are too many connections");
         }
         Ok(())
+    }
+
+    /// How long an opening may take.
+    pub fn patience(&self, remote: SocketAddr) -> Duration {
+        let has_failed = self.dialed.get(&remote).is_some_and(|dialed| dialed.failures > 0);
+        if has_failed { LESS_PATIENCE } else { PATIENCE }
     }
 
     /// Begins to connect for the sake of `frame`.
