@@ -5,8 +5,8 @@
 //! 1. a nomination that is due: four attempts, then the pair is given up and another one chosen;
 //! 2. consent of valid pairs, selected or in reserve;
 //! 3. a check: triggered by an authentic request of the peer, else of a pair that was never checked, else again; the
-//!    highest priority first. Pairs back off from 250 ms to 4 s or more and never give up, because a human carries the
-//!    codes. Of several fresh pairs with one foundation, one is checked and the others are frozen for its result.
+//!    highest priority first. Pairs back off from 250 ms to 4 s, or more where a base has many or dials, and never give
+//!    up, because a human carries the codes. Of several fresh pairs with one foundation, one is checked and the others are frozen for its result.
 //!
 //! Checks carry a nomination until something is chosen, so that a call needs one round trip. Nothing is
 //! chosen before the peer has sent an authentic request: an early peer's agent answers with its own password before
@@ -21,7 +21,7 @@ mod measures;
 mod schedule;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     time::{Duration, Instant},
 };
 
@@ -110,6 +110,8 @@ pub(crate) struct Gate {
     nominator: Nominator,
     grace: Duration,
     pairs: BTreeMap<PairKey, Pair>,
+    /// Bases whose checks open connections.
+    dialing: BTreeSet<BaseId>,
     selected: Option<Selected>,
     liveness: Liveness,
     first_valid: Option<Instant>,
@@ -139,6 +141,7 @@ impl Gate {
             nominator: Nominator::default(),
             grace,
             pairs: BTreeMap::new(),
+            dialing: BTreeSet::new(),
             selected: None,
             liveness: Liveness::Alive,
             first_valid: None,
@@ -193,6 +196,11 @@ impl Gate {
 
     pub(crate) fn transaction(&mut self) -> TransactionId {
         TransactionId(self.random.random())
+    }
+
+    /// Checks from this base open connections, each with several packets where nobody answers.
+    pub(crate) fn dials_from(&mut self, base: BaseId) {
+        self.dialing.insert(base);
     }
 
     /// Adds a pair with a signaled candidate, to be checked at `due` at the latest.

@@ -76,7 +76,8 @@ struct Told {
 
 struct LocalBase {
     base: PathBase,
-    /// None over TCP, which the library does not speak, or if it refused; the gate then checks and answers alone.
+    /// None over TCP, which the library does not speak, if it refused, or once all was in vain; the gate then checks and
+    /// answers alone.
     agent: Option<AgentHandle>,
     /// What the agent takes itself for: it cannot change its role.
     agent_role: Option<IceRole>,
@@ -307,6 +308,9 @@ impl GenerationState {
         if !does_dial || !can_reach(local.base.address, address) {
             return;
         }
+        if tcp_type.is_some() {
+            remote.gate.dials_from(base);
+        }
         let key = PairKey { base, remote: address };
         let rank = Rank { local: local.base.priority, remote: candidate.priority };
         let foundation = Foundation { local: local.base.address.ip(), remote: Arc::clone(&candidate.foundation) };
@@ -400,8 +404,19 @@ impl GenerationState {
         let facts = remote.gate.facts();
         while let Some(state) = self.connection.advance(facts, now) {
             out.event(PathEvent::ConnectionChanged { generation, state });
+            if state == IceConnectionState::Failed {
+                self.dismiss_agents();
+            }
         }
         self.tell_liveness(out);
+    }
+
+    /// Agents go through their pairs five times a second, and nothing makes them slower. Where all was in vain somebody is
+    /// waited for, maybe for long: the gate does that alone, with a wake for each check.
+    fn dismiss_agents(&mut self) {
+        for local in self.bases.values_mut() {
+            (local.agent, local.agent_role) = (None, None);
+        }
     }
 
     fn tell_liveness(&mut self, out: &mut Outputs) {

@@ -8,8 +8,14 @@ use super::{
 /// An unanswered check of a foundation holds its frozen pairs back for so long, the default Ta of RFC 8445: they go
 /// no faster than one after the other, and yet a foreign peer that gives all its candidates one foundation is no slower.
 const FROZEN_FOR: Duration = Duration::from_millis(50);
-/// While people exchange codes a base sends less than one check per second, however many pairs it has.
-const BASE_INTERVAL: Duration = Duration::from_millis(1250);
+/// While people exchange codes a base sends a check every other second, shared by its pairs, …
+const BASE_INTERVAL: Duration = Duration::from_secs(2);
+/// … or more often where the mappings of routers would close meanwhile: they forget after 30 s what nothing crosses, …
+const MAPPING_INTERVAL: Duration = Duration::from_secs(24);
+/// … but less than one a second however many pairs it has.
+const SHORTEST_BASE_INTERVAL: Duration = Duration::from_millis(1250);
+/// A pair that dials is tried once a minute in the end: each opening that nobody answers takes several packets.
+const DIAL_INTERVAL: Duration = Duration::from_secs(60);
 
 impl Gate {
     /// The most urgent request that is due.
@@ -58,13 +64,14 @@ impl Gate {
         if let (Purpose::Nomination, Some(number)) = (release.purpose, release.nomination) {
             self.nominator.on_sent(number, now);
         }
-        let crowd = BASE_INTERVAL * self.unproven_on(release.key);
+        let crowd = self.crowd_interval(release.key);
+        let longest = if self.dialing.contains(&release.key.base) { DIAL_INTERVAL } else { LONGEST_RTO.max(crowd) };
         let selected = self.selected();
         let in_use = selected.and_then(|key| self.pairs.get(&key)).map(Pair::standing);
         let Some(pair) = self.pairs.get_mut(&release.key) else { return };
         let is_worse = in_use.is_some_and(|in_use| pair.standing() < in_use);
         let asked = Asked { transaction, at: now, nomination: release.nomination, role: self.role };
-        pair.on_sent(asked, LONGEST_RTO.max(crowd), |rto| match selected {
+        pair.on_sent(asked, longest, |rto| match selected {
             Some(key) if key == release.key => rto.min(SELECTED_RTO),
             Some(_) if is_worse => WORSE_PAUSE.max(crowd),
             Some(_) | None => rto,
@@ -78,9 +85,11 @@ impl Gate {
         }
     }
 
-    fn unproven_on(&self, key: PairKey) -> u32 {
+    /// How long a pair may be left alone for the sake of the others of its base.
+    fn crowd_interval(&self, key: PairKey) -> Duration {
         let unproven = self.pairs.iter().filter(|(other, pair)| other.base == key.base && !pair.is_valid());
-        u32::try_from(unproven.count()).unwrap_or(u32::MAX)
+        let unproven = u32::try_from(unproven.count()).unwrap_or(u32::MAX);
+        (BASE_INTERVAL * unproven).min(MAPPING_INTERVAL).max(SHORTEST_BASE_INTERVAL * unproven)
     }
 
     /// When the next request is due, the pacing aside.

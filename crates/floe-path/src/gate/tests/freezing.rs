@@ -76,16 +76,40 @@ fn every_pair_of_a_long_list_is_checked_once_before_any_is_checked_again() {
     assert_eq!(order, (0..100).rev().map(key).collect::<Vec<_>>());
 }
 
+/// What a gate asks in the third to fifth minute, which nobody answers.
+fn waiting(pairs: u32, prepare: impl Fn(&mut Gate)) -> Vec<(u128, PairKey)> {
+    let now = Instant::now();
+    let mut gate = Gate::new(IceRole::Controlling, GRACE, 1);
+    prepare(&mut gate);
+    for n in 0..pairs {
+        gate.add(key(n), rank(100 + n), foundation(key(n)), now);
+    }
+    run(&mut gate, now, Duration::from_secs(180));
+    run(&mut gate, now + Duration::from_secs(180), Duration::from_secs(120))
+}
+
 #[test]
 fn however_many_pairs_a_base_has_it_sends_less_than_one_check_a_second_while_nobody_answers() {
-    for pairs in [2, 8, 40] {
-        let now = Instant::now();
-        let mut gate = Gate::new(IceRole::Controlling, GRACE, 1);
-        for n in 0..pairs {
-            gate.add(key(n), rank(100 + n), foundation(key(n)), now);
-        }
-        run(&mut gate, now, Duration::from_secs(180));
-        let sent = run(&mut gate, now + Duration::from_secs(180), Duration::from_secs(120)).len();
-        assert!(sent <= 120, "{pairs} pairs: {sent} checks in 120 s");
+    for (pairs, most) in [(1, 31), (2, 61), (8, 61), (12, 61), (15, 76), (40, 100)] {
+        let sent = waiting(pairs, |_| ()).len();
+        assert!(sent <= most, "{pairs} pairs: {sent} checks in 120 s");
     }
+}
+
+#[test]
+fn no_pair_is_left_alone_until_a_router_forgets_it() {
+    for pairs in [1, 4, 12, 19] {
+        let sent = waiting(pairs, |_| ());
+        for n in 0..pairs {
+            let asked: Vec<u128> = sent.iter().filter(|(_, asked)| *asked == key(n)).map(|(at, _)| *at).collect();
+            assert!(asked.len() > 3, "{pairs} pairs: {asked:?}");
+            assert!(asked.windows(2).all(|two| two[1] - two[0] < 25_000), "{pairs} pairs: {asked:?}");
+        }
+    }
+}
+
+#[test]
+fn a_pair_that_dials_is_tried_once_a_minute_in_the_end() {
+    let sent = waiting(2, |gate| gate.dials_from(BaseId(0)));
+    assert!((2..=4).contains(&sent.len()), "{sent:?}");
 }
