@@ -8,9 +8,6 @@ use floe_media::{FRAME_SAMPLES, Frame, ToneSource, WavSource};
 use super::device::Lasting;
 use crate::AudioSource;
 
-/// A microphone may deliver frames in bursts; more than this per tick means that the worker was held up.
-const BURST: usize = 4;
-
 /// Where sent audio comes from.
 pub(super) enum Source {
     None,
@@ -33,8 +30,13 @@ impl Source {
         }
     }
 
-    /// Appends the frames that are due at this tick; a sentence when something changed.
-    pub fn read(&mut self, now: Instant, frames: &mut Vec<Frame>) -> Option<String> {
+    /// Whether it goes on by itself, read or not.
+    pub fn is_live(&self) -> bool {
+        matches!(self, Self::Device(_))
+    }
+
+    /// Appends the frames that are due at this tick, at most so many of a microphone; a sentence when something changed.
+    pub fn read(&mut self, now: Instant, most: usize, frames: &mut Vec<Frame>) -> Option<String> {
         match self {
             Self::None => None,
             Self::Tone(tone) => {
@@ -57,7 +59,7 @@ impl Source {
                 match device.get() {
                     Some(capture) => {
                         let mut frame = [0.0; FRAME_SAMPLES];
-                        while frames.len() < BURST && capture.read(&mut frame) {
+                        while frames.len() < most && capture.read(&mut frame) {
                             frames.push(frame);
                         }
                     }

@@ -1,4 +1,7 @@
 //! The loop of the audio worker.
+//!
+//! Its clock of 20 ms runs from when there is audio to send or to play. Before that, while people exchange codes, nothing
+//! is encoded or played: a microphone is looked at now and then for the sake of its meter, and without one the worker sleeps.
 
 use std::{
     sync::{
@@ -27,6 +30,14 @@ const MEASURE_TICKS: u64 = 10;
 const REPORT_TICKS: u64 = 50;
 /// A worker that was held up longer than this gives up the lost time and starts its clock anew.
 const LATEST: Duration = Duration::from_millis(200);
+/// A microphone may deliver frames in bursts; more than this per tick means that the worker was held up.
+const BURST: usize = 4;
+/// More than a microphone keeps.
+const ALL: usize = 64;
+/// Before there is audio to send, a microphone is listened to for its meter so often; it keeps twice as much.
+const LISTEN_INTERVAL: Duration = Duration::from_millis(100);
+/// A level before there is audio to send is news if it differs by so many decibels: the noise of a quiet room is none.
+const LEVEL_STEP: f64 = 3.0;
 
 /// Everything the audio worker owns.
 pub(super) struct Worker {
@@ -47,6 +58,8 @@ pub(super) struct Worker {
     interruptions: InterruptionMeter,
     last_measure: AudioMeasure,
     ticks: u64,
+    /// There is audio to send or to play.
+    is_running: bool,
 }
 
 /// Both directions of Opus.
@@ -87,6 +100,7 @@ impl Worker {
             interruptions: InterruptionMeter::default(),
             last_measure: AudioMeasure::default(),
             ticks: 0,
+            is_running: false,
         };
         for trouble in [source_trouble, sink_trouble, codec_trouble].into_iter().flatten() {
             worker.emit(AudioOutput::Device { message: trouble });
@@ -96,6 +110,9 @@ impl Worker {
 
     /// Runs until the session says stop or is gone.
     pub fn run(mut self, inputs: &Receiver<AudioInput>) {
+        if !self.wait_for_audio(inputs) {
+            return self.finish();
+        }
         let mut next_tick = Instant::now();
         loop {
             match inputs.recv_timeout(next_tick.saturating_duration_since(Instant::now())) {
@@ -114,6 +131,23 @@ impl Worker {
         self.finish();
     }
 
+    /// Sleeps until there is audio to send or to play; `false` if the call ends first.
+    fn wait_for_audio(&mut self, inputs: &Receiver<AudioInput>) -> bool {
+        while !self.is_running {
+            let input = if self.source.is_live() {
+                inputs.recv_timeout(LISTEN_INTERVAL)
+            } else {
+                inputs.recv().map_err(RecvTimeoutError::from)
+            };
+            match input {
+                Ok(AudioInput::Stop) | Err(RecvTimeoutError::Disconnected) => return false,
+                Ok(input) => self.on_input(input),
+                Err(RecvTimeoutError::Timeout) => self.listen(Instant::now()),
+            }
+        }
+        true
+    }
+
     /// Runs until the session says stop or is gone, by the runtime's clock.
     pub async fn run_in_runtime(mut self, inputs: Receiver<AudioInput>) {
         let mut next_tick = clock::now();
@@ -126,7 +160,9 @@ impl Worker {
                     Err(TryRecvError::Empty) => break,
                 }
             }
-            self.tick(next_tick);
+            if self.is_running {
+                self.tick(next_tick);
+            }
             next_tick += FRAME_DURATION;
         }
     }
@@ -134,6 +170,7 @@ impl Worker {
     fn on_input(&mut self, input: AudioInput) {
         match input {
             AudioInput::Rtp { packet, at } => {
+                self.start();
                 if let Some(codec) = &mut self.codec
                     && let Err(error) = codec.receiver.push_rtp(&packet, at)
                 {
@@ -148,7 +185,10 @@ impl Worker {
             }
             AudioInput::SetPlayback(playback) => self.sink.set_playback(&playback),
             AudioInput::SetMuted(muted) => self.is_muted = muted,
-            AudioInput::BeginSending => self.is_sending = true,
+            AudioInput::BeginSending => {
+                self.start();
+                self.is_sending = true;
+            }
             AudioInput::Stop => {}
         }
     }
@@ -167,9 +207,27 @@ impl Worker {
         }
     }
 
+    /// There is audio to send or to play. What was said into a microphone before is nobody's business.
+    fn start(&mut self) {
+        if !self.is_running && self.source.is_live() {
+            self.capture(clock::now(), ALL);
+        }
+        self.is_running = true;
+    }
+
+    /// Follows a microphone that nobody hears yet: whether it works, and how loud it is.
+    fn listen(&mut self, now: Instant) {
+        self.capture(now, ALL);
+        let level = self.sent_level.dbfs();
+        let is_news = self.last_measure.sent_level_dbfs.is_none_or(|told| (level - told).abs() >= LEVEL_STEP);
+        if is_news {
+            self.tell_measure();
+        }
+    }
+
     fn tick(&mut self, now: Instant) {
         self.ticks += 1;
-        self.capture(now);
+        self.capture(now, BURST);
         self.play(now);
         if self.ticks.is_multiple_of(MEASURE_TICKS) {
             self.tell_measure();
@@ -179,9 +237,9 @@ impl Worker {
         }
     }
 
-    fn capture(&mut self, now: Instant) {
+    fn capture(&mut self, now: Instant, most: usize) {
         let mut frames = Vec::new();
-        let trouble = self.source.read(now, &mut frames);
+        let trouble = self.source.read(now, most, &mut frames);
         self.say(trouble);
         for mut frame in frames {
             if self.is_muted {
