@@ -9,7 +9,7 @@ use std::{
 use floe_inspect::{Inspector, Picture};
 use floe_signal::control::{MAX_DIGEST_PAIRS, MAX_SIGHTINGS};
 use floe_transport::Clock;
-use floe_wire::{BaseId, Note, Record, RecordBody, Sightings, Stamp, note::DropKind, peer::Digest};
+use floe_wire::{BaseId, IceConnectionState, Note, Record, RecordBody, Sightings, Stamp, note::DropKind, peer::Digest};
 use tokio::sync::{mpsc, watch};
 
 use crate::{
@@ -23,6 +23,8 @@ use crate::{
 const SNAPSHOT_INTERVAL: Duration = Duration::from_millis(50);
 /// How often time alone changes the picture ("12 of 39 s").
 const TICK_INTERVAL: Duration = Duration::from_millis(250);
+/// The same while somebody is waited for who may come in ten minutes.
+const WAITING_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Folds records and publishes snapshots.
 pub(crate) struct Publisher {
@@ -98,7 +100,16 @@ impl Publisher {
 
     /// When the next snapshot is due.
     pub fn poll_timeout(&self) -> Instant {
-        self.last_published + if self.is_dirty { SNAPSHOT_INTERVAL } else { TICK_INTERVAL }
+        let is_waiting = matches!(
+            self.inspector.picture().ice_connection_state(),
+            IceConnectionState::New | IceConnectionState::Failed
+        );
+        self.last_published
+            + match (self.is_dirty, is_waiting) {
+                (true, _) => SNAPSHOT_INTERVAL,
+                (false, true) => WAITING_INTERVAL,
+                (false, false) => TICK_INTERVAL,
+            }
     }
 
     /// Publishes if it is time.
