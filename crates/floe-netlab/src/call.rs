@@ -131,6 +131,14 @@ impl CallProcess {
         self.process.cpu_time()
     }
 
+    /// How often it was woken so far: its threads whose name begins so.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn wakes(&self, thread: &str) -> Result<u64> {
+        self.process.wakes(thread)
+    }
+
     /// Stops the process for so long, as a computer that sleeps.
     ///
     /// # Errors

@@ -158,6 +158,24 @@ impl Process {
         Ok(Duration::from_millis(TICK_MS * ticks.iter().sum::<u64>()))
     }
 
+    /// How often threads of the process have gone to sleep by themselves so far, each time to be woken again; of the threads
+    /// whose name begins so.
+    ///
+    /// # Errors
+    /// When it is gone.
+    pub fn wakes(&self, thread: &str) -> Result<u64> {
+        let mut wakes = 0;
+        for task in fs::read_dir(format!("/proc/{}/task", self.child.id()))?.flatten() {
+            // A thread that has ended meanwhile wakes no more.
+            let Ok(text) = fs::read_to_string(task.path().join("status")) else { continue };
+            let value = |key| text.lines().find_map(|line| Some(line.strip_prefix(key)?.trim()));
+            if value("Name:").is_some_and(|name| name.starts_with(thread)) {
+                wakes += value("voluntary_ctxt_switches:").and_then(|count| count.parse::<u64>().ok()).unwrap_or(0);
+            }
+        }
+        Ok(wakes)
+    }
+
     /// Everything the process has said so far, as far as it was read.
     pub fn said(&self) -> &[String] {
         &self.seen

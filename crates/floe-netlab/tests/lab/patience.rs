@@ -65,6 +65,31 @@ fn a_code_pasted_three_minutes_late_still_connects() {
     isolated(|| check_late_paste(Duration::from_secs(180)));
 }
 
+#[test]
+fn nothing_is_heard_or_said_before_there_is_a_path_and_the_sound_of_a_call_sleeps_until_then() {
+    isolated(|| {
+        let lab = Lab::two_nats().unwrap();
+        let server = StunServer::start(&lab).unwrap();
+        let options = CallOptions { stun: vec![server.url()], seconds: Some(2), ..CallOptions::default() };
+        let (mut alice, mut bob) = both_call(&lab, &options);
+        let (code_of_alice, code_of_bob) = (alice.code().unwrap(), bob.code().unwrap());
+        alice.paste(&code_of_bob).unwrap();
+
+        let before = [alice.wakes("floe-audio").unwrap(), bob.wakes("floe-audio").unwrap()];
+        alice.keep_waiting(Duration::from_secs(10)).unwrap();
+        let after = [alice.wakes("floe-audio").unwrap(), bob.wakes("floe-audio").unwrap()];
+        for (before, after) in before.into_iter().zip(after) {
+            assert!(before > 0 && after - before <= 2, "woken {} times in ten seconds", after - before);
+        }
+
+        bob.paste(&code_of_alice).unwrap();
+        for outcome in [alice.finish(SOON).unwrap(), bob.finish(SOON).unwrap()] {
+            assert_eq!(outcome.exit_code, Some(0), "{:#}", outcome.report);
+            check_tone(&outcome, 0.8);
+        }
+    });
+}
+
 /// Alice pastes at once; Bob, whose router would have forgotten him long ago, does so much later.
 fn check_late_paste(late: Duration) {
     let lab = Lab::two_nats().unwrap();
