@@ -22,6 +22,28 @@ async fn sides(wire: &Wire, a: u8, b: u8, seed: u64) -> (Side, Side) {
     (Side::start(wire, 2, a, seed).await, Side::start(wire, 1, b, !seed).await)
 }
 
+/// Both sides on the best pair of so many bases each.
+async fn connected(a: u8, b: u8) -> (Wire, Side, Side) {
+    let wire = Wire::new(1);
+    let (mut one, mut other) = sides(&wire, a, b, 1).await;
+    paste_both(&one, &other);
+    until_both_on(&mut one, &mut other, (0, 0)).await;
+    (wire, one, other)
+}
+
+/// Both sides with three pairs in reserve, and talking.
+async fn talking() -> (Wire, Side, Side) {
+    let (wire, mut a, mut b) = connected(2, 2).await;
+    for side in [&mut a, &mut b] {
+        side.until("three in reserve", |view| view.standby == 3).await;
+        side.order(Order::Talk);
+    }
+    for side in [&mut a, &mut b] {
+        side.until("media", |view| view.heard.len() > 5).await;
+    }
+    (wire, a, b)
+}
+
 fn paste_both(a: &Side, b: &Side) {
     a.paste(Controlling, b);
     b.paste(Controlled, a);
@@ -165,10 +187,7 @@ async fn a_better_base_that_comes_up_later_moves_both_ends() {
 
 #[tokio::test]
 async fn a_killed_peer_is_disconnected_then_failed_and_may_come_back() {
-    let wire = Wire::new(1);
-    let (mut a, mut b) = sides(&wire, 1, 1, 1).await;
-    paste_both(&a, &b);
-    until_both_on(&mut a, &mut b, (0, 0)).await;
+    let (wire, mut a, mut b) = connected(1, 1).await;
     until_completed(&mut a, &mut b).await;
     wire.cut(true);
     // Consent becomes due and is asked; nothing answers.
@@ -185,10 +204,7 @@ async fn a_killed_peer_is_disconnected_then_failed_and_may_come_back() {
 
 #[tokio::test]
 async fn what_is_not_authentic_is_refused_and_changes_nothing() {
-    let wire = Wire::new(1);
-    let (mut a, mut b) = sides(&wire, 1, 1, 1).await;
-    paste_both(&a, &b);
-    until_both_on(&mut a, &mut b, (0, 0)).await;
+    let (wire, mut a, mut b) = connected(1, 1).await;
     until_completed(&mut a, &mut b).await;
     let (before, to) = (b.seen().events.len(), b.bases[0].address);
     let stranger = "203.0.113.9:999".parse().unwrap();
@@ -216,10 +232,7 @@ async fn what_is_not_authentic_is_refused_and_changes_nothing() {
 
 #[tokio::test]
 async fn a_flood_of_authentic_requests_from_many_sources_stays_bounded_and_is_counted() {
-    let wire = Wire::new(1);
-    let (mut a, mut b) = sides(&wire, 1, 1, 1).await;
-    paste_both(&a, &b);
-    until_both_on(&mut a, &mut b, (0, 0)).await;
+    let (wire, mut a, mut b) = connected(1, 1).await;
     for port in 1..=400 {
         let check = Check { nomination: None, ..strangers_check(&b, &b.credentials.password, 5) };
         wire.send(([198, 51, 100, 7], port).into(), b.bases[0].address, check.encode().into());
@@ -266,10 +279,7 @@ async fn a_peer_with_the_smaller_tie_breaker_that_claims_our_role_is_told_487() 
 
 #[tokio::test]
 async fn checks_carry_the_codes_tie_breaker_and_a_peer_reflexive_priority() {
-    let wire = Wire::new(1);
-    let (mut a, mut b) = sides(&wire, 2, 2, 1).await;
-    paste_both(&a, &b);
-    until_both_on(&mut a, &mut b, (0, 0)).await;
+    let (wire, mut a, mut b) = connected(2, 2).await;
     until_completed(&mut a, &mut b).await;
     for (from, _, bytes) in wire.log() {
         let message = StunMessage::decode(&bytes).unwrap();
@@ -347,15 +357,7 @@ async fn replay_moves_nothing(wire: &Wire, side: &mut Side, old: &Credentials) {
 #[tokio::test]
 async fn a_pair_in_reserve_takes_over_when_its_base_is_removed_at_either_end() {
     for end in 0..2 {
-        let wire = Wire::new(1);
-        let (mut a, mut b) = sides(&wire, 2, 2, 1).await;
-        paste_both(&a, &b);
-        until_both_on(&mut a, &mut b, (0, 0)).await;
-        a.until("three in reserve", |view| view.standby == 3).await;
-        b.until("three in reserve", |view| view.standby == 3).await;
-        a.order(Order::Talk);
-        b.order(Order::Talk);
-        a.until("media", |view| view.heard.len() > 5).await;
+        let (wire, mut a, mut b) = talking().await;
         let (loser, next) = if end == 0 { (&a, (1, 0)) } else { (&b, (0, 1)) };
         let gone = loser.bases[0].address;
         for other in [base(1, 0), base(1, 1), base(2, 0), base(2, 1)] {
@@ -368,15 +370,7 @@ async fn a_pair_in_reserve_takes_over_when_its_base_is_removed_at_either_end() {
 
 #[tokio::test]
 async fn a_pair_that_the_controlled_side_blocks_is_left_by_both() {
-    let wire = Wire::new(1);
-    let (mut a, mut b) = sides(&wire, 2, 2, 1).await;
-    paste_both(&a, &b);
-    until_both_on(&mut a, &mut b, (0, 0)).await;
-    a.until("three in reserve", |view| view.standby == 3).await;
-    b.until("three in reserve", |view| view.standby == 3).await;
-    a.order(Order::Talk);
-    b.order(Order::Talk);
-    b.until("media", |view| view.heard.len() > 5).await;
+    let (_wire, mut a, mut b) = talking().await;
     b.order(Order::Block(BaseId(0), base(2, 0).address));
     until_both_on(&mut a, &mut b, (0, 1)).await;
     assert!(b.seen().refused.contains_key(&RefusalReason::BlockedPair));

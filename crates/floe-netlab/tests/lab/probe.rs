@@ -18,6 +18,12 @@ fn probe(host: &Host, servers: &[String]) -> (Value, Option<i32>) {
     (serde_json::from_str(&json).unwrap(), status.code())
 }
 
+/// What the probe found the router to do.
+fn assert_behaves(report: &Value, mapping: &str, filtering: &str) {
+    assert_eq!(report["nat"]["mapping"], mapping, "{report:#}");
+    assert_eq!(report["nat"]["filtering"], filtering, "{report:#}");
+}
+
 fn outlooks(report: &Value) -> Vec<&str> {
     let rows = report["forecast"].as_array().unwrap();
     rows.iter().map(|row| row["withoutRelay"]["outlook"].as_str().unwrap()).collect()
@@ -32,8 +38,7 @@ fn a_home_router_and_a_symmetric_one_are_told_apart() {
 
         let (home, status) = probe(&lab.alice, &servers);
         assert_eq!(status, Some(0), "{home:#}");
-        assert_eq!(home["nat"]["mapping"], "endpoint-independent", "{home:#}");
-        assert_eq!(home["nat"]["filtering"], "address-and-port-dependent", "{home:#}");
+        assert_behaves(&home, "endpoint-independent", "address-and-port-dependent");
         assert_eq!(outlooks(&home), ["direct", "direct", "no-path"]);
         assert_eq!(home["servers"][0]["udp"]["ok"], true);
         assert_eq!(home["servers"][0]["tcp"]["ok"], true, "coturn speaks STUN over TCP as well");
@@ -51,8 +56,7 @@ fn a_router_that_filters_by_host_is_told_from_one_that_filters_by_port_as_well()
         let server = StunServer::start_with_second_address(&lab).unwrap();
         let (report, status) = probe(&lab.alice, &[server.url()]);
         assert_eq!(status, Some(0), "{report:#}");
-        assert_eq!(report["nat"]["mapping"], "endpoint-independent", "{report:#}");
-        assert_eq!(report["nat"]["filtering"], "address-dependent", "{report:#}");
+        assert_behaves(&report, "endpoint-independent", "address-dependent");
         assert_eq!(outlooks(&report), ["direct"; 3]);
     });
 }
@@ -79,8 +83,7 @@ fn a_public_address_without_a_router_is_seen_to_have_no_translation() {
         let lab = Lab::two_nats().unwrap();
         let server = StunServer::start_with_second_address(&lab).unwrap();
         let (report, _) = probe(&lab.stranger, &[server.url()]);
-        assert_eq!(report["nat"]["mapping"], "no translation", "{report:#}");
-        assert_eq!(report["nat"]["filtering"], "endpoint-independent", "{report:#}");
+        assert_behaves(&report, "no translation", "endpoint-independent");
         assert_eq!(outlooks(&report), ["direct"; 3]);
     });
 }

@@ -95,9 +95,7 @@ fn when_the_best_pair_dies_before_it_is_nominated_another_takes_over() {
 #[test]
 fn a_better_pair_that_appears_later_moves_both_ends() {
     for seed in 0..30 {
-        let mut world = World::new(&[(1, 0), (1, 1)], seed);
-        world.begin(End::A);
-        world.begin(End::B);
+        let mut world = World::begun(&[(1, 0), (1, 1)], seed);
         world.run_to(1000);
         world.assert_both_on((1, 0));
         world.add_line((0, 0));
@@ -119,9 +117,7 @@ fn a_dead_line_that_revives_after_another_was_chosen_moves_both_ends_back() {
 
 #[test]
 fn a_cut_line_shows_disconnected_within_two_seconds_of_the_first_unanswered_request() {
-    let mut world = World::new(&[(0, 0)], 1);
-    world.begin(End::A);
-    world.begin(End::B);
+    let mut world = World::begun(&[(0, 0)], 1);
     world.run_to(1000);
     world.assert_both_on((0, 0));
     world.dead.insert((0, 0));
@@ -142,9 +138,7 @@ fn a_cut_line_shows_disconnected_within_two_seconds_of_the_first_unanswered_requ
 
 #[test]
 fn media_that_stops_shows_disconnected_within_two_seconds_and_answers_bring_it_back() {
-    let mut world = World::new(&[(0, 0)], 1);
-    world.begin(End::A);
-    world.begin(End::B);
+    let mut world = World::begun(&[(0, 0)], 1);
     for ms in (20..=1000).step_by(20) {
         world.run_to(ms);
         for end in [End::A, End::B] {
@@ -193,15 +187,22 @@ fn consent_of_the_selected_pair_and_of_those_in_reserve_is_asked_every_four_to_s
     }
 }
 
-#[test]
-fn the_largest_nomination_wins_however_late_an_older_one_arrives() {
+/// A controlled gate with a good pair and a better one, both of which work.
+fn follower() -> (Gate, [PairKey; 2], Instant) {
     let now = Instant::now();
     let mut gate = Gate::new(IceRole::Controlled, GRACE, 1);
-    let (good, better) = (End::B.key((1, 1)), End::B.key((0, 0)));
-    for (key, line) in [(good, (1, 1)), (better, (0, 0))] {
+    let keys = [(1, 1), (0, 0)].map(|line| {
+        let key = End::B.key(line);
         gate.add(key, End::B.rank(line), foundation(key), now);
         prove(&mut gate, key, now);
-    }
+        key
+    });
+    (gate, keys, now)
+}
+
+#[test]
+fn the_largest_nomination_wins_however_late_an_older_one_arrives() {
+    let (mut gate, [good, better], now) = follower();
     gate.on_request_answered(good, Some(2), now);
     assert_eq!(gate.selected(), Some(good));
     gate.on_request_answered(better, Some(1), now);
@@ -212,15 +213,10 @@ fn the_largest_nomination_wins_however_late_an_older_one_arrives() {
 
 #[test]
 fn a_peer_that_does_not_number_its_nominations_is_followed_by_priority() {
-    let now = Instant::now();
-    let mut gate = Gate::new(IceRole::Controlled, GRACE, 1);
-    let (good, better) = (End::B.key((1, 1)), End::B.key((0, 0)));
-    for (key, line) in [(good, (1, 1)), (better, (0, 0))] {
-        gate.add(key, End::B.rank(line), foundation(key), now);
-        prove(&mut gate, key, now);
+    let (mut gate, [good, better], now) = follower();
+    for key in [good, better, good] {
         gate.on_request_answered(key, Some(0), now);
     }
-    gate.on_request_answered(good, Some(0), now);
     assert_eq!(gate.selected(), Some(better));
 }
 

@@ -4,10 +4,8 @@ use super::*;
 
 /// Two lines that work, the better one in use, and both ends talking.
 fn talking_over_two_lines(seed: u64) -> World {
-    let mut world = World::new(&[(0, 0), (1, 1)], seed);
+    let mut world = World::begun(&[(0, 0), (1, 1)], seed);
     world.delay = 20 * MS;
-    world.begin(End::A);
-    world.begin(End::B);
     world.run_to(1000);
     world.assert_both_on((0, 0));
     world.talk();
@@ -34,10 +32,8 @@ fn the_pair_in_reserve_takes_over_at_once_at_both_ends() {
 
 #[test]
 fn without_a_reserve_the_side_that_dials_asks_at_once_and_the_call_goes_on() {
-    let mut world = World::new(&[(0, 0)], 3);
+    let mut world = World::begun(&[(0, 0)], 3);
     world.delay = 20 * MS;
-    world.begin(End::A);
-    world.begin(End::B);
     world.run_to(1000);
     world.talk();
     world.run_to(2000);

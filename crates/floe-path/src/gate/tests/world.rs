@@ -156,12 +156,17 @@ impl World {
         }
     }
 
-    /// 2×2 bases with both codes pasted at once.
-    pub(super) fn square(seed: u64) -> Self {
-        let mut world = Self::new(&[(0, 0), (0, 1), (1, 0), (1, 1)], seed);
+    /// Both codes are pasted at once.
+    pub(super) fn begun(lines: &[Line], seed: u64) -> Self {
+        let mut world = Self::new(lines, seed);
         world.begin(End::A);
         world.begin(End::B);
         world
+    }
+
+    /// 2×2 bases with both codes pasted at once.
+    pub(super) fn square(seed: u64) -> Self {
+        Self::begun(&[(0, 0), (0, 1), (1, 0), (1, 1)], seed)
     }
 
     pub(super) fn side(&mut self, end: End) -> &mut Side {
