@@ -233,7 +233,7 @@ impl Host {
         ip(&["-n", &self.name, "link", "set", device, "up"])
     }
 
-    pub(crate) fn route_by(&self, router: Ipv4Addr) -> Result<()> {
+    fn route_by(&self, router: Ipv4Addr) -> Result<()> {
         ip(&["-n", &self.name, "route", "add", "default", "via", &router.to_string()])
     }
 
