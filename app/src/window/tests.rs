@@ -19,7 +19,7 @@ use floe_capture::ImportOptions;
 use floe_inspect::{LintFinding, peer::RestartView};
 
 use super::{
-    archive::{Capture, OpenState, Opened, Part, SaveAs, SessionLine},
+    archive::{Capture, Moment, OpenState, Opened, Part, SaveAs, SessionLine},
     break_it::Breakage,
     devices::DeviceList,
     dialogs::{Dialog, PathDraft, SaveDraft, SettingsDraft},
@@ -41,6 +41,7 @@ struct Stage {
     reading: Reading,
     journey: Journey,
     breakage: Option<Breakage>,
+    moment: Option<Moment>,
     playhead: Playhead,
     file: Option<FileFacts>,
     settings: Settings,
@@ -57,6 +58,7 @@ impl Stage {
             snapshot,
             journey: Journey::Call,
             breakage: None,
+            moment: None,
             playhead: Playhead::default(),
             file: None,
             settings: Settings::default(),
@@ -72,9 +74,9 @@ impl Stage {
             journey: self.journey,
             side: Side::You,
             snapshot: &self.snapshot,
-            moment: None,
+            moment: self.moment.as_ref(),
             reading: &self.reading,
-            now: self.snapshot.picture.at,
+            now: self.moment.as_ref().map_or(self.snapshot.picture.at, |moment| moment.at),
             end: self.snapshot.picture.at,
             playhead: self.playhead,
             file: self.file.as_ref(),

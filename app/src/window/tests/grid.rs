@@ -157,3 +157,50 @@ fn a_blocked_pair_is_called_blocked_and_not_in_reserve() {
     let (standby, blocked) = words(snapshot);
     assert!(standby == 0 && blocked == 1, "{standby} {blocked}");
 }
+
+/// A call that got no answer, with the friend's side added at its end: three of nine checks had arrived there.
+fn unanswered_with_their_side() -> floe_inspect::History {
+    use floe_wire::{Direction, RecordBody, SightedKind, Stamp, peer::PairDigest};
+    let (mut records, text) = fixtures::both_sides();
+    records
+        .retain(|record| !matches!(&record.body, RecordBody::Packet(packet) if packet.direction == Direction::Inbound));
+    let mut history: floe_inspect::History = records.into_iter().collect();
+    history.tick(Stamp::from_millis(15_000));
+    let mut side = floe_signal::side_text::read_side(&text).unwrap();
+    let arrived =
+        |seen: &&floe_wire::Sighting| (seen.kind, seen.direction) == (SightedKind::Request, Direction::Inbound);
+    let newest_request = side.sightings[0].list.iter().rfind(arrived).map(|seen| seen.key);
+    side.digest.pairs = vec![PairDigest {
+        generation: floe_wire::Generation(0),
+        base: floe_wire::BaseId(9),
+        remote: "203.0.113.21:5000".parse().unwrap(),
+        requests_sent: 9,
+        responses_received: 0,
+        requests_received: 3,
+        responses_sent: 3,
+        newest_request,
+    }];
+    for note in floe_inspect::side::add_side(history.latest(), &side).unwrap() {
+        history.push(floe_wire::Record { at: Stamp::from_millis(15_000), body: RecordBody::note(note) });
+    }
+    history
+}
+
+#[test]
+fn at_every_moment_a_cell_says_what_a_side_added_afterwards_had_seen_by_then() {
+    let mut history = unanswered_with_their_side();
+    let whole = std::sync::Arc::new(history.latest().clone());
+    for (ms, word) in [
+        (2_000, "the peer saw 1 of them and sent 1 answer"),
+        (5_000, "the peer saw 2 of them and sent 2 answers"),
+        (14_999, "the peer saw 3 of them and sent 3 answers"),
+        (15_000, "the peer saw 3 of them and sent 3 answers"),
+    ] {
+        let at = floe_wire::Stamp::from_millis(ms);
+        let picture = history.picture_at(at);
+        let mut stage = Stage::new(Snapshot { picture: std::sync::Arc::clone(&whole), ..fixtures::connected() });
+        stage.moment = Some(Moment { at, reading: Reading::of(&picture), picture });
+        let harness = window(stage, SMALL, egui::Theme::Light);
+        harness.get_by_label_contains(word);
+    }
+}
