@@ -12,7 +12,7 @@ pub mod record_file;
 mod redact;
 
 pub use import::{Import, ImportError, ImportOptions, Progress, import};
-pub use load::{LoadError, Loaded, load};
+pub use load::{Begun, LoadError, Loaded, Whole, begin, load};
 pub use pcapng::{MediaPayloads, PcapngWriter};
 pub use problem::Problem;
 pub use record_file::{Opened, RecordFileError, RecordReader, RecordWriter};

@@ -8,7 +8,8 @@ use std::{
 use floe_wire::Record;
 
 use crate::{
-    Import, ImportError, ImportOptions, Opened, Problem, Progress, RecordFileError, import::import, record_file::MAGIC,
+    Import, ImportError, ImportOptions, Opened, Problem, Progress, RecordFileError, RecordReader, import::import,
+    record_file::MAGIC,
 };
 
 /// A file's contents.
@@ -69,27 +70,54 @@ pub enum LoadError {
     Empty,
 }
 
+/// A file whose kind is known.
+#[derive(Debug)]
+pub enum Begun<R> {
+    /// A record of Floe, to be read one record after the other: a long call has millions.
+    Record(RecordReader<Whole<R>>),
+    /// A capture of any program, which makes sense as a whole only.
+    Capture(Import),
+}
+
+/// A file with its first bytes, which told its kind, before the rest.
+pub type Whole<R> = io::Chain<io::Cursor<Vec<u8>>, R>;
+
 /// Reads a file of any kind. `options` and `progress` are for captures (see [`import`]).
 ///
 /// # Errors
 /// When it is of no known kind, of a newer version, was cancelled, or cannot be read at all. Damage is no error.
 pub fn load(
-    mut source: impl Read,
+    source: impl Read,
     options: &ImportOptions,
     progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<Loaded, LoadError> {
+    Ok(match begin(source, options, progress)? {
+        Begun::Record(reader) => Loaded::Record(Opened::of(reader)),
+        Begun::Capture(import) => Loaded::Capture(import),
+    })
+}
+
+/// Reads a capture, or the beginning of a record. `options` and `progress` are for captures (see [`import`]).
+///
+/// # Errors
+/// As of [`load`].
+pub fn begin<R: Read>(
+    mut source: R,
+    options: &ImportOptions,
+    progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+) -> Result<Begun<R>, LoadError> {
     let mut head = Vec::new();
     source.by_ref().take(MAGIC.len() as u64).read_to_end(&mut head).map_err(LoadError::Unreadable)?;
     if head.is_empty() {
         return Err(LoadError::Empty);
     }
     let is_record = head == MAGIC;
-    let source = head.as_slice().chain(source);
+    let source = io::Cursor::new(head).chain(source);
     if is_record {
-        return Opened::read(source).map(Loaded::Record).map_err(LoadError::Record);
+        return RecordReader::new(source).map(Begun::Record).map_err(LoadError::Record);
     }
     match import(source, options, progress) {
-        Ok(import) => Ok(Loaded::Capture(import)),
+        Ok(import) => Ok(Begun::Capture(import)),
         Err(ImportError::NotACapture) => Err(LoadError::Unknown),
         Err(error) => Err(LoadError::Capture(error)),
     }

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use floe_capture::{ImportOptions, Loaded, Problem, load};
+use floe_capture::{Begun, ImportOptions, Problem, begin};
 use floe_wire::Record;
 use tokio::sync::watch;
 
@@ -119,30 +119,45 @@ impl Reader<'_> {
             true => ControlFlow::Break(()),
             false => ControlFlow::Continue(()),
         };
-        let loaded = load(&mut source, self.options, &mut go_on);
+        let held = begin(&mut source, self.options, &mut go_on).map(|begun| self.hold(begun, desk));
         let read = source.read;
         // Whoever stops at the very end has read everything.
         let is_stopped = source.is_stopped && read < total;
-        let loaded = loaded.map_err(|error| match is_stopped {
+        let Held { problems, capture, records } = held.map_err(|error| match is_stopped {
             true => format!("You stopped reading {} before there was anything to show.", name(self.path)),
             false => self.refusal(&error.to_string()),
         })?;
         // Where reading was stopped is not where the file ends.
         let is_wrong = |problem: &&Problem| !(is_stopped && matches!(problem, Problem::CutOff { .. }));
-        let problems = loaded.problems().iter().filter(is_wrong);
+        let problems = problems.iter().filter(is_wrong);
         let (notices, problems): (Vec<_>, Vec<_>) = problems.partition(|problem| problem.is_harmless());
         let sentences = |problems: Vec<&Problem>| problems.iter().map(|problem| format!("{problem}.")).collect();
         let (problems, notices) = (sentences(problems), sentences(notices));
-        let capture = match &loaded {
-            Loaded::Record(_) => None,
-            Loaded::Capture(import) => Some(Capture::of(import, self.options)),
-        };
-        let records = self.take_in(loaded.into_records(), desk);
         let part = (is_stopped || records.is_some()).then_some(Part { read, total, records });
         desk.holds(part);
         let picture = Arc::new(desk.latest().clone());
         let reading = Reading::of(&picture);
         Ok(Opened { picture, reading, problems, notices, capture, bytes: total, part })
+    }
+
+    /// Hands the records of a file to the desk.
+    fn hold(&self, begun: Begun<impl Read>, desk: &mut Desk) -> Held {
+        match begun {
+            Begun::Record(mut reader) => {
+                // A record is not held as a whole beside what the desk keeps of it.
+                for (number, record) in reader.by_ref().enumerate() {
+                    if number.is_multiple_of(BATCH) && self.orders.is_dropped() {
+                        break;
+                    }
+                    desk.file(record);
+                }
+                Held { problems: reader.problems(), capture: None, records: None }
+            }
+            Begun::Capture(import) => {
+                let (capture, problems) = (Capture::of(&import, self.options), import.problems);
+                Held { problems, capture: Some(capture), records: self.take_in(import.records, desk) }
+            }
+        }
     }
 
     /// Hands records to the desk; how many it took and how many there are, if somebody had enough before the last one.
@@ -159,6 +174,14 @@ impl Reader<'_> {
         }
         None
     }
+}
+
+/// What is known of a file whose records are at the desk.
+struct Held {
+    problems: Vec<Problem>,
+    capture: Option<Capture>,
+    /// How many of its records are there, and how many it has, if not all.
+    records: Option<(usize, usize)>,
 }
 
 /// Tells how it goes, now and then.

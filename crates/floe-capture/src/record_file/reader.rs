@@ -40,9 +40,13 @@ impl Opened {
     /// # Errors
     /// When it is no record file, one of a newer version, or cannot be read at all. Damage is no error.
     pub fn read(source: impl Read) -> Result<Self, RecordFileError> {
-        let mut reader = RecordReader::new(source)?;
+        RecordReader::new(source).map(Self::of)
+    }
+
+    /// What a reader has not given yet.
+    pub(crate) fn of(mut reader: RecordReader<impl Read>) -> Self {
         let records = reader.by_ref().collect();
-        Ok(Self { wall_ms: reader.wall_ms(), records, problems: reader.problems() })
+        Self { wall_ms: reader.wall_ms(), records, problems: reader.problems() }
     }
 }
 
