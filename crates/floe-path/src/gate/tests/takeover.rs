@@ -18,11 +18,9 @@ fn assert_moved_for(world: &World, cause: MoveCause, looks_like: MoveCause) {
 fn without_direct_paths_both_ends_need_little_more_than_a_round_trip() {
     for seed in 0..30 {
         // The best two lines lead nowhere, as the private addresses behind two home routers do.
-        let mut world = World::new(&[(0, 0), (1, 0), (0, 1), (1, 1)], seed);
+        let mut world = World::begun(&[(0, 0), (1, 0), (0, 1), (1, 1)], seed);
         world.dead = [(0, 0), (1, 0)].into();
         world.delay = 13 * MS;
-        world.begin(End::A);
-        world.begin(End::B);
         world.run_to(2000);
         assert_eq!((world.selected(End::A), world.selected(End::B)), (Some((0, 1)), Some((0, 1))), "seed {seed}");
         for end in [End::A, End::B] {
@@ -56,11 +54,9 @@ fn both_ends_agree_whatever_is_dead_lost_or_overtaken() {
 
 #[test]
 fn a_wait_for_a_better_pair_is_short_and_shown() {
-    let mut world = World::new(&[(0, 0), (0, 1)], 1);
+    let mut world = World::begun(&[(0, 0), (0, 1)], 1);
     world.dead.insert((0, 0));
     world.delay = 20 * MS;
-    world.begin(End::A);
-    world.begin(End::B);
     let mut shown = None;
     for ms in 1..200 {
         world.run_to(ms);
@@ -106,10 +102,8 @@ fn a_wait_is_shortened_by_the_check_that_it_waits_for() {
 #[test]
 fn no_packet_is_lost_when_a_better_pair_takes_over() {
     for seed in 0..30 {
-        let mut world = World::new(&[(1, 0), (1, 1)], seed);
+        let mut world = World::begun(&[(1, 0), (1, 1)], seed);
         world.delay = 30 * MS;
-        world.begin(End::A);
-        world.begin(End::B);
         world.run_to(500);
         world.talk();
         world.run_to(2000);
@@ -135,12 +129,7 @@ fn no_packet_is_lost_when_a_better_pair_takes_over() {
 fn a_pair_in_reserve_takes_over_at_once_when_an_interface_of_ours_goes_away() {
     for (end, base) in [(End::A, 0), (End::B, 0)] {
         for seed in 0..20 {
-            let mut world = World::square(seed);
-            world.delay = 15 * MS;
-            world.run_to(500);
-            world.talk();
-            world.run_to(3000);
-            world.assert_both_on((0, 0));
+            let mut world = World::talking(seed);
             assert_eq!(world.sides[&end].gate.standby().len(), 3);
             let sent_before = world.sides[&end.other()].sent.len();
             world.remove_base(end, base);
@@ -163,10 +152,8 @@ fn a_pair_in_reserve_takes_over_at_once_when_an_interface_of_ours_goes_away() {
 fn a_pair_in_reserve_that_was_never_nominated_takes_over_at_either_end() {
     for (end, later) in [(End::A, (1, 0)), (End::B, (0, 1))] {
         for seed in 0..20 {
-            let mut world = World::new(&[(0, 0)], seed);
+            let mut world = World::begun(&[(0, 0)], seed);
             world.delay = 15 * MS;
-            world.begin(End::A);
-            world.begin(End::B);
             world.run_to(500);
             // From here on nothing but what is chosen is nominated.
             world.add_line(later);
@@ -184,12 +171,7 @@ fn a_pair_in_reserve_that_was_never_nominated_takes_over_at_either_end() {
 #[test]
 fn within_200_ms_of_noticing_a_loss_a_pair_in_reserve_carries_the_media() {
     for seed in 0..30 {
-        let mut world = World::square(seed);
-        world.delay = 15 * MS;
-        world.run_to(500);
-        world.talk();
-        world.run_to(3000);
-        world.assert_both_on((0, 0));
+        let mut world = World::talking(seed);
         world.dead.insert((0, 0));
         world.run_to(5000);
         for end in [End::A, End::B] {
@@ -206,12 +188,7 @@ fn within_200_ms_of_noticing_a_loss_a_pair_in_reserve_carries_the_media() {
 fn pairs_that_are_lost_together_are_passed_over_for_one_that_answers() {
     for seed in 0..30 {
         for fate in [[(0, 0), (1, 0)], [(0, 0), (0, 1)]] {
-            let mut world = World::square(seed);
-            world.delay = 15 * MS;
-            world.run_to(500);
-            world.talk();
-            world.run_to(3000);
-            world.assert_both_on((0, 0));
+            let mut world = World::talking(seed);
             world.dead.extend(fate);
             world.run_to(6000);
             for end in [End::A, End::B] {
@@ -309,9 +286,7 @@ fn a_blocked_pair_is_left_at_once_and_neither_checked_nor_chosen_until_it_is_not
 #[test]
 fn many_pairs_in_reserve_do_not_add_up_to_a_stream_of_requests() {
     let lines: Vec<Line> = (0..100).map(|n| (n / 10, n % 10)).collect();
-    let mut world = World::new(&lines, 1);
-    world.begin(End::A);
-    world.begin(End::B);
+    let mut world = World::begun(&lines, 1);
     world.run_to(10_000);
     world.assert_both_on((0, 0));
     world.run_to(70_000);

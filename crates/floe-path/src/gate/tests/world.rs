@@ -169,6 +169,17 @@ impl World {
         Self::begun(&[(0, 0), (0, 1), (1, 0), (1, 1)], seed)
     }
 
+    /// The same, 15 ms apart, after three seconds in which both ends have come to talk over the best pair.
+    pub(super) fn talking(seed: u64) -> Self {
+        let mut world = Self::square(seed);
+        world.delay = 15 * MS;
+        world.run_to(500);
+        world.talk();
+        world.run_to(3000);
+        world.assert_both_on((0, 0));
+        world
+    }
+
     pub(super) fn side(&mut self, end: End) -> &mut Side {
         self.sides.get_mut(&end).unwrap()
     }
