@@ -74,10 +74,24 @@ impl Recording {
 
     /// How much of a stretch holds no tone; begin, end and result in seconds.
     pub fn without_tone(&self, hz: f64, begin: f64, end: f64) -> f64 {
-        let windows = self.tone_windows(hz);
-        let [from, to] = [begin, end].map(|at| (at.max(0.0) / WINDOW_S).round() as usize);
-        let silent = windows.iter().take(to).skip(from).filter(|is_there| !**is_there);
+        let silent = self.tone_windows_of(hz, begin, end).into_iter().filter(|is_there| !is_there);
         silent.count() as f64 * WINDOW_S
+    }
+
+    /// How much of a stretch holds no tone or, between two such windows, a sound of less than two frames, as in
+    /// [`Self::interruptions`]; begin, end and result in seconds.
+    pub fn interrupted(&self, hz: f64, begin: f64, end: f64) -> f64 {
+        let windows = self.tone_windows_of(hz, begin, end);
+        let Some(first) = windows.iter().position(|is_there| !is_there) else { return 0.0 };
+        let last = windows.iter().rposition(|is_there| !is_there).unwrap_or(first);
+        let runs = windows[first..=last].chunk_by(|one, other| one == other);
+        let missing = runs.filter(|run| !run[0] || run.len() <= MADE_UP_WINDOWS).map(<[bool]>::len);
+        missing.sum::<usize>() as f64 * WINDOW_S
+    }
+
+    fn tone_windows_of(&self, hz: f64, begin: f64, end: f64) -> Vec<bool> {
+        let [from, to] = [begin, end].map(|at| (at.max(0.0) / WINDOW_S).round() as usize);
+        self.tone_windows(hz).into_iter().take(to).skip(from).collect()
     }
 
     /// Whether the tone is there, window by window. What a decoder makes up is fainter or no tone any more after a few
@@ -176,6 +190,20 @@ mod tests {
 
         assert!((recording.without_tone(440.0, 0.3, 0.6) - 0.1).abs() < 0.011);
         assert_eq!(recording.without_tone(440.0, 0.5, 0.9), 0.0);
+    }
+
+    #[test]
+    fn a_short_sound_within_an_interruption_is_counted_as_asked() {
+        let recording = |is_sound: fn(f64) -> bool| {
+            one_second(|t| if (0.4..0.6).contains(&t) && !is_sound(t) { 0.0 } else { (TAU * 440.0 * t).sin() })
+        };
+        let short = recording(|t| (0.42..0.44).contains(&t));
+        assert!((short.without_tone(440.0, 0.3, 0.7) - 0.18).abs() < 0.011);
+        assert!((short.interrupted(440.0, 0.3, 0.7) - 0.2).abs() < 0.011);
+
+        let long = recording(|t| (0.42..0.5).contains(&t));
+        assert!((long.interrupted(440.0, 0.3, 0.7) - 0.12).abs() < 0.011, "two frames are no invention");
+        assert_eq!(long.interrupted(440.0, 0.7, 0.9), 0.0);
     }
 
     #[test]

@@ -73,10 +73,12 @@ impl End {
         list.iter().map(Printed::of).collect()
     }
 
-    /// Milliseconds without the tone in what was recorded at a printed interruption.
+    /// Milliseconds without the tone in what was recorded at a printed interruption. Where no frame of the peer was heard
+    /// in its midst, what sounds there for a moment is what the decoder made up.
     fn recorded_at(&self, printed: &Printed) -> f64 {
         let (begin, end) = (printed.position - PLACE, printed.position + printed.lasted + PLACE);
-        self.heard.without_tone(TONE_HZ, begin / 1000.0, end / 1000.0) * 1000.0
+        let measure = if printed.is_whole() { Recording::interrupted } else { Recording::without_tone };
+        measure(&self.heard, TONE_HZ, begin / 1000.0, end / 1000.0) * 1000.0
     }
 }
 
@@ -96,6 +98,11 @@ impl Printed {
         let [ended, position, lasted, made_up] =
             ["endedMs", "positionMs", "lastedMs", "madeUpMs"].map(|key| report[key].as_f64().unwrap());
         Self { ended, position, lasted, made_up }
+    }
+
+    /// Whether no frame of the peer was heard between its beginning and its end.
+    fn is_whole(&self) -> bool {
+        self.made_up >= self.lasted
     }
 
     /// What a decoder may go on with so well that no recording shows it: short interruptions of a tone.
