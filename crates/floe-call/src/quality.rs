@@ -10,8 +10,11 @@
 //! trial for five seconds; only if it lost nothing then, does its priority decide again. The same goes for the pairs that
 //! would have been chosen before the better one, and were no better: they mostly share the way of the one that was left.
 //!
+//! A pair that fell silent in use and yet answers a moment later is on trial, too, before it is used again.
+//!
 //! Time and measurements come in, steps go out. Only the side that chooses decides; the other one is told.
 
+mod silent;
 mod window;
 
 use std::{
@@ -27,7 +30,10 @@ use floe_wire::{
 };
 
 pub(crate) use self::window::MediaCounts;
-use self::window::{MediaWindow, Track};
+use self::{
+    silent::Silent,
+    window::{MediaWindow, Track},
+};
 
 /// What names a pair, whatever the generation.
 pub(crate) type Key = (BaseId, SocketAddr);
@@ -69,7 +75,7 @@ pub(crate) struct Look<'a> {
     pub now: Instant,
     /// The pair in use.
     pub selected: Key,
-    /// The pairs that may be used, best first.
+    /// The pairs that work and are not blocked, best first.
     pub pairs: &'a [PairMeasure],
     /// Audio packets of the peer, as counted here.
     pub heard: Option<MediaCounts>,
@@ -99,6 +105,7 @@ pub(crate) struct Quality {
     arrived: MediaWindow,
     doubted_since: Option<Instant>,
     past: BTreeMap<Key, Past>,
+    silent: Option<Silent>,
 }
 
 /// A pair that was left at least once.
@@ -129,7 +136,7 @@ impl Quality {
     /// When to look again.
     pub fn pace(&self) -> Duration {
         let is_on_trial = self.past.values().any(|past| matches!(past.standing, Standing::OnTrial { .. }));
-        if self.doubted_since.is_some() || is_on_trial { QUICK } else { CALM }
+        if self.doubted_since.is_some() || self.silent.is_some() || is_on_trial { QUICK } else { CALM }
     }
 
     /// Whether a pair is not used for its quality.
@@ -139,6 +146,11 @@ impl Quality {
 
     /// Nothing is measured for a while: what was is no more than memory.
     pub fn pause(&mut self) {
+        self.silent = None;
+        self.begin_anew();
+    }
+
+    fn begin_anew(&mut self) {
         (self.in_use, self.doubted_since) = (None, None);
         (self.heard, self.arrived) = (MediaWindow::default(), MediaWindow::default());
     }
@@ -147,6 +159,7 @@ impl Quality {
     pub fn look(&mut self, look: &Look<'_>) -> Vec<Step> {
         self.take(look);
         let mut steps = self.judge(look);
+        steps.extend(self.watch_silent(look));
         steps.extend(self.try_again(look));
         let doubted = self.doubted_since.map(|_| look.selected).into_iter().chain(self.rivals(look));
         let on_trial = look.pairs.iter().map(key_of).filter(|key| self.is_on_trial(*key));
@@ -159,7 +172,7 @@ impl Quality {
 
     fn take(&mut self, look: &Look<'_>) {
         if self.in_use.is_none_or(|(key, _)| key != look.selected) {
-            self.pause();
+            self.begin_anew();
             self.in_use = Some((look.selected, look.now));
         }
         for measure in look.pairs {
@@ -221,7 +234,7 @@ impl Quality {
     /// What the pair in use is left for this one for; none if it is not clearly better.
     fn complaint(&self, look: &Look<'_>, rival: &PairMeasure, loss: f64, since: Instant) -> Option<Complaint> {
         let key = key_of(rival);
-        if key == look.selected || self.distrusts(key) {
+        if !self.is_rival(look, rival) {
             return None;
         }
         let (track, in_use) = (self.tracks.get(&key)?, self.tracks.get(&look.selected));
@@ -243,7 +256,7 @@ impl Quality {
     fn looks_slow(&self, look: &Look<'_>) -> bool {
         let newest = |key: Key| self.tracks.get(&key).and_then(Track::newest);
         let Some(ours) = newest(look.selected).filter(|rtt| *rtt >= NOTICED) else { return false };
-        let mut others = look.pairs.iter().map(key_of).filter(|key| *key != look.selected && !self.distrusts(*key));
+        let mut others = look.pairs.iter().filter(|other| self.is_rival(look, other)).map(key_of);
         others.any(|key| newest(key).is_some_and(|rtt| ours >= rtt * SLOW))
     }
 
@@ -252,14 +265,19 @@ impl Quality {
         if self.doubted_since.is_none() {
             return Vec::new();
         }
-        let others = look.pairs.iter().filter(|rival| key_of(rival) != look.selected && !self.distrusts(key_of(rival)));
-        let mut others: Vec<_> = others.collect();
+        let mut others: Vec<_> = look.pairs.iter().filter(|rival| self.is_rival(look, rival)).collect();
         let mut rivals: Vec<Key> = others.iter().take(RIVALS / 2).map(|rival| key_of(rival)).collect();
         others.sort_by_key(|rival| rival.rtt);
         let quickest = others.into_iter().map(key_of).filter(|key| !rivals.contains(key)).take(RIVALS / 2);
         let quickest: Vec<Key> = quickest.collect();
         rivals.extend(quickest);
         rivals
+    }
+
+    /// Whether a pair may be used in place of the one in use.
+    fn is_rival(&self, look: &Look<'_>, measure: &PairMeasure) -> bool {
+        let key = key_of(measure);
+        key != look.selected && !measure.is_shunned && !self.distrusts(key)
     }
 
     fn leave(&mut self, key: Key, now: Instant) -> Duration {

@@ -66,6 +66,13 @@ impl Steering {
         Some(self.looked? + self.quality.pace())
     }
 
+    fn on_moved(&mut self, moved: Option<Moved>, now: Instant) {
+        let fell_silent = moved == Some(Moved { cause: MoveCause::Loss, is_guess: false });
+        if let Some(silent) = self.in_use.filter(|_| fell_silent) {
+            self.quality.on_silent(silent, now);
+        }
+    }
+
     fn forced(&self) -> Option<Key> {
         self.people.iter().find(|(_, verdict)| **verdict == PairVerdict::Forced).map(|(key, _)| *key)
     }
@@ -105,6 +112,7 @@ impl Session {
         } else {
             // Before there is audio none can be lost: the ends settle on one pair.
             let is_told = |moved: &Moved| !moved.is_guess || self.media.as_ref().is_some_and(Media::is_secured);
+            self.steering.on_moved(moved, clock::now());
             moved.filter(is_told).map(|Moved { cause, is_guess }| {
                 let reason = match cause {
                     MoveCause::Better => MoveReason::Better,

@@ -42,7 +42,7 @@ impl RulingView {
             (PairVerdict::Released, _) => format!("released by {who}"),
             (PairVerdict::Distrusted, Some(measured)) => format!("left at {}: {}", self.at, reason(&measured)),
             (PairVerdict::Distrusted, None) => {
-                format!("distrusted since {}, as others were worse than the pair in use", self.at)
+                format!("not trusted since {}: it is tried for some seconds before it is used again", self.at)
             }
         }
     }

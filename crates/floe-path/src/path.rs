@@ -124,12 +124,14 @@ pub struct PairMeasure {
     pub asked: u32,
     /// Those of them that were answered.
     pub answered: u32,
+    /// It was left because it fell silent, or answered no nomination, and is not chosen for some seconds.
+    pub is_shunned: bool,
 }
 
 impl PairMeasure {
     fn of(measure: Measure) -> Self {
-        let Measure { key: PairKey { base, remote }, answered_at, rtt, asked, answered } = measure;
-        Self { base, remote, answered_at, rtt, asked, answered }
+        let Measure { key: PairKey { base, remote }, answered_at, rtt, asked, answered, is_shunned } = measure;
+        Self { base, remote, answered_at, rtt, asked, answered, is_shunned }
     }
 }
 

@@ -14,7 +14,7 @@ pub enum PairVerdict {
     Forced,
     /// It is neither checked nor answered nor used.
     Blocked,
-    /// It is used if nothing else works, because another one was much better.
+    /// It is used if nothing else works, because another one was much better, or it fell silent.
     Distrusted,
     /// Its priority decides again.
     Released,
@@ -56,7 +56,8 @@ pub struct PairRuling {
     pub verdict: PairVerdict,
     /// By whom.
     pub by: Judge,
-    /// What was measured on the pair that audio left; none for others that are judged along with it.
+    /// What was measured on the pair that audio left; none for others that are judged along with it, and for one that
+    /// fell silent and is back.
     pub measured: Option<Measured>,
     /// The peer knows of it. Where it does not, it goes on as before, and chooses if that is its role.
     pub is_shared: bool,

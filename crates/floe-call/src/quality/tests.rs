@@ -67,7 +67,15 @@ impl World {
         };
         for (port, link) in links {
             let (base, remote) = key(*port);
-            let measure = PairMeasure { base, remote, answered_at: start, rtt: link.rtt, asked: 1, answered: 1 };
+            let measure = PairMeasure {
+                base,
+                remote,
+                answered_at: start,
+                rtt: link.rtt,
+                asked: 1,
+                answered: 1,
+                is_shunned: false,
+            };
             world.measures.insert(*port, measure);
             world.asked_at.insert(*port, start);
         }
@@ -309,4 +317,56 @@ fn a_pair_of_a_network_that_was_left_is_forgotten_in_the_end() {
     world.asked_at.remove(&DIRECT);
     world.run(700);
     assert!(world.quality.past.is_empty(), "{:?}", world.quality.past);
+}
+
+/// The relay is in use after the direct pair fell silent, which answers `is_answered(n)` from `back_ms` on: what was
+/// decided about it in a quarter of a minute, with the time in milliseconds.
+fn after_silence(back_ms: u32, is_answered: fn(u32) -> bool) -> Vec<(u32, Step)> {
+    let mut world = direct_and_relay(link(20, 0, 0.0), link(45, 0, 0.0), 1);
+    let (mut quality, mut decided, mut look_at) = (Quality::default(), Vec::new(), world.start);
+    quality.on_silent(key(DIRECT), world.start);
+    for ms in (0..15_000).step_by(10) {
+        let now = world.start + ms * MS;
+        if now < look_at {
+            continue;
+        }
+        let pairs: Vec<PairMeasure> = world.measures.values().copied().collect();
+        let look = Look { now, selected: key(RELAY), pairs: &pairs, heard: None, arrived: None, reported: None };
+        let (asked, steps): (Vec<Step>, _) =
+            quality.look(&look).into_iter().partition(|step| *step == Step::Ask(key(DIRECT)));
+        decided.extend(steps.into_iter().map(|step| (ms, step)));
+        look_at = now + quality.pace();
+        let direct = world.measures.get_mut(&DIRECT).expect("a pair");
+        direct.is_shunned = ms < 5000;
+        // A pair that owes an answer is asked anyway.
+        if !asked.is_empty() || direct.answered_at == world.start {
+            direct.asked += 1;
+            if ms >= back_ms && is_answered(direct.asked) {
+                direct.answered += 1;
+                direct.answered_at = now + direct.rtt;
+            }
+        }
+    }
+    decided
+}
+
+#[test]
+fn a_pair_that_fell_silent_and_is_back_is_trusted_after_a_trial() {
+    let [(began, Step::Distrust(on_trial, None)), (ended, Step::Trust(trusted))] = after_silence(1000, |_| true)[..]
+    else {
+        panic!("{:?}", after_silence(1000, |_| true))
+    };
+    assert_eq!((on_trial, trusted), (key(DIRECT), key(DIRECT)));
+    assert!((1000..1600).contains(&began) && (5000..5600).contains(&(ended - began)), "{began} {ended}");
+}
+
+#[test]
+fn a_pair_that_fell_silent_and_answers_half_of_the_time_is_not_used_again() {
+    let decided = after_silence(0, |asked| asked % 2 == 0);
+    assert!(matches!(decided[..], [(0..1000, Step::Distrust(..))]), "{decided:?}");
+}
+
+#[test]
+fn a_pair_that_stays_silent_is_left_to_itself() {
+    assert_eq!(after_silence(6000, |_| true), []);
 }

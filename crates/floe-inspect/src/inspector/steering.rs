@@ -60,7 +60,9 @@ impl Inspector {
                 let seconds = measured.distrust.as_secs();
                 (Severity::Warning, format!("{pair} {}; not used again for {seconds} s", reason(&measured)))
             }
-            (PairVerdict::Distrusted, None) => (Severity::Detail, format!("{pair} is distrusted along with it")),
+            (PairVerdict::Distrusted, None) => {
+                (Severity::Detail, format!("{pair} is tried for some seconds before it is used again"))
+            }
         }
     }
 
