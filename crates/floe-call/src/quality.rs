@@ -113,6 +113,9 @@ pub(crate) struct Quality {
 struct Past {
     times: u32,
     standing: Standing,
+    /// The share of audio that it lost, if it was left because it fell silent: what that came from is known after its
+    /// trial.
+    lost: Option<f64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -125,6 +128,12 @@ enum Standing {
 impl Past {
     fn length(self) -> Duration {
         DISTRUST * 2_u32.pow(self.times.saturating_sub(1).min(MAX_DOUBLINGS))
+    }
+
+    /// It lost so much of the audio, and what is asked as well; the pair in use does not.
+    fn lossy(self, lost: f64, (rtt, better_rtt): (Duration, Duration)) -> Measured {
+        let loss_percent = percent(lost);
+        Measured { complaint: Complaint::Loss, loss_percent, rtt, better_rtt, distrust: self.length() }
     }
 
     fn is_trusted(self) -> bool {
@@ -172,6 +181,7 @@ impl Quality {
 
     fn take(&mut self, look: &Look<'_>) {
         if self.in_use.is_none_or(|(key, _)| key != look.selected) {
+            self.note_loss_of_silent();
             self.begin_anew();
             self.in_use = Some((look.selected, look.now));
         }
@@ -196,7 +206,11 @@ impl Quality {
     /// Audio lost in the worse direction.
     fn loss(&self, look: &Look<'_>) -> f64 {
         let reported = look.reported.filter(|_| look.arrived.is_none() && self.is_settled(look.now));
-        [self.heard.loss(), self.arrived.loss().or(reported)].into_iter().flatten().fold(0.0, f64::max)
+        [self.counted_loss(), reported].into_iter().flatten().fold(0.0, f64::max)
+    }
+
+    fn counted_loss(&self) -> Option<f64> {
+        [self.heard.loss(), self.arrived.loss()].into_iter().flatten().max_by(f64::total_cmp)
     }
 
     /// Doubts the pair in use, and leaves it for a clearly better one.
@@ -221,8 +235,7 @@ impl Quality {
         let others = before.filter(|key| *key != look.selected && !self.distrusts(*key)).take(room);
         let others: Vec<Key> = others.collect();
         let distrust = self.leave(look.selected, look.now);
-        let loss_percent = (loss * 100.0).round().clamp(0.0, 100.0) as u8;
-        let measured = Measured { complaint, loss_percent, rtt, better_rtt: better.rtt, distrust };
+        let measured = Measured { complaint, loss_percent: percent(loss), rtt, better_rtt: better.rtt, distrust };
         let mut steps = vec![Step::Distrust(look.selected, Some(measured))];
         for other in others {
             self.leave(other, look.now);
@@ -287,7 +300,7 @@ impl Quality {
             self.past.remove(&forgotten);
         }
         let times = self.past.get(&key).map_or(0, |past| past.times).saturating_add(1);
-        let mut past = Past { times, standing: Standing::Distrusted { until: now } };
+        let mut past = Past { times, standing: Standing::Distrusted { until: now }, lost: None };
         past.standing = Standing::Distrusted { until: now + past.length() };
         self.past.insert(key, past);
         past.length()
@@ -300,7 +313,8 @@ impl Quality {
     /// Puts pairs that were distrusted long enough on trial, and trusts those that passed.
     fn try_again(&mut self, look: &Look<'_>) -> Vec<Step> {
         let in_use = self.tracks.get(&look.selected).and_then(Track::upper);
-        let mut trusted = Vec::new();
+        let is_clean = self.counted_loss().is_some_and(|loss| loss < CLEAN);
+        let mut steps = Vec::new();
         for (key, past) in &mut self.past {
             match past.standing {
                 Standing::Distrusted { until } if until <= look.now => {
@@ -309,23 +323,29 @@ impl Quality {
                     if self.tracks.contains_key(key) {
                         past.standing = Standing::OnTrial { since: look.now };
                     } else if look.now.saturating_duration_since(until) >= FORGIVEN {
-                        trusted.push(Step::Trust(*key));
+                        steps.push(Step::Trust(*key));
                         past.standing = Standing::Trusted { since: until };
                     }
                 }
                 Standing::OnTrial { since } if look.now.saturating_duration_since(since) >= TRIAL => {
                     let has_passed = self.tracks.get(key).is_some_and(|track| track.passes(since, in_use));
                     past.standing = if has_passed {
-                        trusted.push(Step::Trust(*key));
+                        steps.push(Step::Trust(*key));
                         Standing::Trusted { since: look.now }
                     } else {
+                        let rtt = |key: &Key| self.tracks.get(key).and_then(Track::newest);
+                        let rtts = rtt(key).zip(rtt(&look.selected));
+                        let measured =
+                            past.lost.zip(rtts).filter(|_| is_clean).map(|(lost, rtts)| past.lossy(lost, rtts));
+                        steps.extend(measured.map(|measured| Step::Distrust(*key, Some(measured))));
                         Standing::Distrusted { until: look.now + past.length() }
                     };
+                    past.lost = None;
                 }
                 Standing::Distrusted { .. } | Standing::OnTrial { .. } | Standing::Trusted { .. } => {}
             }
         }
-        trusted
+        steps
     }
 }
 
@@ -340,6 +360,10 @@ impl Track {
         };
         asked >= TRIAL_ASKED && lost <= TRIAL_LOST && !is_slow
     }
+}
+
+fn percent(share: f64) -> u8 {
+    (share * 100.0).round().clamp(0.0, 100.0) as u8
 }
 
 fn key_of(measure: &PairMeasure) -> Key {

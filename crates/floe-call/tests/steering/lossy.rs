@@ -5,7 +5,7 @@ use std::{
     net::{IpAddr, SocketAddr},
     sync::{
         Arc,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     task::{Context, Poll},
     time::Duration,
@@ -21,6 +21,7 @@ use floe_wire::InterfaceInfo;
 #[derive(Clone, Default)]
 pub struct Loss {
     percent: Arc<AtomicU32>,
+    is_even: Arc<AtomicBool>,
     dice: Arc<AtomicU32>,
     delay_ms: Arc<AtomicU32>,
 }
@@ -29,6 +30,12 @@ impl Loss {
     /// Loses so much from here on.
     pub fn set_percent(&self, percent: u32) {
         self.percent.store(percent, Ordering::Relaxed);
+    }
+
+    /// Loses so much from here on, and of what is no audio never several in a row: no path looks silent.
+    pub fn set_even_percent(&self, percent: u32) {
+        self.is_even.store(true, Ordering::Relaxed);
+        self.set_percent(percent);
     }
 
     /// Holds everything back so long from here on.
@@ -40,9 +47,16 @@ impl Loss {
         Duration::from_millis(self.delay_ms.load(Ordering::Relaxed).into())
     }
 
-    fn strikes(&self) -> bool {
+    /// Whether a datagram is lost; `others` counts those of its socket that are no audio.
+    fn strikes(&self, datagram: &[u8], others: &AtomicU32) -> bool {
+        let percent = self.percent.load(Ordering::Relaxed);
+        // RFC 7983 section 7: what begins so is RTP or RTCP.
+        let is_audio = datagram.first().is_some_and(|first| (128..=191).contains(first));
+        if self.is_even.load(Ordering::Relaxed) && !is_audio {
+            return others.fetch_add(1, Ordering::Relaxed).wrapping_mul(percent) % 100 < percent;
+        }
         let thrown = self.dice.fetch_add(1, Ordering::Relaxed).wrapping_mul(2_654_435_761);
-        (thrown >> 16) % 100 < self.percent.load(Ordering::Relaxed)
+        (thrown >> 16) % 100 < percent
     }
 }
 
@@ -63,7 +77,12 @@ impl Network for Lossy {
     }
 
     fn bind_udp(&self, local: SocketAddr) -> io::Result<Box<dyn UdpSocket>> {
-        Ok(Box::new(Socket { inner: self.inner.bind_udp(local)?.into(), relay: self.relay, loss: self.loss.clone() }))
+        Ok(Box::new(Socket {
+            inner: self.inner.bind_udp(local)?.into(),
+            relay: self.relay,
+            loss: self.loss.clone(),
+            others: AtomicU32::default(),
+        }))
     }
 
     /// No TCP, which would be a direct way without loss.
@@ -88,6 +107,7 @@ struct Socket {
     inner: Arc<dyn UdpSocket>,
     relay: IpAddr,
     loss: Loss,
+    others: AtomicU32,
 }
 
 impl UdpSocket for Socket {
@@ -96,7 +116,7 @@ impl UdpSocket for Socket {
     }
 
     fn try_send_to(&self, datagram: &[u8], remote: SocketAddr) -> io::Result<()> {
-        if remote.ip() != self.relay && self.loss.strikes() {
+        if remote.ip() != self.relay && self.loss.strikes(datagram, &self.others) {
             return Ok(());
         }
         let delay = self.loss.delay();

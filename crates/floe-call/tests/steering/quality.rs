@@ -21,7 +21,7 @@ async fn moved(call: &Call, to_relay: bool) -> Duration {
 #[tokio::test(start_paused = true)]
 async fn a_direct_way_that_loses_packets_is_left_for_a_relay_at_both_ends_and_returned_to_once_it_is_good() {
     let (pair, loss) = prepared().await;
-    loss.set_percent(30);
+    loss.set_even_percent(30);
     let mut left = Vec::new();
     for call in [&pair.a, &pair.b] {
         until(call, "the reason is known", |snapshot| !snapshot.picture.departures.is_empty()).await;
@@ -46,6 +46,26 @@ async fn a_direct_way_that_loses_packets_is_left_for_a_relay_at_both_ends_and_re
         let why = report.selected_pairs.iter().filter_map(|selection| selection.why.as_deref());
         assert!(why.into_iter().any(|why| why.contains("% of the audio")), "{}", log_of(&snapshot.picture));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_direct_way_that_loses_a_third_of_everything_is_left_and_not_returned_to_while_it_does() {
+    let (pair, loss) = prepared().await;
+    loss.set_percent(33);
+    for call in [&pair.a, &pair.b] {
+        // A run of lost answers may look like silence before the loss of audio is known.
+        moved(call, true).await;
+    }
+    let left = [&pair.a, &pair.b].map(|call| call.snapshot().picture.selections.len());
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    for (call, left) in [&pair.a, &pair.b].into_iter().zip(left) {
+        let snapshot = call.snapshot();
+        let since = &snapshot.picture.selections[left..];
+        assert!(since.iter().all(|chosen| is_relayed(&snapshot, chosen.pair)), "{}", log_of(&snapshot.picture));
+        let is_said = ["% of the audio", "is tried for some seconds"].iter().any(|text| says(&snapshot, text));
+        assert!(is_said, "{}", log_of(&snapshot.picture));
+    }
+    pair.finish().await;
 }
 
 #[tokio::test(start_paused = true)]
