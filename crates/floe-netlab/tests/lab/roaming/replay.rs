@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeSet,
     net::SocketAddrV4,
+    thread::sleep,
     time::{Duration, Instant},
 };
 
@@ -19,6 +20,8 @@ use crate::{SOON, both_call, exchange_codes, wait_for_audio, wait_until_seen};
 const OLD_IS_OVER: Duration = Duration::from_secs(3);
 /// A program's clock begins a little after it was started, and less than this.
 const STARTED_WITHIN: Duration = Duration::from_millis(1500);
+/// Between datagrams that are sent again: what comes in one burst is lost on a busy machine before anybody sees it.
+const PACE: Duration = Duration::from_millis(5);
 
 /// Sends datagrams again in their order, each from the port that it came from; says how many.
 fn send_again(from: &Host, seen: &[&Datagram]) -> usize {
@@ -28,6 +31,7 @@ fn send_again(from: &Host, seen: &[&Datagram]) -> usize {
         let mut sprayer = Sprayer::at(from, source).unwrap();
         for datagram in seen.iter().filter(|datagram| datagram.from == source) {
             sprayer.send(datagram.to.into(), &datagram.payload).unwrap();
+            sleep(PACE);
         }
         sent += sprayer.finish().unwrap();
     }
