@@ -35,7 +35,7 @@ use crate::{
     picture::{PairId, PairState, Severity},
     states::GenerationStates,
     transactions::Transactions,
-    why::why,
+    why::{why, why_gone},
 };
 
 /// How old judgements that depend on time may be: sentences count whole seconds.
@@ -276,11 +276,12 @@ impl Inspector {
     fn judge_pair_in(&mut self, id: PairId, now: &Circumstances) {
         let is_in_reserve =
             self.picture.ended.is_none() && self.picture.standby.contains(&id) && !self.picture.is_blocked(id);
+        let is_gone = self.picture.base(id.base).is_some_and(|base| base.is_gone);
         let Some((view, facts)) = self.pairs.get_mut(&mut self.picture.pairs, id) else { return };
-        let state = judge(view, facts, now);
+        let state = if is_gone { PairState::Failed } else { judge(view, facts, now) };
         self.is_phases_stale |= state != view.state;
         view.state = state;
-        view.why = why(view, facts, now);
+        view.why = if is_gone { why_gone(view) } else { why(view, facts, now) };
         if is_in_reserve && state == PairState::Succeeded {
             view.why.push_str("; in reserve, can take over without a check");
         }

@@ -275,6 +275,8 @@ pub struct BaseView {
     pub opened: Stamp,
     /// When it was closed.
     pub closed: Option<Stamp>,
+    /// It was closed while the call went on: its network, or its relay, went away.
+    pub is_gone: bool,
     /// Datagrams and bytes sent.
     pub sent: Traffic,
     /// Datagrams and bytes received.

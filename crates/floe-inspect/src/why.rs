@@ -33,6 +33,14 @@ pub(crate) fn why(view: &PairView, facts: &PairFacts, now: &Circumstances) -> St
     sentence
 }
 
+/// Says what became of a pair whose base is gone.
+pub(crate) fn why_gone(view: &PairView) -> String {
+    match view.rtt {
+        Some(rtt) => format!("answered in {} until its base was closed", millis(rtt)),
+        None => format!("{}, not answered before its base was closed", checks(view)),
+    }
+}
+
 fn waiting(view: &PairView, now: &Circumstances) -> String {
     if view.requests_received > 0 {
         return format!("{}; ours has not left yet", peers_checks(view));

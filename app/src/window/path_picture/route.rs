@@ -295,6 +295,8 @@ impl SideRoute {
             }
             PairState::InProgress => (LinkStyle::Trying, format!("{checks}, no answer yet")),
             PairState::Waiting | PairState::Frozen => (LinkStyle::Unknown, pair.state.name().to_owned()),
+            PairState::Failed if base.is_some_and(|base| base.is_gone) => (LinkStyle::Dead, "✗ gone".to_owned()),
+            PairState::Failed if pair.last_answer.is_some() => (LinkStyle::Dead, "✗ answers no more".to_owned()),
             PairState::Failed => (LinkStyle::Dead, format!("✗ {checks}, no answer")),
         };
         Self { pair: pair.id, from, to, label, style, why: pair.why.clone() }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use floe_wire::{
-    BaseId, BaseKind, Direction, InterfaceInfo, InterfaceKind,
+    BaseId, BaseKind, Direction, IceConnectionState, InterfaceInfo, InterfaceKind,
     note::{DropKind, FramingFault, RefusalReason},
 };
 
@@ -56,6 +56,7 @@ impl Inspector {
             base_kind: kind.clone(),
             opened: self.picture.at,
             closed: None,
+            is_gone: false,
             sent: Traffic::default(),
             received: Traffic::default(),
             send_failures: 0,
@@ -89,9 +90,12 @@ impl Inspector {
 
     pub(super) fn on_base_closed(&mut self, base: BaseId) {
         let at = self.picture.at;
+        let is_over = self.picture.ended.is_some() || self.picture.ice_connection_state() == IceConnectionState::Closed;
         if let Some(view) = self.picture.bases.iter_mut().find(|view| view.base == base) {
             view.closed.get_or_insert(at);
+            view.is_gone |= !is_over;
         }
+        self.is_pairs_stale = true;
         self.say(Severity::Detail, "network", format!("{}: closed", self.base_name(base)));
     }
 

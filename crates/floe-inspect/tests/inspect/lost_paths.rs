@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use floe_inspect::{Confidence, diagnose};
+use floe_inspect::{Confidence, diagnose, picture::PairState};
 use floe_wire::{
     CandidateType, IceConnectionState, Note,
     note::{AudioMeasure, EndReason, InterfaceAddress},
@@ -154,6 +154,20 @@ fn c25_names_the_change_that_took_the_path_and_not_the_one_after_it() {
     script.wait(1_500).note(Note::NetworkChanged { appeared: eth(), vanished: Vec::new() });
     let found = finding(&script, "C25");
     assert!(found.evidence.contains("went away") && found.evidence.contains("in 20 ms"), "{}", found.evidence);
+}
+
+#[test]
+fn a_pair_is_failed_once_its_base_is_closed_mid_call_and_not_by_hanging_up() {
+    let mut script = two_nat_call();
+    script.note(Note::BaseClosed { base: ETH });
+    let pair = script.pair(REMOTE);
+    assert_eq!(pair.state, PairState::Failed);
+    assert!(pair.why.ends_with("until its base was closed"), "{}", pair.why);
+
+    let mut script = two_nat_call();
+    script.ice(IceConnectionState::Closed);
+    script.note(Note::BaseClosed { base: ETH }).note(Note::Ended { reason: EndReason::HungUp });
+    assert_eq!(script.pair(REMOTE).state, PairState::Succeeded);
 }
 
 #[test]
