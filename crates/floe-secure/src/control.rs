@@ -54,6 +54,10 @@ const RTO_MAX_MS: u64 = 1000;
 const OPENING_ATTEMPTS: usize = 60;
 /// SCTP wants addresses; inside DTLS there are none (RFC 8261 section 6.1).
 const NOWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 5000);
+/// Ports, verification tag and checksum of a packet (RFC 9260 section 3.1); the type of its first chunk follows.
+const COMMON_HEADER: usize = 12;
+/// Type of the chunk that begins an association.
+const INIT: u8 = 1;
 /// Streams of the DTLS client are even (RFC 8832 section 6).
 const OWN_STREAM: u16 = 0;
 
@@ -151,6 +155,9 @@ impl ControlChannel {
             if packet.len() > usize::from(u16::MAX) {
                 return Err(Broken);
             }
+            if channel.is_late_init(packet) {
+                return Ok(());
+            }
             let packet = Bytes::copy_from_slice(packet);
             match channel.endpoint.handle(now, NOWHERE, None, None, packet) {
                 Some((handle, DatagramEvent::NewAssociation(association))) => {
@@ -166,6 +173,14 @@ impl ControlChannel {
             }
             channel.advance()
         });
+    }
+
+    /// An INIT of an association that stands: it was sent again before the answer came, and took a slower way than the
+    /// rest. The library would end the association over it. RFC 9260 section 5.2.2 has it answered, and section 5.2.3
+    /// has the peer discard that answer.
+    fn is_late_init(&self, packet: &[u8]) -> bool {
+        let stands = self.association.as_ref().is_some_and(|(_, association)| !association.is_handshaking());
+        stands && packet.get(COMMON_HEADER) == Some(&INIT)
     }
 
     /// When [`ControlChannel::poll_transmit`] has more to say without being told anything.

@@ -56,6 +56,36 @@ fn tag_towards(channel: &mut ControlChannel, now: Instant) -> u32 {
     u32::from_be_bytes(packets[0][4..8].try_into().unwrap())
 }
 
+/// Sent again before an answer came, or kept somewhere on a slower way.
+#[test]
+fn whatever_arrives_once_more_and_late_ends_nothing() {
+    for late in 1..=40 {
+        let mut now = Instant::now();
+        let (mut client, mut server) = (ControlChannel::new(true, now), ControlChannel::new(false, now));
+        let mut flying: VecDeque<[Vec<Vec<u8>>; 2]> = VecDeque::new();
+        let mut told = [Vec::new(), Vec::new()];
+        for step in 0..100 {
+            if step == 20 {
+                client.send(b"there").unwrap();
+                server.send(b"and back").unwrap();
+            }
+            flying.push_back([client.poll_transmit(now), server.poll_transmit(now)]);
+            now += DELAY;
+            let again = flying.len().checked_sub(1 + late).and_then(|_| flying.pop_front());
+            for [to_server, to_client] in flying.back().into_iter().chain(&again) {
+                to_server.iter().for_each(|packet| server.handle(packet, now));
+                to_client.iter().for_each(|packet| client.handle(packet, now));
+            }
+            told[0].extend(std::iter::from_fn(|| client.poll()));
+            told[1].extend(std::iter::from_fn(|| server.poll()));
+        }
+        let message = |bytes: &[u8]| ControlEvent::Message(bytes.to_vec());
+        let expected =
+            [vec![ControlEvent::Opened, message(b"and back")], vec![ControlEvent::Opened, message(b"there")]];
+        assert_eq!(told, expected, "again {late} steps later");
+    }
+}
+
 #[test]
 fn packets_fit_into_every_ipv6_path() {
     let now = Instant::now();
