@@ -261,8 +261,8 @@ impl Gathering {
         self.candidates.forget_mapped(local, gone);
     }
 
-    /// Whether a further code would be better than the newest one: an address in it has moved, the network has changed, or a
-    /// server has told a sort of address that it lacks. Tells each news once.
+    /// Whether a further code would be better than the newest one: an address in it has moved, the network has changed,
+    /// or a server has told a sort of address that it lacks. Tells each news once.
     pub fn take_moved(&mut self) -> bool {
         let has_news = std::mem::take(&mut self.surroundings.has_news);
         self.mappings.take_moved() || has_news

@@ -1,6 +1,6 @@
 //! Codes with candidates that nobody can use: the call goes on with the rest, and says what was left out.
 
-mod watching;
+mod common;
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -9,10 +9,10 @@ use floe_signal::Code;
 use floe_simnet::{Scenario, World};
 use floe_wire::{Candidate, note::DropKind};
 
-use crate::watching::until;
+use crate::common::until;
 
 async fn code_of(call: &Call) -> Code {
-    Code::decode(&watching::code_of(call).await).expect("a code just made").0
+    Code::decode(&common::code_of(call).await).expect("a code just made").0
 }
 
 /// Two calls on one LAN; B gets A's code with these candidates before A's own.

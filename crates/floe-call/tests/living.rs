@@ -1,6 +1,6 @@
 //! Codes that wait: routers with little patience, and what both codes let expect of each other.
 
-mod watching;
+mod common;
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,24 +13,19 @@ use floe_signal::Code;
 use floe_simnet::{NatConfig, PortAssignment, Scenario, Side, World};
 use floe_wire::{Candidate, CandidateType, IceConnectionState, NatSummary, Stamp};
 
-use crate::watching::{code_of, exchange, log_of, until};
-
-struct Pair {
-    a: Call,
-    b: Call,
-    world: World,
-}
+use crate::common::{
+    code_of, exchange, log_of,
+    pair::{Pair, config_for},
+    until,
+};
 
 fn start(scenario: Scenario, nat: Option<NatConfig>, mapping_refresh: Duration) -> Pair {
     let world = World::build(scenario, 7).expect("the world can be built");
     for side in [Side::A, Side::B] {
         assert!(nat.is_none_or(|nat| world.set_nat(side, nat)));
     }
-    let stun_servers = world.stun_servers.clone();
-    let config = CallConfig { stun_servers, mapping_refresh, ..CallConfig::default() };
-    let a = Call::start(config.clone(), Arc::clone(&world.a));
-    let b = Call::start(config, Arc::clone(&world.b));
-    Pair { a, b, world }
+    let config = CallConfig { mapping_refresh, ..config_for(&world) };
+    Pair::begin(world, config)
 }
 
 async fn connected(call: &Call) -> Arc<Snapshot> {

@@ -1,6 +1,6 @@
 //! What codes and packets reveal at each level of privacy.
 
-mod watching;
+mod common;
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -9,7 +9,7 @@ use floe_signal::Code;
 use floe_simnet::{Scenario, World};
 use floe_wire::{Candidate, CandidateType};
 
-use crate::watching::{code_of, until};
+use crate::common::{code_of, pair::config_for, until};
 
 /// Connects two calls, of which A has this level; gives A's code and both last snapshots.
 async fn connected(scenario: Scenario, privacy: Privacy) -> (Code, Arc<Snapshot>, Arc<Snapshot>) {
@@ -20,12 +20,7 @@ async fn connected(scenario: Scenario, privacy: Privacy) -> (Code, Arc<Snapshot>
 async fn connected_at(scenario: Scenario, levels: [Privacy; 2]) -> (Code, Arc<Snapshot>, Arc<Snapshot>) {
     let [privacy, of_b] = levels;
     let world = World::build(scenario, 5).expect("the world can be built");
-    let config = CallConfig {
-        stun_servers: world.stun_servers.clone(),
-        turn_servers: world.turn_servers.clone(),
-        turn_trust: world.turn_trust.clone(),
-        ..CallConfig::default()
-    };
+    let config = config_for(&world);
     let a = Call::start(CallConfig { privacy, ..config.clone() }, Arc::clone(&world.a));
     let b = Call::start(CallConfig { privacy: of_b, ..config }, Arc::clone(&world.b));
     let (code_a, code_b) = (code_of(&a).await, code_of(&b).await);

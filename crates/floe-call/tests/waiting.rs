@@ -1,16 +1,20 @@
 //! What a call sends while it waits for a person: ten minutes of simulated time.
 
-mod watching;
+mod common;
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use floe_call::{AudioClock, AudioSource, Call, CallConfig, Command};
+use floe_call::{AudioClock, CallConfig, Command};
 use floe_inspect::Picture;
 use floe_simnet::{NatConfig, Scenario, Side, World};
 use floe_wire::BaseKind;
 use tokio::time::Instant;
 
-use crate::watching::{code_of, log_of, until};
+use crate::common::{
+    code_of, log_of,
+    pair::{Pair, config_for},
+    until,
+};
 
 const WAIT: Duration = Duration::from_secs(600);
 /// Packets of one base in that time: one a second.
@@ -19,35 +23,18 @@ const MOST: u64 = 600;
 const SOON: Duration = Duration::from_millis(500);
 
 /// Both ends of a call behind routers that forget after 30 s.
-struct Pair {
-    a: Call,
-    b: Call,
-    world: World,
+fn start(scenario: Scenario, nat: NatConfig) -> Pair {
+    let world = World::build(scenario, 7).expect("the world can be built");
+    for side in [Side::A, Side::B] {
+        assert!(world.set_nat(side, NatConfig { expiry: Duration::from_secs(30), ..nat }));
+    }
+    let config = CallConfig { audio_clock: AudioClock::Runtime, ..config_for(&world) };
+    Pair::begin(world, config)
 }
 
-impl Pair {
-    fn start(scenario: Scenario, nat: NatConfig) -> Self {
-        let world = World::build(scenario, 7).expect("the world can be built");
-        for side in [Side::A, Side::B] {
-            assert!(world.set_nat(side, NatConfig { expiry: Duration::from_secs(30), ..nat }));
-        }
-        let config = CallConfig {
-            stun_servers: world.stun_servers.clone(),
-            turn_servers: world.turn_servers.clone(),
-            turn_trust: world.turn_trust.clone(),
-            audio_clock: AudioClock::Runtime,
-            source: AudioSource::Tone { hz: 440 },
-            ..CallConfig::default()
-        };
-        let a = Call::start(config.clone(), Arc::clone(&world.a));
-        let b = Call::start(config, Arc::clone(&world.b));
-        Self { a, b, world }
-    }
-
-    /// Packets of both ends and of the servers, segments of TCP among them.
-    fn sent(&self) -> u64 {
-        self.world.counters().expect("it is simulated").sent
-    }
+/// Packets of both ends and of the servers, segments of TCP among them.
+fn sent(world: &World) -> u64 {
+    world.counters().expect("it is simulated").sent
 }
 
 /// What each base that is no mere TCP port has sent.
@@ -59,12 +46,12 @@ fn sent_by_base(picture: &Picture) -> Vec<(String, u64)> {
 
 /// A has pasted B's code; B has pasted nothing, for ten minutes.
 async fn check_waiting(scenario: Scenario, nat: NatConfig) {
-    let pair = Pair::start(scenario, nat);
+    let pair = start(scenario, nat);
     let (code_a, code_b) = (code_of(&pair.a).await, code_of(&pair.b).await);
     pair.a.send(Command::PasteCode(code_b.clone()));
-    let before = pair.sent();
+    let before = sent(&pair.world);
     tokio::time::sleep(WAIT).await;
-    let sent = pair.sent() - before;
+    let sent = sent(&pair.world) - before;
 
     let bases: Vec<_> = [&pair.a, &pair.b].map(|call| sent_by_base(&call.snapshot().picture)).concat();
     assert!(bases.iter().all(|(_, packets)| *packets <= MOST), "{scenario}: {bases:?}");

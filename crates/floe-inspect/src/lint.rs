@@ -14,10 +14,10 @@
 //! browsers check such pairs. Nominations of these pairs are no second ones, and a fragment counts as kept only when it is
 //! in use 10 s later.
 //!
-//! What a record cannot show is unknown and no absence of findings; [`unknown()`] names it. Passwords are never recorded: their
-//! lengths and whether one came again are notes of a call, which a foreign capture lacks. Redundant pairs leave from one
-//! base, so that two pairs show only in the PRIORITY of their checks. Frames are judged where they are read, because
-//! records hold what is in them.
+//! What a record cannot show is unknown and no absence of findings; [`unknown()`] names it. Passwords are never
+//! recorded: their lengths and whether one came again are notes of a call, which a foreign capture lacks. Redundant
+//! pairs leave from one base, so that two pairs show only in the PRIORITY of their checks. Frames are judged where they
+//! are read, because records hold what is in them.
 
 mod candidates;
 mod checks;

@@ -1,8 +1,8 @@
 //! Linux network namespaces with real NATs, driving the real `floe` binary.
 //!
-//! Every test runs inside [`isolated`]: a copy of its own process in fresh user, network, mount and process namespaces. Nothing
-//! of the machine's network is reachable from there, names never clash, root is not needed, and the kernel removes every
-//! namespace and process when the test ends, however it ends.
+//! Every test runs inside [`isolated`]: a copy of its own process in fresh user, network, mount and process namespaces.
+//! Nothing of the machine's network is reachable from there, names never clash, root is not needed, and the kernel
+//! removes every namespace and process when the test ends, however it ends.
 //!
 //! The labs are built with `ip` and `nft`, the tools that people who debug networks type themselves: what a test does
 //! can be repeated by hand. The crate `patchbay` builds comparable labs through netlink, but brings tokio and its own

@@ -158,8 +158,8 @@ impl Process {
         Ok(Duration::from_millis(TICK_MS * ticks.iter().sum::<u64>()))
     }
 
-    /// How often threads of the process have gone to sleep by themselves so far, each time to be woken again; of the threads
-    /// whose name begins so.
+    /// How often threads of the process have gone to sleep by themselves so far, each time to be woken again; of the
+    /// threads whose name begins so.
     ///
     /// # Errors
     /// When it is gone.

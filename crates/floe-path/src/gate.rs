@@ -6,7 +6,8 @@
 //! 2. consent of valid pairs, selected or in reserve;
 //! 3. a check: triggered by an authentic request of the peer, else of a pair that was never checked, else again; the
 //!    highest priority first. Pairs back off from 250 ms to 4 s, or more where a base has many or dials, and never give
-//!    up, because a human carries the codes. Of several fresh pairs with one foundation, one is checked and the others are frozen for its result.
+//!    up, because a human carries the codes. Of several fresh pairs with one foundation, one is checked and the others
+//!    are frozen for its result.
 //!
 //! Checks carry a nomination until something is chosen, so that a call needs one round trip. Nothing is
 //! chosen before the peer has sent an authentic request: an early peer's agent answers with its own password before

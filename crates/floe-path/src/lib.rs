@@ -2,7 +2,8 @@
 //!
 //! Each base has one `webrtc_ice` agent per generation, which asks for checks, answers the peer's and discovers
 //! peer-reflexive candidates; bases of ICE-TCP have none, and the gate does its work. Everything it wants passes the
-//! gate: a pure policy that paces, chooses, nominates, keeps consent and can change to a better pair later. Every packet goes through the caller.
+//! gate: a pure policy that paces, chooses, nominates, keeps consent and can change to a better pair later. Every
+//! packet goes through the caller.
 //!
 //! Deviations from RFC 8445:
 //! - section 8.1.1 (one nomination): nominations are numbered, and the largest number wins; see `nomination`. Checks

@@ -119,7 +119,8 @@ fn hosts(candidates: &[Candidate]) -> Vec<Host> {
     hosts
 }
 
-/// The candidate of one host, on a port whose `place` is among the passive ones; addresses and roles have foundations of their own (RFC 6544 section 4.3).
+/// The candidate of one host, on a port whose `place` is among the passive ones; addresses and roles have foundations
+/// of their own (RFC 6544 section 4.3).
 fn candidate((ip, preference): Host, number: usize, tcp_type: TcpType, place: usize, port: u16) -> Candidate {
     Candidate {
         candidate_type: CandidateType::Host,

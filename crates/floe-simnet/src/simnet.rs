@@ -47,7 +47,8 @@ impl Shared {
         self.ipv6.lock().unwrap_or_else(PoisonError::into_inner).get(&host).copied().unwrap_or_default()
     }
 
-    /// Does something that may put packets under way or set timers, and wakes the scheduler when it must wake sooner for it.
+    /// Does something that may put packets under way or set timers, and wakes the scheduler when it must wake sooner
+    /// for it.
     pub fn act<T>(&self, action: impl FnOnce(&mut Fabric) -> T) -> T {
         let mut fabric = self.lock();
         let before = fabric.next_event();

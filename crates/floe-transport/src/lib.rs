@@ -1,7 +1,8 @@
 //! Network seam, bases, the tap and STUN discovery.
 //!
-//! A [`Base`] owns one socket and its reader, a [`TcpBase`] a listening address and its connections; every datagram passes the [`Tap`] before anyone interprets it.
-//! [`Discovery`] asks STUN servers without touching a socket or a clock: bytes and time come in, decisions go out.
+//! A [`Base`] owns one socket and its reader, a [`TcpBase`] a listening address and its connections; every datagram
+//! passes the [`Tap`] before anyone interprets it. [`Discovery`] asks STUN servers without touching a socket or a
+//! clock: bytes and time come in, decisions go out.
 
 pub mod base;
 pub mod candidate;

@@ -13,7 +13,8 @@ pub fn view(servers: &mut Vec<TurnServer>, authorities: &mut String, wishes: &mu
     pen::heading(ui, "TURN servers");
     super::hint(
         ui,
-        "They carry the audio where no direct path exists. A password is forgotten with the window, unless you let it be remembered: then it stands readable in the settings file.",
+        "They carry the audio where no direct path exists. A password is forgotten with the window, unless you let it be \
+         remembered: then it stands readable in the settings file.",
     );
     let mut removed = None;
     for (number, server) in servers.iter_mut().enumerate() {

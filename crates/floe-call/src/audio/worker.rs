@@ -1,7 +1,8 @@
 //! The loop of the audio worker.
 //!
-//! Its clock of 20 ms runs from when there is audio to send or to play. Before that, while people exchange codes, nothing
-//! is encoded or played: a microphone is looked at now and then for the sake of its meter, and without one the worker sleeps.
+//! Its clock of 20 ms runs from when there is audio to send or to play. Before that, while people exchange codes,
+//! nothing is encoded or played: a microphone is looked at now and then for the sake of its meter, and without one the
+//! worker sleeps.
 
 use std::{
     sync::{

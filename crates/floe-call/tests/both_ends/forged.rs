@@ -75,8 +75,8 @@ fn measure(snapshot: &Snapshot) -> AudioMeasure {
     snapshot.picture.audio.clone().expect("audio flows")
 }
 
-/// The peer's line is cut, and somebody sends something of each kind in its place, as often as audio comes: how long until B suspects the path, and until it says that
-/// it is disconnected.
+/// The peer's line is cut, and somebody sends something of each kind in its place, as often as audio comes: how long
+/// until B suspects the path, and until it says that it is disconnected.
 async fn noticed(pair: &Pair, said: &[Vec<Overheard>]) -> [Duration; 2] {
     assert!(pair.world.set_loss(Side::A, 1.0));
     let cut = Instant::now();

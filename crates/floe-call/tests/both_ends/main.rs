@@ -1,5 +1,7 @@
 //! Whole calls whose ends tell each other what they see.
 
+#[path = "../common/mod.rs"]
+mod common;
 mod forged;
 mod machine;
 mod one_way;
@@ -8,8 +10,6 @@ mod replay;
 mod restarts;
 mod roaming;
 mod sides;
-#[path = "../watching/mod.rs"]
-mod watching;
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use floe_signal::{Capabilities, Code};
 use floe_simnet::Scenario;
 use floe_wire::note::EndReason;
 
-use self::pair::{Pair, code_of, connected, until};
+use self::pair::{Pair, code_of, hears_a_tone, until};
 
 async fn has_digests(call: &Call) {
     until(call, "the peer's digest has come twice", |snapshot| {
@@ -31,8 +31,8 @@ async fn has_digests(call: &Call) {
 #[tokio::test(start_paused = true)]
 async fn each_end_knows_what_the_other_one_sees() {
     let pair = Pair::exchanged(Scenario::TwoNat).await;
-    connected(&pair.a).await;
-    connected(&pair.b).await;
+    hears_a_tone(&pair.a).await;
+    hears_a_tone(&pair.b).await;
     for call in [&pair.a, &pair.b] {
         has_digests(call).await;
         let snapshot = until(call, "clocks are compared", |snapshot| snapshot.picture.peer.clocks.is_some()).await;
@@ -51,7 +51,7 @@ async fn each_end_knows_what_the_other_one_sees() {
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_mutes_is_shown_as_muted() {
     let pair = Pair::exchanged(Scenario::Lan).await;
-    connected(&pair.b).await;
+    hears_a_tone(&pair.b).await;
     for muted in [true, false] {
         pair.a.send(Command::SetMuted(muted));
         until(&pair.b, "the other side's mute is known", |snapshot| snapshot.picture.peer.muted == muted).await;
@@ -61,7 +61,7 @@ async fn a_peer_that_mutes_is_shown_as_muted() {
 #[tokio::test(start_paused = true)]
 async fn checks_that_never_arrive_are_told_apart_from_answers_that_do_not() {
     let pair = Pair::exchanged(Scenario::TwoNat).await;
-    connected(&pair.a).await;
+    hears_a_tone(&pair.a).await;
     has_digests(&pair.a).await;
     let snapshot = until(&pair.a, "a pair that cannot work says what the peer saw", |snapshot| {
         snapshot.picture.pairs.iter().any(|pair| pair.why.ends_with("the peer saw none of them"))
@@ -79,8 +79,8 @@ async fn a_peer_without_a_channel_is_called_all_the_same() {
     older.capabilities = Capabilities::AUDIO;
     pair.a.send(Command::PasteCode(older.encode()));
     pair.b.send(Command::PasteCode(code_a));
-    connected(&pair.a).await;
-    connected(&pair.b).await;
+    hears_a_tone(&pair.a).await;
+    hears_a_tone(&pair.b).await;
     let snapshot = until(&pair.a, "it is said why only this side is in view", |snapshot| {
         matches!(snapshot.picture.peer.channel, ChannelView::Closed { .. })
     })

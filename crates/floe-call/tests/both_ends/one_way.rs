@@ -6,7 +6,7 @@ use floe_call::Call;
 use floe_inspect::directions::{Directions, Worse, directions};
 use floe_simnet::{Scenario, Side, Way, World};
 
-use super::pair::{Pair, connected, until};
+use super::pair::{Pair, hears_a_tone, until};
 
 /// Both ends name the direction, each as its own.
 async fn is_named(pair: &Pair, by_a: Worse, by_b: Worse, sentence: &str) {
@@ -30,8 +30,8 @@ async fn measured(call: &Call) -> Directions {
 #[tokio::test(start_paused = true)]
 async fn the_direction_that_loses_is_named_by_both_ends() {
     let pair = Pair::exchanged(Scenario::TwoNat).await;
-    connected(&pair.a).await;
-    connected(&pair.b).await;
+    hears_a_tone(&pair.a).await;
+    hears_a_tone(&pair.b).await;
     pair.world.change_way(Side::A, Way::There, |profile| profile.loss = 0.2);
     is_named(&pair, Worse::There, Worse::Here, "direction loses").await;
     pair.finish().await;
@@ -41,7 +41,7 @@ async fn the_direction_that_loses_is_named_by_both_ends() {
 async fn a_direction_that_becomes_slow_is_named_by_both_ends() {
     let pair = Pair::exchanged(Scenario::TwoNat).await;
     for call in [&pair.a, &pair.b] {
-        connected(call).await;
+        hears_a_tone(call).await;
         // While the path is quick both clocks are compared to within half of its round trip, and that of the machine.
         until(call, "the clocks are known well", |snapshot| {
             let known = snapshot.picture.peer.clock_log.at(snapshot.picture.at);

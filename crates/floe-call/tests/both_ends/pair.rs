@@ -2,20 +2,14 @@
 
 use std::sync::Arc;
 
-use floe_call::{AudioClock, AudioSource, Call, CallConfig, Snapshot};
+use floe_call::{AudioClock, Call, CallConfig};
 use floe_simnet::{Scenario, World};
 use floe_transport::Clock;
 use floe_wire::Record;
 use tokio::{sync::mpsc, task::JoinHandle};
 
-pub use crate::watching::{code_of, log_of, until};
-
-/// Two calls over one world.
-pub struct Pair {
-    pub a: Call,
-    pub b: Call,
-    pub world: World,
-}
+use crate::common::pair::config_for;
+pub use crate::common::{code_of, hears_a_tone, log_of, pair::Pair, until};
 
 impl Pair {
     pub fn start(scenario: Scenario) -> Self {
@@ -33,7 +27,7 @@ impl Pair {
             kept
         });
         let world = World::build(scenario, 7).expect("the world can be built");
-        (Self::begin(world, Some(records), |_| {}), kept)
+        (Self::recording(world, Some(records), |_| {}), kept)
     }
 
     /// Starts both calls over a world.
@@ -43,7 +37,7 @@ impl Pair {
 
     /// Starts both calls over a world, with what `change` makes of what they would be told.
     pub fn changed(world: World, change: impl FnOnce(&mut CallConfig)) -> Self {
-        Self::begin(world, None, change)
+        Self::recording(world, None, change)
     }
 
     /// Starts both calls with one clock.
@@ -51,16 +45,12 @@ impl Pair {
         Self::changed(world, |config| config.shared_clock = Some(Clock::start()))
     }
 
-    fn begin(world: World, records: Option<mpsc::Sender<Vec<Record>>>, change: impl FnOnce(&mut CallConfig)) -> Self {
-        let mut config = CallConfig {
-            stun_servers: world.stun_servers.clone(),
-            turn_servers: world.turn_servers.clone(),
-            turn_trust: world.turn_trust.clone(),
-            include_loopback: world.include_loopback,
-            audio_clock: AudioClock::Runtime,
-            source: AudioSource::Tone { hz: 440 },
-            ..CallConfig::default()
-        };
+    fn recording(
+        world: World,
+        records: Option<mpsc::Sender<Vec<Record>>>,
+        change: impl FnOnce(&mut CallConfig),
+    ) -> Self {
+        let mut config = CallConfig { audio_clock: AudioClock::Runtime, ..config_for(&world) };
         change(&mut config);
         let a = Call::start(config.clone(), Arc::clone(&world.a));
         let b = Call::start(CallConfig { records, ..config }, Arc::clone(&world.b));
@@ -73,23 +63,4 @@ impl Pair {
         pair.exchange().await;
         pair
     }
-
-    /// Pastes each code into the other.
-    pub async fn exchange(&self) {
-        crate::watching::exchange(&self.a, &self.b).await;
-    }
-
-    pub async fn finish(self) -> (Arc<Snapshot>, Arc<Snapshot>) {
-        let Self { a, b, world } = self;
-        let ends = tokio::join!(a.finish(), b.finish());
-        drop(world);
-        ends
-    }
-}
-
-pub async fn connected(call: &Call) {
-    until(call, "a tone is heard", |snapshot| {
-        snapshot.picture.audio.as_ref().is_some_and(|audio| audio.tone_hz.is_some())
-    })
-    .await;
 }

@@ -206,8 +206,8 @@ fn reflected(packets: &[Overheard]) -> Vec<Overheard> {
     packets.iter().map(turn).collect()
 }
 
-/// On a LAN somebody sees both ends, and there are pairs in reserve. One end is the client of the handshake, the other one
-/// the server.
+/// On a LAN somebody sees both ends, and there are pairs in reserve. One end is the client of the handshake, the other
+/// one the server.
 #[tokio::test(start_paused = true)]
 async fn what_both_ends_said_moves_neither_when_it_is_sent_again_or_back() {
     let pair = Pair::start(Scenario::Lan);

@@ -10,7 +10,7 @@ use floe_wire::{
     peer::{MoveReason, RestartCause},
 };
 
-use crate::pair::{Pair, connected, log_of, until};
+use crate::pair::{Pair, hears_a_tone, log_of, until};
 
 /// Two ends that have agreed that generations can follow.
 async fn prepared(scenario: Scenario) -> Pair {
@@ -22,7 +22,7 @@ async fn prepared(scenario: Scenario) -> Pair {
 /// Waits until both ends agree that generations can follow.
 pub async fn prepare(pair: &Pair) {
     for call in [&pair.a, &pair.b] {
-        connected(call).await;
+        hears_a_tone(call).await;
         until(call, "the peer has told its features", |snapshot| snapshot.picture.peer.digests.is_some()).await;
     }
 }

@@ -13,7 +13,7 @@ use floe_signal::{
 use floe_simnet::Scenario;
 use floe_wire::{Note, Record, RecordBody};
 
-use super::pair::{Pair, code_of, connected, until};
+use super::pair::{Pair, code_of, hears_a_tone, until};
 
 /// What a pair that cannot work says, with the peer's word if there is one.
 fn hopeless(picture: &Picture) -> Option<&str> {
@@ -42,7 +42,7 @@ async fn is_told(call: &Call) {
 async fn a_side_pasted_after_the_call_says_what_the_channel_would_have_said() {
     // The same world twice: once told live, once without a channel and pasted afterwards.
     let live = Pair::exchanged(Scenario::TwoNat).await;
-    connected(&live.b).await;
+    hears_a_tone(&live.b).await;
     is_told(&live.b).await;
     let live_sentence = hopeless(&live.b.snapshot().picture).expect("just seen").to_owned();
     live.finish().await;
@@ -54,8 +54,8 @@ async fn a_side_pasted_after_the_call_says_what_the_channel_would_have_said() {
         older.capabilities = Capabilities::AUDIO;
         call.send(Command::PasteCode(older.encode()));
     }
-    connected(&pair.a).await;
-    connected(&pair.b).await;
+    hears_a_tone(&pair.a).await;
+    hears_a_tone(&pair.b).await;
     until(&pair.b, "a pair of it has failed", |snapshot| {
         snapshot.picture.pairs.iter().any(|pair| pair.why.contains("sent, 0 back"))
     })

@@ -1,12 +1,12 @@
 //! Whole calls over simulated networks: two sessions, real timers, real encryption, real audio.
 
+#[path = "../common/mod.rs"]
+mod common;
 mod relays;
-#[path = "../watching/mod.rs"]
-mod watching;
 
 use std::{net::SocketAddr, sync::Arc};
 
-use floe_call::{AudioSource, Call, CallConfig, Command, PasteOutcome, Snapshot};
+use floe_call::{CallConfig, Command, PasteOutcome, Snapshot};
 use floe_inspect::{
     Picture, Report,
     picture::{PairState, SecurityView},
@@ -15,14 +15,11 @@ use floe_signal::Code;
 use floe_simnet::{Scenario, World};
 use floe_wire::{BaseId, CandidateType, IceConnectionState, note::EndReason};
 
-use crate::watching::{code_of, hears_the_tone, log_of, until};
-
-/// Two calls over one world.
-struct Pair {
-    a: Call,
-    b: Call,
-    world: World,
-}
+use crate::common::{
+    code_of, hears_the_tone, log_of,
+    pair::{Pair, config_for},
+    until,
+};
 
 impl Pair {
     fn start(scenario: Scenario) -> Self {
@@ -31,18 +28,9 @@ impl Pair {
 
     /// Starts both calls in a world of its own, with another configuration than fits the world.
     fn start_in(world: World, change: impl Fn(&mut CallConfig)) -> Self {
-        let mut config = CallConfig {
-            stun_servers: world.stun_servers.clone(),
-            turn_servers: world.turn_servers.clone(),
-            turn_trust: world.turn_trust.clone(),
-            include_loopback: world.include_loopback,
-            source: AudioSource::Tone { hz: 440 },
-            ..CallConfig::default()
-        };
+        let mut config = config_for(&world);
         change(&mut config);
-        let a = Call::start(config.clone(), Arc::clone(&world.a));
-        let b = Call::start(config, Arc::clone(&world.b));
-        Self { a, b, world }
+        Self::begin(world, config)
     }
 
     /// Starts both calls and pastes each code into the other.
@@ -50,16 +38,6 @@ impl Pair {
         let pair = Self::start(scenario);
         pair.exchange().await;
         pair
-    }
-
-    /// Pastes each code into the other call.
-    async fn exchange(&self) {
-        watching::exchange(&self.a, &self.b).await;
-    }
-
-    async fn finish(self) -> (Arc<Snapshot>, Arc<Snapshot>) {
-        let Self { a, b, world: _world } = self;
-        tokio::join!(a.finish(), b.finish())
     }
 }
 

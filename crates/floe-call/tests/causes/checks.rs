@@ -49,21 +49,21 @@ async fn c18_one_end_has_ipv4_only_and_the_other_ipv6_only() {
     let world = World::build(Scenario::DualStack, 7).expect("the world can be built");
     let a = Meddler::before(&world.a).hiding(|address| address.is_ipv4()).build();
     let b = Meddler::before(&world.b).hiding(|address| address.is_ipv6()).build();
-    let pair = Pair::over(world, a, b, &[]).exchange().await;
+    let pair = Pair::over(world, a, b, &[]).exchanged().await;
     says_first(&pair.a, "C18").await;
     says_first(&pair.b, "C18").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn c06_a_firewall_that_refuses_everything_and_what_the_other_end_sees_of_it() {
-    let pair = Pair::meddled(Scenario::Lan, |_, _| Fate::DENY).exchange().await;
+    let pair = Pair::meddled(Scenario::Lan, |_, _| Fate::DENY).exchanged().await;
     says_first(&pair.a, "C06").await;
     says_first(&pair.b, "C13").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn c06_a_firewall_that_refuses_everything_at_both_ends() {
-    let pair = Pair::both_meddled(Scenario::Lan, |_, _| Fate::DENY).exchange().await;
+    let pair = Pair::both_meddled(Scenario::Lan, |_, _| Fate::DENY).exchanged().await;
     says_first(&pair.a, "C06").await;
     says_first(&pair.b, "C06").await;
 }
@@ -73,7 +73,7 @@ async fn c07_udp_blocked_at_both_ends() {
     let world = World::build(Scenario::TwoNat, 7).expect("the world can be built");
     assert!(world.block_udp(Side::A, true) && world.block_udp(Side::B, true));
     let (a, b) = (Arc::clone(&world.a), Arc::clone(&world.b));
-    let pair = Pair::over(world, a, b, &[]).exchange().await;
+    let pair = Pair::over(world, a, b, &[]).exchanged().await;
     says_first(&pair.a, "C07").await;
     says_first(&pair.b, "C07").await;
 }
@@ -82,7 +82,7 @@ async fn c07_udp_blocked_at_both_ends() {
 async fn c09_one_dead_server_is_named_and_the_call_connects() {
     let world = World::build(Scenario::TwoNat, 7).expect("the world can be built");
     let (a, b) = (Arc::clone(&world.a), Arc::clone(&world.b));
-    let pair = Pair::over(world, a, b, &["stun:203.0.113.250:3478"]).exchange().await.connected().await;
+    let pair = Pair::over(world, a, b, &["stun:203.0.113.250:3478"]).exchanged().await.connected().await;
     for call in [&pair.a, &pair.b] {
         let snapshot = says(call, "C09").await;
         assert_eq!(ids(&snapshot.picture), ["C09"]);
@@ -91,7 +91,7 @@ async fn c09_one_dead_server_is_named_and_the_call_connects() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn c10_and_c11_two_symmetric_routers() {
-    let pair = Pair::start(Scenario::SymmetricBoth).exchange().await;
+    let pair = Pair::start(Scenario::SymmetricBoth).exchanged().await;
     for call in [&pair.a, &pair.b] {
         says_first(call, "C11").await;
         says(call, "C10").await;
@@ -102,7 +102,7 @@ async fn c10_and_c11_two_symmetric_routers() {
 async fn c12_and_c13_checks_that_pass_one_way() {
     // To the servers, everything passes.
     let pair = Pair::meddled(Scenario::Lan, |datagram, _| if is_stun(datagram) { Fate::Lose } else { Fate::Pass });
-    let pair = pair.exchange().await;
+    let pair = pair.exchanged().await;
     says_first(&pair.a, "C12").await;
     says_first(&pair.b, "C13").await;
 }
@@ -113,7 +113,7 @@ async fn c12_answers_that_neither_end_gets() {
         Ok(message) if message.class == Class::Success => Fate::Lose,
         _ => Fate::Pass,
     };
-    let pair = Pair::both_meddled(Scenario::Lan, lose).exchange().await;
+    let pair = Pair::both_meddled(Scenario::Lan, lose).exchanged().await;
     says_first(&pair.a, "C12").await;
     says_first(&pair.b, "C12").await;
 }
@@ -143,7 +143,7 @@ async fn c16_everything_leaves_through_a_tunnel_that_carries_nothing() {
     let world = World::build(Scenario::OneNat, 7).expect("the world can be built");
     let network_a = Meddler::before(&world.a).judging(|_, _| Fate::Lose).through_a_tunnel().build();
     let network_b = Arc::clone(&world.b);
-    let pair = Pair::over(world, network_a, network_b, &[]).exchange().await;
+    let pair = Pair::over(world, network_a, network_b, &[]).exchanged().await;
     let finding = |picture: &Picture| diagnose(picture).into_iter().find(|finding| finding.id == "C16");
     let is_likely = |snapshot: &Snapshot| {
         finding(&snapshot.picture).is_some_and(|finding| finding.confidence == Confidence::Likely)
@@ -161,7 +161,7 @@ async fn c16_both_ends_are_behind_tunnels_that_carry_nothing() {
     let world = World::build(Scenario::OneNat, 7).expect("the world can be built");
     let tunnel = |network| Meddler::before(network).judging(|_, _| Fate::Lose).through_a_tunnel().build();
     let (a, b) = (tunnel(&world.a), tunnel(&world.b));
-    let pair = Pair::over(world, a, b, &[]).exchange().await;
+    let pair = Pair::over(world, a, b, &[]).exchanged().await;
     says(&pair.a, "C16").await;
     says(&pair.b, "C16").await;
 }
@@ -204,7 +204,7 @@ async fn c05_only_the_local_network_is_refused() {
         _ => Fate::Lose,
     };
     let (a, b) = (meddle(&world.a, judge), meddle(&world.b, judge));
-    let pair = Pair::over(world, a, b, &[]).exchange().await;
+    let pair = Pair::over(world, a, b, &[]).exchanged().await;
     says_first(&pair.a, "C05").await;
     says_first(&pair.b, "C05").await;
 }
@@ -232,7 +232,7 @@ async fn c15_two_carriers_that_translate_once_more() {
         let snapshot = until(call, "all servers have answered", is_gathered).await;
         assert_eq!(ids(&snapshot.picture), ["C15"], "{}", story(&snapshot.picture));
     }
-    let pair = pair.exchange().await.connected().await;
+    let pair = pair.exchanged().await.connected().await;
     for call in [&pair.a, &pair.b] {
         assert_eq!(ids(&call.snapshot().picture), [] as [&str; 0], "{}", story(&call.snapshot().picture));
     }
@@ -242,7 +242,7 @@ async fn c15_two_carriers_that_translate_once_more() {
 async fn c17_names_that_no_multicast_carries() {
     let world = World::build(Scenario::Lan, 7).expect("the world can be built");
     let networks = [&world.a, &world.b].map(|network| Meddler::before(network).without_multicast().build());
-    let pair = Pair::configured(world, networks, |_, config| config.privacy = Privacy::HideLan).exchange().await;
+    let pair = Pair::configured(world, networks, |_, config| config.privacy = Privacy::HideLan).exchanged().await;
     says_first(&pair.a, "C17").await;
     says_first(&pair.b, "C17").await;
 }
@@ -255,7 +255,7 @@ async fn c21_answers_that_come_from_another_address_than_was_asked() {
         _ => from,
     };
     let [a, b] = [&world.a, &world.b].map(|network| Meddler::before(network).translating(source).build());
-    let pair = Pair::over(world, a, b, &[]).exchange().await;
+    let pair = Pair::over(world, a, b, &[]).exchanged().await;
     says_first(&pair.a, "C21").await;
     says_first(&pair.b, "C21").await;
 }
@@ -263,7 +263,7 @@ async fn c21_answers_that_come_from_another_address_than_was_asked() {
 #[tokio::test(flavor = "multi_thread")]
 async fn c29_and_c13_silence_means_nothing_at_first_and_something_later() {
     let lose = |datagram: &[u8], _| if is_stun(datagram) { Fate::Lose } else { Fate::Pass };
-    let pair = Pair::both_meddled(Scenario::Lan, lose).exchange().await;
+    let pair = Pair::both_meddled(Scenario::Lan, lose).exchanged().await;
     for call in [&pair.a, &pair.b] {
         let snapshot = says_first(call, "C29").await;
         let finding = diagnose(&snapshot.picture).remove(0);
@@ -293,7 +293,7 @@ async fn signs_in(page: &str, answer: &str, evidence: &str) {
     world.serve_web("page.example", answer.as_bytes()).expect("a web server");
     let page = WebPage::parse(&format!("http://{page}")).expect("a page");
     let networks = [Arc::clone(&world.a), Arc::clone(&world.b)];
-    let pair = Pair::configured(world, networks, |_, config| config.web_page = Some(page.clone())).exchange().await;
+    let pair = Pair::configured(world, networks, |_, config| config.web_page = Some(page.clone())).exchanged().await;
     for call in [&pair.a, &pair.b] {
         let snapshot = says_first(call, "C08").await;
         let finding = diagnose(&snapshot.picture).remove(0);

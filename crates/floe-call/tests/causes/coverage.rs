@@ -32,9 +32,10 @@ fn stage(id: &str) -> Stage {
             Stage::Elsewhere(LIVING, One("it is about the code of the end whose router forgot it, before any call"))
         }
         "C22" => {
-            // "Nominated and not answered" needs a check that was answered and a nomination that was not. Every check of
-            // this program nominates until something is chosen, so that only another program's capture can hold that;
-            // the fold is tested on a record of it. The other half, ends on different pairs, is staged at both ends.
+            // "Nominated and not answered" needs a check that was answered and a nomination that was not. Every check
+            // of this program nominates until something is chosen, so that only another program's capture can hold
+            // that; the fold is tested on a record of it. The other half, ends on different pairs, is staged at both
+            // ends.
             Stage::Here(Both)
         }
         "C23" => Stage::Here(One("whose large packets are lost sees small ones come back; the other end sees C28")),

@@ -8,7 +8,7 @@ async fn healthy(scenario: Scenario) {
 
 /// Holds a connected call to a few findings, and to no sin against the RFCs.
 async fn silent(scenario: Scenario, pair: Pair, expected: &[&str]) {
-    let pair = pair.exchange().await.connected().await;
+    let pair = pair.exchanged().await.connected().await;
     // Long enough for a second round of consent.
     until(&pair.a, "ten seconds have passed", |snapshot| snapshot.picture.at.0 >= Duration::from_secs(12)).await;
     let Pair { a, b, world } = pair;
@@ -77,7 +77,7 @@ async fn c20_a_wrong_password_is_named_while_the_call_connects_without_the_relay
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restart_that_a_person_asks_for_has_no_finding() {
-    let pair = Pair::start(Scenario::TwoNat).exchange().await.connected().await;
+    let pair = Pair::start(Scenario::TwoNat).exchanged().await.connected().await;
     let can_restart =
         |snapshot: &Snapshot| snapshot.picture.events.iter().any(|event| event.text.starts_with("Both sides can tell"));
     for call in [&pair.a, &pair.b] {

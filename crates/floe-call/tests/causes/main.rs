@@ -1,6 +1,9 @@
-//! Real calls in networks that are broken on purpose: what each end says about it, and that a healthy call says nothing.
+//! Real calls in networks that are broken on purpose: what each end says about it, and that a healthy call says
+//! nothing.
 
 mod checks;
+#[path = "../common/mod.rs"]
+mod common;
 mod coverage;
 mod healthy;
 mod meddler;
@@ -16,25 +19,21 @@ use std::{
     time::Duration,
 };
 
-use floe_call::{AudioSource, Call, CallConfig, Command, Snapshot};
+use floe_call::{Call, CallConfig, Command, Snapshot};
 use floe_inspect::{Confidence, Picture, diagnose, failure_code};
 use floe_signal::Code;
 use floe_simnet::{Scenario, Side, World};
 use floe_transport::{Network, relay::Credentials};
 use floe_wire::{IceConnectionState, PacketKind, RelayProtocol, classify};
-use tokio::time::timeout;
 
-use crate::meddler::{Fate, Meddler, meddle};
-
-/// A rule that needs longer than this for its evidence has missed it; checks that fail do so after 39.5 s.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Two calls over one world.
-struct Pair {
-    a: Call,
-    b: Call,
-    world: World,
-}
+use crate::{
+    common::{
+        code_of, hears_a_tone,
+        pair::{Pair, config_for},
+        story, until,
+    },
+    meddler::{Fate, Meddler, meddle},
+};
 
 impl Pair {
     fn start(scenario: Scenario) -> Self {
@@ -50,15 +49,8 @@ impl Pair {
             turn_servers.truncate(1);
             turn_servers[0].credentials = Some(Credentials::new("demo", password));
         }
-        let config = CallConfig {
-            stun_servers: world.stun_servers.clone(),
-            turn_servers,
-            turn_trust: world.turn_trust.clone(),
-            source: AudioSource::Tone { hz: 440 },
-            ..CallConfig::default()
-        };
-        let (a, b) = (Arc::clone(&world.a), Arc::clone(&world.b));
-        Self { a: Call::start(config.clone(), a), b: Call::start(config, b), world }
+        let config = CallConfig { turn_servers, ..config_for(&world) };
+        Self::begin(world, config)
     }
 
     /// Calls over networks of the test's choice, with further servers.
@@ -71,14 +63,10 @@ impl Pair {
     fn configured(world: World, networks: [Arc<dyn Network>; 2], change: impl Fn(Side, &mut CallConfig)) -> Self {
         let [a, b] = networks;
         let start = |side, network| {
-            let mut config = CallConfig {
-                stun_servers: world.stun_servers.clone(),
-                include_loopback: world.include_loopback,
-                source: AudioSource::Tone { hz: 440 },
-                // It would carry calls past most of what is staged here.
-                tcp: false,
-                ..CallConfig::default()
-            };
+            let mut config = config_for(&world);
+            // Relays and TCP would carry calls past most of what is staged here.
+            config.turn_servers.clear();
+            config.tcp = false;
             change(side, &mut config);
             Call::start(config, network)
         };
@@ -103,10 +91,8 @@ impl Pair {
     }
 
     /// Pastes each code into the other.
-    async fn exchange(self) -> Self {
-        let (code_a, code_b) = (code_of(&self.a).await, code_of(&self.b).await);
-        self.a.send(Command::PasteCode(code_b));
-        self.b.send(Command::PasteCode(code_a));
+    async fn exchanged(self) -> Self {
+        self.exchange().await;
         self
     }
 
@@ -122,32 +108,10 @@ impl Pair {
 
     async fn connected(self) -> Self {
         for call in [&self.a, &self.b] {
-            until(call, "a tone is heard", |snapshot| {
-                snapshot.picture.audio.as_ref().is_some_and(|audio| audio.tone_hz.is_some())
-            })
-            .await;
+            hears_a_tone(call).await;
         }
         self
     }
-}
-
-async fn until(call: &Call, what: &str, wanted: impl Fn(&Snapshot) -> bool) -> Arc<Snapshot> {
-    let mut snapshots = call.watch();
-    let outcome = timeout(PATIENCE, snapshots.wait_for(|snapshot| wanted(snapshot))).await;
-    match outcome {
-        Ok(Ok(snapshot)) => Arc::clone(&snapshot),
-        _ => panic!("waited in vain until {what}: {}", story(&call.snapshot().picture)),
-    }
-}
-
-async fn code_of(call: &Call) -> String {
-    until(call, "the code is ready", |snapshot| snapshot.code.is_some()).await.code.clone().expect("just checked")
-}
-
-fn story(picture: &Picture) -> String {
-    let events: String =
-        picture.events.iter().map(|event| format!("{} {} {}\n", event.at, event.topic, event.text)).collect();
-    format!("{:?}\n{:?}\n{events}", diagnose(picture), picture.lint)
 }
 
 fn ids(picture: &Picture) -> Vec<&'static str> {

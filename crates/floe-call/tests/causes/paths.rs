@@ -8,7 +8,7 @@ use super::*;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn c25_an_interface_that_goes_down_is_a_network_change() {
-    let pair = Pair::start(Scenario::TwoNat).exchange().await.connected().await;
+    let pair = Pair::start(Scenario::TwoNat).exchanged().await.connected().await;
     let interface = |call: &Call| {
         let picture = &call.snapshot().picture;
         let base = picture.selected_pair().expect("a pair is in use").id.base;
@@ -23,7 +23,7 @@ async fn c25_an_interface_that_goes_down_is_a_network_change() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn c25_both_ends_lose_their_networks_at_once() {
-    let pair = Pair::start(Scenario::TwoNat).exchange().await.connected().await;
+    let pair = Pair::start(Scenario::TwoNat).exchanged().await.connected().await;
     for (side, call) in [(Side::A, &pair.a), (Side::B, &pair.b)] {
         let snapshot = call.snapshot();
         let base = snapshot.picture.selected_pair().expect("a pair is in use").id.base;
@@ -39,15 +39,10 @@ async fn c26_a_computer_that_slept_until_its_router_had_forgotten_the_call() {
     let world = World::build(Scenario::TwoNat, 7).expect("the world can be built");
     // What is mapped anew gets another port, which the other router does not let in.
     assert!(world.set_nat(Side::A, NatConfig { ports: PortAssignment::Random, ..NatConfig::HOME }));
-    let config = CallConfig {
-        stun_servers: world.stun_servers.clone(),
-        source: AudioSource::Tone { hz: 440 },
-        tcp: false,
-        ..CallConfig::default()
-    };
+    let config = CallConfig { tcp: false, ..config_for(&world) };
     let sleeper = Sleeper::start(config.clone(), Arc::clone(&world.a));
     let pair = Pair { a: sleeper.call, b: Call::start(config, Arc::clone(&world.b)), world };
-    let pair = pair.exchange().await.connected().await;
+    let pair = pair.exchanged().await.connected().await;
     let asleep = sleeper.asleep;
     sleeper.sleep.send(Duration::from_secs(27)).expect("it is awake");
     asleep.await.expect("it falls asleep");
@@ -106,10 +101,10 @@ async fn c23_large_packets_do_not_pass() {
         let is_hello = datagram.first() == Some(&22) && datagram.get(13) == Some(&1);
         if is_large && !is_hello { Fate::Lose } else { Fate::Pass }
     });
-    let pair = pair.exchange().await;
+    let pair = pair.exchanged().await;
     let [client, server] = client_and_server(&pair).await;
-    // The client's first packet arrives. What is lost then is the server's: it sees that the client goes on asking, and the
-    // client sees that nothing comes back.
+    // The client's first packet arrives. What is lost then is the server's: it sees that the client goes on asking, and
+    // the client sees that nothing comes back.
     says_first(server, "C23").await;
     says_first(client, "C28").await;
 }
@@ -117,7 +112,7 @@ async fn c23_large_packets_do_not_pass() {
 #[tokio::test(flavor = "multi_thread")]
 async fn c28_only_stun_passes() {
     let pass_stun = |datagram: &[u8], _| if classify(datagram) == PacketKind::Stun { Fate::Pass } else { Fate::Lose };
-    let pair = Pair::both_meddled(Scenario::Lan, pass_stun).exchange().await;
+    let pair = Pair::both_meddled(Scenario::Lan, pass_stun).exchanged().await;
     let [client, server] = client_and_server(&pair).await;
     for (call, confidence) in [(server, Confidence::Likely), (client, Confidence::Possible)] {
         let snapshot = says_first(call, "C28").await;
@@ -135,7 +130,7 @@ async fn c22_media_of_both_ends_leaves_by_another_interface_than_was_agreed() {
         let is_audio = matches!(classify(datagram), PacketKind::Rtp | PacketKind::Rtcp);
         if is_audio && switch.load(Ordering::Relaxed) { Fate::Stray } else { Fate::Pass }
     };
-    let pair = Pair::both_meddled(Scenario::Lan, judge).exchange().await.connected().await;
+    let pair = Pair::both_meddled(Scenario::Lan, judge).exchanged().await.connected().await;
     strays.store(true, Ordering::Relaxed);
     says_first(&pair.a, "C22").await;
     says_first(&pair.b, "C22").await;
@@ -144,7 +139,7 @@ async fn c22_media_of_both_ends_leaves_by_another_interface_than_was_agreed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn c24_media_that_goes_one_way() {
     let judge = |datagram: &[u8], _| if classify(datagram) == PacketKind::Rtp { Fate::Lose } else { Fate::Pass };
-    let pair = Pair::meddled(Scenario::Lan, judge).exchange().await;
+    let pair = Pair::meddled(Scenario::Lan, judge).exchanged().await;
     says_first(&pair.b, "C24").await;
     says_first(&pair.a, "C24").await;
 }
@@ -154,7 +149,7 @@ async fn c31_a_path_that_dies_in_the_middle_of_a_call() {
     let is_dead = Arc::new(AtomicBool::new(false));
     let switch = Arc::clone(&is_dead);
     let judge = move |_: &[u8], _| if switch.load(Ordering::Relaxed) { Fate::Lose } else { Fate::Pass };
-    let pair = Pair::both_meddled(Scenario::TwoNat, judge).exchange().await.connected().await;
+    let pair = Pair::both_meddled(Scenario::TwoNat, judge).exchanged().await.connected().await;
     is_dead.store(true, Ordering::Relaxed);
     says_first(&pair.a, "C31").await;
     says_first(&pair.b, "C31").await;
@@ -171,7 +166,7 @@ async fn c31_a_path_that_dies_in_the_middle_of_a_call() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn c32_every_path_is_blocked_by_a_person() {
-    let pair = Pair::start(Scenario::TwoNat).exchange().await.connected().await;
+    let pair = Pair::start(Scenario::TwoNat).exchanged().await.connected().await;
     // What takes over is blocked as well, until nothing is left.
     let mut blocked = Vec::new();
     while pair.a.snapshot().picture.all_blocked().is_none() {

@@ -8,7 +8,7 @@ use super::*;
 async fn refused(method: Method, code: u16, advice: &str) {
     let world = World::build_with_relays(Scenario::TwoNat, &[RelayProtocol::Udp], 7).expect("the world can be built");
     world.refuse_turn(method, code);
-    let pair = Pair::relayed(world, None).exchange().await.connected().await;
+    let pair = Pair::relayed(world, None).exchanged().await.connected().await;
     for call in [&pair.a, &pair.b] {
         let snapshot = says_first(call, "C20").await;
         let findings = diagnose(&snapshot.picture);

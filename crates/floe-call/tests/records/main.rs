@@ -1,52 +1,37 @@
 //! Records of whole calls: saved, exported, imported and redacted, they show what the call showed.
 
+#[path = "../common/mod.rs"]
+mod common;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     ops::ControlFlow,
     sync::Arc,
-    time::Duration,
 };
 
-use floe_call::{AudioSource, Call, CallConfig, Command};
+use floe_call::{Call, CallConfig};
 use floe_capture::{Import, ImportOptions, MediaPayloads, Opened, PcapngWriter, RecordWriter, import, redact};
 use floe_inspect::{Inspector, Picture, diagnose, picture::PairView};
 use floe_simnet::{Scenario, World};
 use floe_wire::{Note, Record, RecordBody, describe::Integrity};
-use tokio::{sync::mpsc, time::timeout};
+use tokio::sync::mpsc;
 
-/// A test that waits longer than this for an event has found a bug.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::common::{exchange, pair::config_for, until};
 
 /// Both ends of a call that connected and heard each other for a moment.
 async fn records_of(scenario: Scenario) -> Vec<Record> {
     let world = World::build(scenario, 7).expect("the world can be built");
     let (sender, mut receiver) = mpsc::channel(10_000);
-    let config = CallConfig {
-        stun_servers: world.stun_servers.clone(),
-        turn_servers: world.turn_servers.clone(),
-        turn_trust: world.turn_trust.clone(),
-        include_loopback: world.include_loopback,
-        source: AudioSource::Tone { hz: 440 },
-        ..CallConfig::default()
-    };
+    let config = config_for(&world);
     let b = Call::start(config.clone(), Arc::clone(&world.b));
     let a = Call::start(CallConfig { records: Some(sender), ..config }, Arc::clone(&world.a));
-    let code_of = async |call: &Call| {
-        let mut snapshots = call.watch();
-        let ready = timeout(PATIENCE, snapshots.wait_for(|snapshot| snapshot.code.is_some())).await;
-        ready.expect("a code is ready in time").expect("the call goes on").code.clone().expect("just checked")
-    };
-    let (code_a, code_b) = (code_of(&a).await, code_of(&b).await);
-    a.send(Command::PasteCode(code_b));
-    b.send(Command::PasteCode(code_a));
-    let mut snapshots = a.watch();
+    exchange(&a, &b).await;
     // A second of media, so that files hold more than the beginning of a call.
-    let is_heard = |picture: &Picture| {
-        let received = picture.audio.as_ref().map_or(0, |audio| audio.packets_received);
-        picture.timings.first_audio.is_some() && received >= 50
-    };
-    let heard = snapshots.wait_for(|snapshot| is_heard(&snapshot.picture));
-    timeout(PATIENCE, heard).await.expect("audio comes in time").expect("the call goes on");
+    until(&a, "audio comes", |snapshot| {
+        let received = snapshot.picture.audio.as_ref().map_or(0, |audio| audio.packets_received);
+        snapshot.picture.timings.first_audio.is_some() && received >= 50
+    })
+    .await;
     tokio::join!(a.finish(), b.finish());
     let mut records = Vec::new();
     while let Some(batch) = receiver.recv().await {

@@ -56,8 +56,9 @@ pub struct Row {
 impl Row {
     pub const HEAD: &str = "minute  live kB  folds kB  copies kB  messages kB  rest kB  allocations  tasks  sockets  generation  record kB  gap ms";
 
-    /// What is in use beside the folds of both records, of which the test has one more of the same size, the messages in
-    /// them, and the copies of their pictures. All these are lists with bounds of their own, which an hour may not reach.
+    /// What is in use beside the folds of both records, of which the test has one more of the same size, the messages
+    /// in them, and the copies of their pictures. All these are lists with bounds of their own, which an hour may not
+    /// reach.
     pub fn rest(&self) -> usize {
         let Totals { folds, copies, messages, .. } = self.line;
         self.counts.bytes.saturating_sub(2 * folds + copies + messages)

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use floe_call::{AudioClock, AudioSource, Call, CallConfig, Snapshot};
+use floe_call::{AudioClock, Call, CallConfig, Snapshot};
 use floe_capture::RecordWriter;
 use floe_inspect::{Inspector, Picture, picture::SecurityView};
 use floe_simnet::{Scenario, World};
@@ -17,8 +17,8 @@ use floe_wire::{IceConnectionState, Record};
 use tokio::{sync::mpsc, task::JoinHandle};
 
 use crate::{
+    common::{exchange, log_of, pair::config_for, until},
     counts::live_bytes,
-    watching::{exchange, log_of, until},
 };
 
 /// Two ends of a call.
@@ -61,12 +61,7 @@ impl Line {
         let world = World::build(Scenario::Roam, seed).expect("the world can be built");
         let kept = [Kept::default(), Kept::default()];
         let [(records_a, keeper_a), (records_b, keeper_b)] = kept.each_ref().map(begin_keeping);
-        let config = CallConfig {
-            stun_servers: world.stun_servers.clone(),
-            audio_clock: AudioClock::Runtime,
-            source: AudioSource::Tone { hz: 440 },
-            ..CallConfig::default()
-        };
+        let config = CallConfig { audio_clock: AudioClock::Runtime, ..config_for(&world) };
         let a = Call::start(CallConfig { records: Some(records_a), ..config.clone() }, Arc::clone(&world.a));
         let b = Call::start(CallConfig { records: Some(records_b), ..config }, Arc::clone(&world.b));
         let line = Self { a, b, world, kept, keepers: [keeper_a, keeper_b] };

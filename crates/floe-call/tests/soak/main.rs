@@ -2,10 +2,10 @@
 //! and sockets. `FLOE_SOAK_MINUTES` says how long the long one lasts.
 
 mod changes;
+#[path = "../common/mod.rs"]
+mod common;
 mod counts;
 mod line;
-#[path = "../watching/mod.rs"]
-mod watching;
 
 use std::{
     env,

@@ -1,20 +1,25 @@
 //! Whole calls that leave a pair for a better one, or use the one that a person wants.
 
+#[path = "../common/mod.rs"]
+mod common;
 mod lossy;
-mod pair;
 mod quality;
 mod wishes;
 
 use std::sync::Arc;
 
-use floe_call::{AudioClock, AudioSource, Call, CallConfig, Snapshot};
+use floe_call::{AudioClock, Call, CallConfig, Snapshot};
 use floe_inspect::picture::{PairId, PairState, PairView};
 use floe_simnet::{Scenario, World};
 use floe_wire::{CandidateType, RelayProtocol, peer::MoveReason};
 
 use self::{
+    common::{
+        hears_a_tone, log_of,
+        pair::{Pair, config_for},
+        until,
+    },
     lossy::{Loss, lossy},
-    pair::{Pair, connected, log_of, until},
 };
 
 /// Two calls behind home routers with a relay between them; what goes to the other's router is lost as a test wants.
@@ -24,14 +29,7 @@ async fn with_relay() -> (Pair, Loss) {
     let (url, _) = world.turn_servers[0].read().expect("a URL");
     let relay = world.a.resolve(&url.host, url.port).await.expect("a name")[0].ip();
     let [a, b] = [&world.a, &world.b].map(|network| lossy(Arc::clone(network), relay, &loss));
-    let config = CallConfig {
-        stun_servers: world.stun_servers.clone(),
-        turn_servers: world.turn_servers.clone(),
-        turn_trust: world.turn_trust.clone(),
-        audio_clock: AudioClock::Runtime,
-        source: AudioSource::Tone { hz: 440 },
-        ..CallConfig::default()
-    };
+    let config = CallConfig { audio_clock: AudioClock::Runtime, ..config_for(&world) };
     let (a, b) = (Call::start(config.clone(), a), Call::start(config, b));
     (Pair { a, b, world }, loss)
 }
@@ -41,7 +39,7 @@ async fn prepared() -> (Pair, Loss) {
     let (pair, loss) = with_relay().await;
     pair.exchange().await;
     for call in [&pair.a, &pair.b] {
-        connected(call).await;
+        hears_a_tone(call).await;
         until(call, "relayed pairs answer, and the other side has named them", |snapshot| {
             !is_relayed(snapshot, selected(snapshot)) && named_relayed(snapshot).is_some()
         })

@@ -7,9 +7,8 @@ use floe_inspect::{Report, diagnose};
 use floe_wire::peer::{MoveReason, RestartCause};
 
 use crate::{
-    is_relayed,
-    pair::{log_of, until},
-    prepared, says, selected, shows_move,
+    common::{log_of, until},
+    is_relayed, prepared, says, selected, shows_move,
 };
 
 async fn moved(call: &Call, to_relay: bool) -> Duration {

@@ -5,9 +5,8 @@ use floe_inspect::picture::PairId;
 use floe_wire::{IceRole, peer::MoveReason};
 
 use crate::{
-    is_relayed, named_relayed,
-    pair::{Pair, log_of, until},
-    prepared, says, selected, shows_move,
+    common::{log_of, pair::Pair, until},
+    is_relayed, named_relayed, prepared, says, selected, shows_move,
 };
 
 fn force(pair: PairId) -> Command {

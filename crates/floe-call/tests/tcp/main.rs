@@ -1,7 +1,7 @@
 //! Whole calls where no UDP gets through: media, keys and the record go over a direct TCP connection.
 
-#[path = "../watching/mod.rs"]
-mod watching;
+#[path = "../common/mod.rs"]
+mod common;
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use floe_inspect::{
 use floe_simnet::{NatConfig, PortAssignment, Scenario, Side, World};
 use floe_wire::{BaseKind, CandidateType, PacketKind, Protocol, TcpType};
 
-use crate::watching::{exchange, hears_the_tone, log_of, until};
+use crate::common::{exchange, hears_the_tone, log_of, until};
 
 fn audio_packets(picture: &Picture) -> u64 {
     let received = picture.counters.received_by_kind.iter();

@@ -1,9 +1,9 @@
 //! Which side of a session is the machine that captured.
 //!
 //! The wire does not say it. The first of these that tells the sides apart decides: the file's own marks of direction
-//! (pcapng flags, Linux cooked captures); who asked STUN or TURN servers; whose packets have passed no router yet where the
-//! other side's have; whose addresses take part in more of the file's sessions; who has private addresses where the other has none (captures are taken behind NATs more often than
-//! in front of them); who sent the first check.
+//! (pcapng flags, Linux cooked captures); who asked STUN or TURN servers; whose packets have passed no router yet where
+//! the other side's have; whose addresses take part in more of the file's sessions; who has private addresses where the
+//! other has none (captures are taken behind NATs more often than in front of them); who sent the first check.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

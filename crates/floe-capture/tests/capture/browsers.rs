@@ -115,7 +115,10 @@ fn role_selection_and_generations_are_those_of_the_browser() {
             let hidden = [&seen.srtp_cipher, &seen.local_fingerprint, &seen.remote_fingerprint];
             assert!(seen.cipher_suite.is_some() && hidden.iter().all(|value| value.is_none()), "{name}: {seen:?}");
         }
-        let is_restart = |record: &&Record| matches!(record.body.as_note(), Some(Note::RestartStarted { generation, cause: RestartCause::Untold }) if generation.0 == 1);
+        let is_restart = |record: &&Record| match record.body.as_note() {
+            Some(Note::RestartStarted { generation, cause }) => generation.0 == 1 && *cause == RestartCause::Untold,
+            _ => false,
+        };
         assert_eq!(import.records.iter().filter(is_restart).count(), 1, "{name}");
         let shakes_hands = |record: &Record| match record.body.as_note() {
             Some(Note::HandshakeStarted { client }) => Some(*client),

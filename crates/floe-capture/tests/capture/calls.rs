@@ -134,7 +134,8 @@ fn messages_of_tshark(tshark: &Tshark, file: &PathBuf) -> Ways {
     ways
 }
 
-/// TURN messages say how long they are, and ChannelData is padded (RFC 8656 section 12.5); else two bytes stand before each.
+/// TURN messages say how long they are, and ChannelData is padded (RFC 8656 section 12.5); else two bytes stand before
+/// each.
 fn messages_in(mut bytes: &[u8], is_turn: bool) -> u64 {
     let mut count = 0;
     while let [first, second, third, fourth, ..] = bytes {

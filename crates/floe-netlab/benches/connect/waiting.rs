@@ -25,7 +25,8 @@ impl Cost {
     }
 }
 
-/// Two calls behind NATs with a STUN server and relays over UDP and TCP: Alice has the code of Bob, who has got nothing yet.
+/// Two calls behind NATs with a STUN server and relays over UDP and TCP: Alice has the code of Bob, who has got nothing
+/// yet.
 pub fn waiting() {
     isolated(|| {
         let watch = env::var("FLOE_BENCH_WAIT_S").ok().and_then(|seconds| seconds.parse().ok()).unwrap_or(WATCH_S);

@@ -2,9 +2,9 @@
 
 use std::net::SocketAddr;
 
-use floe_netlab::{CallOptions, CallOutcome, Capture, Datagram, Garbage, Host, Lab, Sprayer, isolated};
+use floe_netlab::{CallOptions, CallOutcome, Datagram, Garbage, Host, Sprayer, isolated};
 
-use crate::{SOON, both_call, check_tone, exchange_codes, wait_for_audio};
+use crate::{SOON, check_tone, talking};
 
 /// Bad datagrams to each socket from each sender.
 const PER_SOCKET: usize = 500;
@@ -50,11 +50,7 @@ fn check_counted(outcome: &CallOutcome, sent: usize) {
 #[test]
 fn a_call_goes_on_through_garbage_and_replays_and_counts_them() {
     isolated(|| {
-        let lab = Lab::lan().unwrap();
-        let capture = Capture::in_the_middle(&lab).unwrap();
-        let (mut alice, mut bob) = both_call(&lab, &CallOptions { seconds: Some(6), ..CallOptions::default() });
-        exchange_codes(&mut alice, &mut bob);
-        wait_for_audio(&capture, &lab);
+        let (lab, capture, alice, bob) = talking(&CallOptions { seconds: Some(6), ..CallOptions::default() });
         let (of_alice, of_bob) = (lab.alice.udp_sockets().unwrap(), lab.bob.udp_sockets().unwrap());
         assert!(!of_alice.is_empty() && !of_bob.is_empty(), "a call has sockets");
 

@@ -171,7 +171,8 @@ fn a_call_without_a_peer_that_hangs_up_says_that_it_was_not_connected() {
     });
 }
 
-/// Requests and answers of each UDP pair (the capture holds UDP only) by its two addresses, with the sum of round trips in whole milliseconds.
+/// Requests and answers of each UDP pair (the capture holds UDP only) by its two addresses, with the sum of round trips
+/// in whole milliseconds.
 fn checks_by_pair(report: &Value) -> BTreeMap<String, String> {
     let candidate = |list: &str, id: &Value| {
         let candidates = report[list].as_array().expect("a report lists candidates");

@@ -48,6 +48,16 @@ fn exchange_codes(alice: &mut CallProcess, bob: &mut CallProcess) {
     bob.paste(&code_of_alice).unwrap();
 }
 
+/// A call on a LAN whose ends hear each other, and somebody who listens in its middle.
+fn talking(options: &CallOptions) -> (Lab, Capture, CallProcess, CallProcess) {
+    let lab = Lab::lan().unwrap();
+    let capture = Capture::in_the_middle(&lab).unwrap();
+    let (mut alice, mut bob) = both_call(&lab, options);
+    exchange_codes(&mut alice, &mut bob);
+    wait_for_audio(&capture, &lab);
+    (lab, capture, alice, bob)
+}
+
 /// The tone fills more than this part of what was heard.
 fn check_tone(outcome: &CallOutcome, least: f64) {
     let share = outcome.recording().unwrap().share_of_tone(TONE_HZ);

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use floe_netlab::{CallOptions, CallOutcome, Capture, Lab, StunServer, isolated};
+use floe_netlab::{CallOptions, CallOutcome, CallProcess, Lab, StunServer, isolated};
 use serde_json::Value;
 
-use crate::{SOON, both_call, check_tone, exchange_codes, wait_for_audio};
+use crate::{SOON, both_call, check_tone, talking};
 
 /// Silence after which a call is lost (RFC 7675 section 5.1).
 const CONSENT: Duration = Duration::from_secs(30);
@@ -26,11 +26,7 @@ fn count(value: &Value) -> usize {
 #[test]
 fn a_peer_that_dies_is_missed_within_seconds_and_given_up_after_thirty_with_all_evidence_kept() {
     isolated(|| {
-        let lab = Lab::lan().unwrap();
-        let capture = Capture::in_the_middle(&lab).unwrap();
-        let (mut alice, mut bob) = both_call(&lab, &CallOptions::default());
-        exchange_codes(&mut alice, &mut bob);
-        wait_for_audio(&capture, &lab);
+        let (_lab, _capture, alice, mut bob) = talking(&CallOptions::default());
 
         bob.kill().unwrap();
         let killed = Instant::now();
@@ -68,13 +64,8 @@ fn a_code_pasted_three_minutes_late_still_connects() {
 #[test]
 fn nothing_is_heard_or_said_before_there_is_a_path_and_the_sound_of_a_call_sleeps_until_then() {
     isolated(|| {
-        let lab = Lab::two_nats().unwrap();
-        let server = StunServer::start(&lab).unwrap();
-        let options = CallOptions { stun: vec![server.url()], seconds: Some(2), ..CallOptions::default() };
-        let (mut alice, mut bob) = both_call(&lab, &options);
-        let (code_of_alice, code_of_bob) = (alice.code().unwrap(), bob.code().unwrap());
-        alice.paste(&code_of_bob).unwrap();
-
+        let mut waiting = Waiting::begin();
+        let Waiting { alice, bob, .. } = &mut waiting;
         let before = [alice.wakes("floe-audio").unwrap(), bob.wakes("floe-audio").unwrap()];
         alice.keep_waiting(Duration::from_secs(10)).unwrap();
         let after = [alice.wakes("floe-audio").unwrap(), bob.wakes("floe-audio").unwrap()];
@@ -82,29 +73,45 @@ fn nothing_is_heard_or_said_before_there_is_a_path_and_the_sound_of_a_call_sleep
             assert!(before > 0 && after - before <= 2, "woken {} times in ten seconds", after - before);
         }
 
-        bob.paste(&code_of_alice).unwrap();
-        for outcome in [alice.finish(SOON).unwrap(), bob.finish(SOON).unwrap()] {
-            assert_eq!(outcome.exit_code, Some(0), "{:#}", outcome.report);
-            check_tone(&outcome, 0.8);
-        }
+        waiting.end();
     });
 }
 
-/// Alice pastes at once; Bob, whose router would have forgotten him long ago, does so much later.
-fn check_late_paste(late: Duration) {
-    let lab = Lab::two_nats().unwrap();
-    let server = StunServer::start(&lab).unwrap();
-    let options = CallOptions { stun: vec![server.url()], seconds: Some(2), ..CallOptions::default() };
-    let (mut alice, mut bob) = both_call(&lab, &options);
-    let (code_of_alice, code_of_bob) = (alice.code().unwrap(), bob.code().unwrap());
+/// Behind two routers: Alice has pasted, Bob has not.
+struct Waiting {
+    alice: CallProcess,
+    bob: CallProcess,
+    code_of_alice: String,
+    _server: StunServer,
+    _lab: Lab,
+}
 
-    alice.paste(&code_of_bob).unwrap();
-    alice.keep_waiting(late).unwrap();
-    bob.paste(&code_of_alice).unwrap();
-
-    for outcome in [alice.finish(SOON).unwrap(), bob.finish(SOON).unwrap()] {
-        assert_eq!(outcome.exit_code, Some(0), "{:#}", outcome.report);
-        assert_eq!(outcome.report["outcome"], "connected");
-        check_tone(&outcome, 0.8);
+impl Waiting {
+    fn begin() -> Self {
+        let lab = Lab::two_nats().unwrap();
+        let server = StunServer::start(&lab).unwrap();
+        let options = CallOptions { stun: vec![server.url()], seconds: Some(2), ..CallOptions::default() };
+        let (mut alice, mut bob) = both_call(&lab, &options);
+        let (code_of_alice, code_of_bob) = (alice.code().unwrap(), bob.code().unwrap());
+        alice.paste(&code_of_bob).unwrap();
+        Self { alice, bob, code_of_alice, _server: server, _lab: lab }
     }
+
+    /// Bob pastes as well, and both hear each other.
+    fn end(self) {
+        let Self { alice, mut bob, code_of_alice, .. } = self;
+        bob.paste(&code_of_alice).unwrap();
+        for outcome in [alice.finish(SOON).unwrap(), bob.finish(SOON).unwrap()] {
+            assert_eq!(outcome.exit_code, Some(0), "{:#}", outcome.report);
+            assert_eq!(outcome.report["outcome"], "connected");
+            check_tone(&outcome, 0.8);
+        }
+    }
+}
+
+/// Bob's router would have forgotten him long before he pastes.
+fn check_late_paste(late: Duration) {
+    let mut waiting = Waiting::begin();
+    waiting.alice.keep_waiting(late).unwrap();
+    waiting.end();
 }

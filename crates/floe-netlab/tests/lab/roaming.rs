@@ -8,9 +8,9 @@ mod uplinks;
 
 use std::net::Ipv4Addr;
 
-use floe_netlab::{CallOptions, CallOutcome, CallProcess, Capture, Datagram, Kind, Lab, isolated};
+use floe_netlab::{CallOptions, CallOutcome, CallProcess, Datagram, Kind, isolated};
 
-use crate::{SOON, both_call, exchange_codes, wait_for_audio, wait_until_seen};
+use crate::{SOON, talking, wait_until_seen};
 
 const DEVICE: &str = "eth0";
 /// Alice's second address on the switch.
@@ -44,11 +44,7 @@ fn check_survived(alice: CallProcess, bob: CallProcess) -> CallOutcome {
 #[test]
 fn a_machine_whose_address_changes_goes_on_from_the_new_one_within_a_second_or_two() {
     isolated(|| {
-        let lab = Lab::lan().unwrap();
-        let capture = Capture::in_the_middle(&lab).unwrap();
-        let (mut alice, mut bob) = both_call(&lab, &long_call());
-        exchange_codes(&mut alice, &mut bob);
-        wait_for_audio(&capture, &lab);
+        let (lab, capture, alice, bob) = talking(&long_call());
 
         lab.alice.remove_address(DEVICE, lab.alice.address()).unwrap();
         lab.alice.add_address(DEVICE, ELSEWHERE).unwrap();
@@ -63,11 +59,7 @@ fn a_machine_whose_address_changes_goes_on_from_the_new_one_within_a_second_or_t
 #[test]
 fn a_cable_that_is_pulled_and_plugged_in_again_costs_no_new_code() {
     isolated(|| {
-        let lab = Lab::lan().unwrap();
-        let capture = Capture::in_the_middle(&lab).unwrap();
-        let (mut alice, mut bob) = both_call(&lab, &long_call());
-        exchange_codes(&mut alice, &mut bob);
-        wait_for_audio(&capture, &lab);
+        let (lab, capture, alice, mut bob) = talking(&long_call());
 
         lab.alice.set_link(DEVICE, false).unwrap();
         bob.keep_waiting(std::time::Duration::from_secs(2)).unwrap();
