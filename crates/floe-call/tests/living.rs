@@ -24,7 +24,8 @@ fn start(scenario: Scenario, nat: Option<NatConfig>, mapping_refresh: Duration) 
     for side in [Side::A, Side::B] {
         assert!(nat.is_none_or(|nat| world.set_nat(side, nat)));
     }
-    let config = CallConfig { mapping_refresh, ..config_for(&world) };
+    // What is lived through is a direct way.
+    let config = CallConfig { mapping_refresh, turn_servers: Vec::new(), ..config_for(&world) };
     Pair::begin(world, config)
 }
 
