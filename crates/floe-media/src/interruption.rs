@@ -45,7 +45,17 @@ impl InterruptionMeter {
             open.made_up_samples += made_up_samples;
             return None;
         }
-        let open = self.open.take_if(|open| self.played - open.end >= WHOLE_FRAMES)?;
+        self.over_after(WHOLE_FRAMES)
+    }
+
+    /// Nothing follows; gives the interruption that any whole audio came after. What is made up at the very end is the
+    /// end, and interrupts nothing.
+    pub fn finish(&mut self) -> Option<Interruption> {
+        self.over_after(1)
+    }
+
+    fn over_after(&mut self, whole_frames: u64) -> Option<Interruption> {
+        let open = self.open.take_if(|open| self.played - open.end >= whole_frames)?;
         Some(Interruption {
             began: frames(open.began),
             lasted: frames(open.end - open.began),
@@ -67,15 +77,21 @@ mod tests {
 
     /// Frames: `.` is whole, `x` is made up, `h` is half made up.
     fn found(frames: &str) -> Vec<(u128, u128, u128)> {
-        let mut meter = InterruptionMeter::default();
+        found_by(&mut InterruptionMeter::default(), frames)
+    }
+
+    fn found_by(meter: &mut InterruptionMeter, frames: &str) -> Vec<(u128, u128, u128)> {
         let samples = |frame| match frame {
             'x' => WHOLLY_MADE_UP,
             'h' => WHOLLY_MADE_UP / 2,
             _ => 0,
         };
         let found = frames.chars().filter_map(|frame| meter.push(samples(frame)));
-        let ms = |duration: Duration| duration.as_millis();
-        found.map(|one| (ms(one.began), ms(one.lasted), ms(one.made_up))).collect()
+        found.map(in_ms).collect()
+    }
+
+    fn in_ms(found: Interruption) -> (u128, u128, u128) {
+        (found.began.as_millis(), found.lasted.as_millis(), found.made_up.as_millis())
     }
 
     #[test]
@@ -95,5 +111,16 @@ mod tests {
     fn an_interruption_is_told_three_frames_after_its_end_and_not_before() {
         assert_eq!(found("xxx.."), []);
         assert_eq!(found("xxx...").len(), 1);
+    }
+    #[test]
+    fn the_last_interruption_is_told_at_the_end_if_anything_was_heard_after_it() {
+        let last = |frames: &str| {
+            let mut meter = InterruptionMeter::default();
+            assert_eq!(found_by(&mut meter, frames), []);
+            meter.finish().map(in_ms)
+        };
+        assert_eq!(last("..xx."), Some((40, 40, 40)));
+        assert_eq!(last("..xx"), None);
+        assert_eq!(last("....."), None);
     }
 }

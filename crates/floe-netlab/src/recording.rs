@@ -53,16 +53,15 @@ impl Recording {
     }
 
     /// Where a tone that sounds all the time is missing: beginnings and lengths in seconds, of all that are longer than
-    /// `at_least`. What comes before the first sound and after the last one does not count; single sounds within do not
-    /// divide an interruption.
+    /// `at_least`. What comes before the first sound and after the last one does not count. Sounds of less than two frames
+    /// neither divide an interruption nor end it: a decoder makes them up, after the last packet of a call as well.
     pub fn interruptions(&self, hz: f64, at_least: f64) -> Vec<(f64, f64)> {
         let windows = self.tone_windows(hz);
         let sounds: Vec<_> = windows.chunk_by(|one, other| one == other).collect();
         let mut at = 0;
         let mut there = Vec::new();
         for (index, run) in sounds.iter().enumerate() {
-            let is_inner = index > 0 && index + 1 < sounds.len();
-            if run[0] && !(is_inner && run.len() <= MADE_UP_WINDOWS) {
+            if run[0] && (index == 0 || run.len() > MADE_UP_WINDOWS) {
                 there.push((at, at + run.len()));
             }
             at += run.len();
@@ -204,6 +203,14 @@ mod tests {
         let long = recording(|t| (0.42..0.5).contains(&t));
         assert!((long.interrupted(440.0, 0.3, 0.7) - 0.12).abs() < 0.011, "two frames are no invention");
         assert_eq!(long.interrupted(440.0, 0.7, 0.9), 0.0);
+    }
+
+    #[test]
+    fn what_is_made_up_after_the_last_packet_ends_no_interruption() {
+        let until =
+            |end: f64| one_second(|t| if (0.4..0.43).contains(&t) || t >= end { 0.0 } else { (TAU * 440.0 * t).sin() });
+        assert_eq!(until(0.45).interruptions(440.0, 0.015), []);
+        assert_eq!(until(0.5).interruptions(440.0, 0.015).len(), 1);
     }
 
     #[test]

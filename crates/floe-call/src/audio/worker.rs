@@ -342,6 +342,9 @@ impl Worker {
     }
 
     fn finish(mut self) {
+        if let Some(interruption) = self.interruptions.finish() {
+            self.emit(AudioOutput::Interrupted(interruption));
+        }
         self.tell_measure();
         if self.is_sending
             && let Some(codec) = &self.codec

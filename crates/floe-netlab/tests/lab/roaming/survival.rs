@@ -137,18 +137,19 @@ pub(super) fn check_same_call(ends: &[End; 2]) {
 /// cost is what was recorded around it.
 pub(super) fn check_interruptions(end: &End) {
     let (printed, recorded) = (end.printed(), end.recorded());
+    let audio = &end.outcome.report["audio"];
     for one in &printed {
         let heard = end.recorded_at(one);
         let least = one.made_up - one.bridged() - one.precision();
         assert!(
             (least..=one.made_up + one.precision()).contains(&heard),
-            "{one:?}, {heard} ms recorded there: {recorded:?}"
+            "{one:?}, {heard} ms recorded there: {recorded:?}\n{audio:#}"
         );
     }
     for (begin, length) in &recorded {
         let is_printed =
             |one: &Printed| one.position - PLACE <= begin + length && *begin <= one.position + one.lasted + PLACE;
-        assert!(printed.iter().any(is_printed), "{length} ms are missing at {begin} ms: {printed:?}");
+        assert!(printed.iter().any(is_printed), "{length} ms are missing at {begin} ms: {printed:?}\n{audio:#}");
     }
     for restart in end.restarts() {
         let Some(gap) = restart["audioGapMs"].as_f64() else { continue };
