@@ -362,8 +362,7 @@ impl Worker {
 
 impl Codec {
     fn new(ssrc: u32, seed: u64) -> Result<Self, String> {
-        // Random starts (RFC 3550 section 5.1) from independent bits of the seed.
-        let (sequence, timestamp) = ((seed >> 48) as u16, seed as u32);
+        let (sequence, timestamp) = first_numbers(seed);
         let sender = AudioSender::new(ssrc, sequence, timestamp).map_err(|error| error.to_string())?;
         let receiver = AudioReceiver::new().map_err(|error| error.to_string())?;
         Ok(Self { sender, receiver })
@@ -374,5 +373,32 @@ impl Codec {
         let before = self.receiver.concealed_samples();
         let kind = self.receiver.pull_frame(now, frame);
         (kind, self.receiver.concealed_samples() - before)
+    }
+}
+
+/// Random starts (RFC 3550 section 5.1) from independent bits of the seed. Sequence numbers begin in the lower half: what
+/// is sent before the peer has its keys is lost, and if they wrapped in it, the peer could not know and would decrypt
+/// nothing (RFC 3711 section 3.3.1).
+fn first_numbers(seed: u64) -> (u16, u32) {
+    ((seed >> 49) as u16, seed as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn sequence_numbers_do_not_wrap_in_the_first_ten_minutes(seed in any::<u64>()) {
+            prop_assert!(first_numbers(seed).0 < 1 << 15);
+        }
+    }
+
+    #[test]
+    fn both_numbers_differ_from_call_to_call() {
+        assert_ne!(first_numbers(u64::MAX).0, first_numbers(u64::MAX >> 1).0);
+        assert_ne!(first_numbers(1).1, first_numbers(2).1);
     }
 }

@@ -74,6 +74,14 @@ fn sequence_numbers_may_wrap() {
     }
 }
 
+/// What a sender must keep from happening, for nothing can be done about it later.
+#[test]
+fn a_wrap_that_the_receiver_never_saw_leaves_it_deaf() {
+    let (mut client, mut server) = ends(PROFILES[1], 3);
+    let packets = [u16::MAX, 0].map(|sequence| client.protect_rtp(&rtp(9, sequence)).unwrap());
+    assert!(server.unprotect_rtp(&packets[1]).is_err());
+}
+
 #[test]
 fn another_key_or_a_changed_byte_is_not_authentic() {
     for profile in PROFILES {
