@@ -112,6 +112,7 @@ mod tests {
         assert_eq!(found("xxx.."), []);
         assert_eq!(found("xxx...").len(), 1);
     }
+
     #[test]
     fn the_last_interruption_is_told_at_the_end_if_anything_was_heard_after_it() {
         let last = |frames: &str| {

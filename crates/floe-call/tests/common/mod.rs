@@ -11,7 +11,7 @@ use floe_inspect::{Picture, diagnose};
 use tokio::time::timeout;
 
 /// A test that waits longer than this for an event has found a bug; checks that fail do so after 39.5 s.
-pub const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Waits until a snapshot satisfies `wanted`, and gives it.
 pub async fn until(call: &Call, what: &str, wanted: impl Fn(&Snapshot) -> bool) -> Arc<Snapshot> {
